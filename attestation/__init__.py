@@ -1,0 +1,1 @@
+"""TEE evidence to verified claims to attestation result."""

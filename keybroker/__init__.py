@@ -1,0 +1,1 @@
+"""The key broker: verifies, decides, releases, records."""

@@ -1,0 +1,1 @@
+"""The policy language: release policies, capability policies, guardrails."""

@@ -1,0 +1,100 @@
+"""The `sealwasm` command: puts the parts together. Start reading at `sealwasm/commands/`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sealwasm.exit_codes import ExitCode
+from sealwasm.failure import CliError, Kind
+from sealwasm.lazy import LazyGroup
+from sealwasm.session import Session
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("sealwasm.commands.demo:demo", "Run the main job end to end on a simulated TEE."),
+    "doctor": (
+        "sealwasm.commands.doctor:doctor",
+        "Say what this machine offers and what is missing.",
+    ),
+    "key": ("sealwasm.commands.key:key", "Generate and show owner keys."),
+    "policy": ("sealwasm.commands.policy:policy", "Draft, check, explain and publish policies."),
+    "seal": ("sealwasm.commands.seal:seal", "Encrypt a module into an OCI image-layout folder."),
+    "publish": (
+        "sealwasm.commands.publish:publish",
+        "Push a sealed module to a registry or folder.",
+    ),
+    "pull": (
+        "sealwasm.commands.pull:pull",
+        "Copy a sealed module into an OCI image-layout folder.",
+    ),
+    "inspect": (
+        "sealwasm.commands.inspect:inspect",
+        "Show what anyone can see of a sealed module.",
+    ),
+    "verify": ("sealwasm.commands.verify:verify", "Check an artifact against its owner's key."),
+    "owner": ("sealwasm.commands.owner:owner", "Enrol a module owner with a broker."),
+    "broker": ("sealwasm.commands.broker:broker", "Set up and serve a key broker."),
+    "run": ("sealwasm.commands.run:run", "Run a sealed module under its grant."),
+    "receipt": ("sealwasm.commands.receipt:receipt", "Show and verify execution receipts."),
+    "evidence": ("sealwasm.commands.evidence:evidence", "Verify TEE evidence."),
+    "reference": ("sealwasm.commands.reference:reference", "Recompute what a runner measures as."),
+    "simulate": (
+        "sealwasm.commands.simulate:simulate",
+        "Create simulated TEE platforms for tests.",
+    ),
+    "completion": ("sealwasm.commands.completion:completion", "Print shell completion code."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="sealwasm", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Encrypted WebAssembly modules, run only where their owner allows it.
+
+    Start with `sealwasm demo`; `sealwasm doctor` says what this machine offers.
+    """
+
+
+def _usage_failure(error: click.ClickException) -> CliError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "sealwasm"
+    return CliError(
+        Kind.USAGE, "usage", error.format_message().rstrip("."), next_step=f"{path} --help"
+    )
+
+
+def run_command(arguments: Sequence[str], session: Session) -> int:
+    """Run one command line and return its exit code; failures are printed, never raised."""
+    try:
+        result = cli.main(
+            args=list(arguments), prog_name="sealwasm", standalone_mode=False, obj=session
+        )
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        return session.fail(CliError(Kind.USAGE, "interrupted", "interrupted"))
+    except click.ClickException as error:
+        return session.fail(_usage_failure(error))
+    except CliError as error:
+        return session.fail(error)
+    except BrokenPipeError:
+        # The reader of our output went away; say nothing, and keep Python from saying it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - the one process edge: packages' errors become text here
+        from sealwasm.translate import translate
+
+        return session.fail(translate(error))
+    return int(result or ExitCode.OK)
+
+
+def main() -> None:
+    """Console script."""
+    sys.exit(run_command(sys.argv[1:], Session()))

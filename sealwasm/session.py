@@ -1,0 +1,89 @@
+"""What one invocation of the command line carries: output format, verbosity, exit-code table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from sealwasm.failure import CliError, Kind
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Session:
+    """Made once per process by `main`; commands get it with `@pass_session`."""
+
+    output: str = "table"
+    exit_code_of_kind: Mapping[Kind, int] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        """Talk goes to standard error; standard output is for data."""
+        click.echo(text, err=True)
+
+    def fail(self, error: CliError) -> int:
+        """Print `error` in the chosen format and return its exit code."""
+        if error.exit_code is None and error.kind in self.exit_code_of_kind:
+            error.exit_code = self.exit_code_of_kind[error.kind]
+        click.echo(error.as_json() if self.output == "json" else error.as_text(), err=True)
+        return error.status
+
+    def show(self, document: Mapping[str, Any] | Sequence[Any], *, table: str) -> None:
+        """Print a result: `table` for people, the document itself for `-o json` and `-o yaml`."""
+        if self.output == "json":
+            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        elif self.output == "yaml":
+            import yaml
+
+            click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True).rstrip())
+        else:
+            click.echo(table)
+
+    def now(self) -> datetime:
+        """The one place where the command line reads the clock."""
+        return datetime.now(UTC)
+
+
+pass_session = click.make_pass_decorator(Session)
+
+
+def _choose_output(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.find_object(Session).output = value  # type: ignore[union-attr]
+
+
+def output_option(command: Command) -> Command:
+    """Add `-o table|json|yaml` to a command."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["table", "json", "yaml"]),
+        callback=_choose_output,
+        expose_value=False,
+        is_eager=True,
+        help="How to print the result (default: table).",
+    )(command)
+
+
+def table(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> str:
+    """Return `rows` as aligned text columns, the last one unpadded."""
+    texts = [[str(cell) for cell in row] for row in ([header, *rows] if header else rows)]
+    if not texts:
+        return ""
+    widths = [max(len(row[index]) for row in texts) for index in range(len(texts[0]))]
+    lines = []
+    for row in texts:
+        padded = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
+        lines.append("  ".join([*padded, row[-1]]).rstrip())
+    return "\n".join(lines)
+
+
+def is_terminal() -> bool:
+    """Progress bars and colours only where a person is looking."""
+    return sys.stderr.isatty()

@@ -1,6 +1,6 @@
 """Exit codes of the `sealwasm` command, one table for code, documentation and tests.
 
-`sealwasm run` has a table of its own (`runner.exit_codes`), because there 0-127 belong to the guest.
+`sealwasm run` has its own (`runner.exit_codes`), because there 0-127 belong to the guest.
 """
 
 from __future__ import annotations

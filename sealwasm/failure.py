@@ -1,4 +1,4 @@
-"""One shape for everything that can go wrong at the command line: what, why, where, next command."""
+"""One shape for whatever goes wrong at the command line: what, why, where, next command."""
 
 from __future__ import annotations
 

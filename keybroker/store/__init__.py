@@ -1,0 +1,1 @@
+"""What the broker remembers: one interface of business acts, and its backends."""

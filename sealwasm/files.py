@@ -1,0 +1,89 @@
+"""Reading and writing files for the command line: bounded, atomic, and with errors that help."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from sealwasm.failure import CliError, Kind
+
+# Keys, policies and receipts are small; a larger file is the wrong file.
+SMALL_FILE_BYTES = 1 << 20
+# The largest module that the sealed format takes (sealing.limits has the same figure).
+MODULE_FILE_BYTES = 256 << 20
+
+
+def _os_failure(error: OSError, path: Path, doing: str) -> CliError:
+    if isinstance(error, FileNotFoundError):
+        return CliError(
+            Kind.NOT_FOUND, "file-not-found", f"no such file: {path}", next_step=f"ls {path.parent}"
+        )
+    if isinstance(error, PermissionError):
+        return CliError(
+            Kind.USAGE,
+            "permission-denied",
+            f"not allowed to {doing} {path}",
+            why="the operating system refused",
+            next_step=f"ls -ld {path}",
+        )
+    if isinstance(error, IsADirectoryError):
+        return CliError(Kind.USAGE, "is-a-folder", f"{path} is a folder, expected a file")
+    if isinstance(error, NotADirectoryError):
+        return CliError(Kind.USAGE, "not-a-folder", f"a part of {path} is not a folder")
+    reason = error.strerror or type(error).__name__
+    return CliError(Kind.USAGE, "file-error", f"cannot {doing} {path}", why=reason)
+
+
+def read_file(path: str | Path, *, limit_bytes: int = SMALL_FILE_BYTES) -> bytes:
+    """Return the bytes of a file of at most `limit_bytes`."""
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit_bytes + 1)
+    except OSError as error:
+        raise _os_failure(error, path, "read") from error
+    if len(data) > limit_bytes:
+        raise CliError(
+            Kind.USAGE, "file-too-large", f"{path} is larger than {limit_bytes} bytes"
+        )
+    return data
+
+
+def refuse_existing(path: Path) -> None:
+    """Raise when `path` exists: commands never overwrite what they did not make."""
+    if path.exists() or path.is_symlink():
+        raise CliError(
+            Kind.CONFLICT,
+            "file-exists",
+            f"{path} exists and is not overwritten",
+            next_step="choose another name, or move the file away",
+        )
+
+
+def write_file(path: str | Path, data: bytes, *, mode: int = 0o644, replace: bool = False) -> None:
+    """Write a whole file or nothing: a temporary file beside it, synced, then moved into place."""
+    path = Path(path)
+    if not replace:
+        refuse_existing(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            # link() fails where rename() would overwrite a file made in the meantime.
+            os.link(temporary, path)
+            temporary.unlink()
+    except FileExistsError as error:
+        raise CliError(Kind.CONFLICT, "file-exists", f"{path} exists") from error
+    except OSError as error:
+        raise _os_failure(error, path, "write") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from keybroker.audit.merkle import NodePlace
 
 
 class DecisionKind(StrEnum):
@@ -19,13 +21,6 @@ class DecisionKind(StrEnum):
 
     RELEASE = "release"
     REFUSAL = "refusal"
-
-
-class NodePlace(NamedTuple):
-    """Where a complete node sits in the audit tree: level 0 holds the leaf hashes."""
-
-    level: int
-    index: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,7 @@ def read_file(path: str | Path, *, limit_bytes: int = SMALL_FILE_BYTES) -> bytes
     except OSError as error:
         raise _os_failure(error, path, "read") from error
     if len(data) > limit_bytes:
-        raise CliError(
-            Kind.USAGE, "file-too-large", f"{path} is larger than {limit_bytes} bytes"
-        )
+        raise CliError(Kind.USAGE, "file-too-large", f"{path} is larger than {limit_bytes} bytes")
     return data
 
 

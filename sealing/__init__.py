@@ -1,1 +1,1 @@
-"""The sealed-module format: seal, unseal, envelope, owner signature, OCI artifact, registry client."""
+"""The sealed-module format: seal, unseal, envelope, owner signature, OCI artifact, registry."""

@@ -1,0 +1,183 @@
+"""Signing keys of owners and brokers: ECDSA P-256 with SHA-256, and Ed25519."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from sealing import limits
+from sealing.errors import SealError, SealRefusal
+
+P256: Final = "p256"
+ED25519: Final = "ed25519"
+
+_Private = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+_Public = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+
+
+def _invalid(detail: str) -> SealError:
+    return SealError(SealRefusal.KEY_INVALID, detail)
+
+
+def _kind_of(key: object) -> str:
+    if isinstance(key, (ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)):
+        return ED25519
+    curve = getattr(key, "curve", None)
+    if isinstance(curve, ec.SECP256R1):
+        return P256
+    raise _invalid("key is neither ECDSA P-256 nor Ed25519")
+
+
+def _bounded(data: bytes, what: str) -> bytes:
+    if len(data) > limits.PEM_BYTES:
+        raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes")
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyingKey:
+    """A public key, known by the SHA-256 of its SubjectPublicKeyInfo."""
+
+    kind: str
+    key_id: str
+    spki: bytes = field(repr=False)
+    _key: _Public = field(repr=False, compare=False)
+
+    @classmethod
+    def _of(cls, key: object) -> Self:
+        kind = _kind_of(key)
+        if not isinstance(key, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey)):
+            raise _invalid("key is not a public key")
+        spki = key.public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return cls(kind, hashlib.sha256(spki).hexdigest(), spki, key)
+
+    @classmethod
+    def from_spki(cls, der: bytes) -> Self:
+        """Return the key of a DER SubjectPublicKeyInfo in its canonical (uncompressed) form."""
+        try:
+            key = cls._of(serialization.load_der_public_key(_bounded(der, "public key")))
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise _invalid("not a DER public key") from error
+        if key.spki != der:
+            raise SealError(SealRefusal.NOT_CANONICAL, "public key is not in canonical DER form")
+        return key
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """Return the key of a PEM `PUBLIC KEY` file."""
+        try:
+            return cls._of(serialization.load_pem_public_key(_bounded(pem, "public key")))
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise _invalid("not a PEM public key") from error
+
+    @classmethod
+    def from_raw_ed25519(cls, raw: bytes) -> Self:
+        """Return the Ed25519 key with these 32 bytes."""
+        try:
+            return cls._of(ed25519.Ed25519PublicKey.from_public_bytes(raw))
+        except ValueError as error:
+            raise _invalid("not a raw Ed25519 public key") from error
+
+    def to_pem(self) -> bytes:
+        """Return the PEM `PUBLIC KEY` form."""
+        return self._key.public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        """Accept `signature` over `data`, or raise `SealError`. ECDSA: canonical DER only."""
+        try:
+            if isinstance(self._key, ed25519.Ed25519PublicKey):
+                self._key.verify(signature, data)
+                return
+            # OpenSSL would take other DER encodings of the same two numbers.
+            if encode_dss_signature(*decode_dss_signature(signature)) == signature:
+                self._key.verify(signature, data, ec.ECDSA(SHA256()))
+                return
+        except (InvalidSignature, ValueError) as error:
+            raise SealError(SealRefusal.SIGNATURE_INVALID, f"key {self.key_id[:16]}") from error
+        raise SealError(SealRefusal.SIGNATURE_INVALID, "signature is not canonical DER")
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key. Its repr shows the public half only."""
+
+    public: VerifyingKey
+    _key: _Private = field(repr=False, compare=False)
+
+    @classmethod
+    def _of(cls, key: object) -> Self:
+        _kind_of(key)
+        if not isinstance(key, (ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
+            raise _invalid("key is not a private key")
+        return cls(VerifyingKey._of(key.public_key()), key)  # noqa: SLF001 - same module
+
+    @classmethod
+    def generate(cls, kind: str = P256) -> Self:
+        """Return a new key of kind `p256` or `ed25519`, or raise `SealError`."""
+        if kind == P256:
+            return cls._of(ec.generate_private_key(ec.SECP256R1()))
+        if kind == ED25519:
+            return cls._of(ed25519.Ed25519PrivateKey.generate())
+        raise _invalid(f"unknown kind of key {kind[:32]}, expected p256 or ed25519")
+
+    @classmethod
+    def from_pem(cls, pem: bytes, passphrase: bytes | None = None) -> Self:
+        """Return the key of a PEM file (PKCS#8, encrypted or not, or SEC1).
+
+        Raises `SealError` with `KEY_PASSPHRASE` when a passphrase is missing, needless or wrong.
+        """
+        # OpenSSL reads an empty passphrase as none at all.
+        encrypted = b"ENCRYPTED" in _bounded(pem, "private key")
+        if encrypted != bool(passphrase):
+            expected = "needs a passphrase" if encrypted else "is not encrypted"
+            raise SealError(SealRefusal.KEY_PASSPHRASE, f"private key file {expected}")
+        try:
+            return cls._of(serialization.load_pem_private_key(pem, passphrase))
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            code = SealRefusal.KEY_PASSPHRASE if encrypted else SealRefusal.KEY_INVALID
+            raise SealError(code, "private key file cannot be read") from error
+
+    def to_pem(self, passphrase: bytes | None = None) -> bytes:
+        """Return PKCS#8 PEM, encrypted when a passphrase is given.
+
+        Raises `SealError` for a passphrase that is empty or longer than OpenSSL reads back.
+        """
+        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+        if passphrase is not None:
+            if not 1 <= len(passphrase) <= limits.PASSPHRASE_BYTES:
+                detail = f"passphrase is not of 1 to {limits.PASSPHRASE_BYTES} bytes"
+                raise SealError(SealRefusal.KEY_PASSPHRASE, detail)
+            encryption = serialization.BestAvailableEncryption(passphrase)
+        return self._key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+        )
+
+    @property
+    def kind(self) -> str:
+        """`p256` or `ed25519`."""
+        return self.public.kind
+
+    @property
+    def key_id(self) -> str:
+        """The id of the public half."""
+        return self.public.key_id
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature: 64 bytes (Ed25519), or DER with RFC 6979 nonces (P-256)."""
+        if isinstance(self._key, ed25519.Ed25519PrivateKey):
+            return self._key.sign(data)
+        return self._key.sign(data, ec.ECDSA(SHA256(), deterministic_signing=True))

@@ -1,0 +1,46 @@
+"""Every bound of the sealed-module format, with its reason."""
+
+from __future__ import annotations
+
+# Registries refuse manifests above 4 MiB; ours are a few KiB even with 16 hybrid envelopes.
+MANIFEST_BYTES = 1 << 20
+# The config holds three strings; room for the component members of a later profile.
+CONFIG_BYTES = 64 << 10
+# A statement carries the capability policy and the bill of materials, base64 adds a third.
+BUNDLE_BYTES = 4 << 20
+STATEMENT_BYTES = 3 << 20
+# Inline file contents are the only large thing a capability policy holds.
+CAPABILITIES_BYTES = 1 << 20
+# Releases, receipts and descriptors travel as DSSE; a receipt embeds evidence and a release.
+DSSE_BYTES = 4 << 20
+# More signers than that on one document is not a threshold anybody operates.
+DSSE_SIGNATURES = 16
+# One envelope holds a 1.3 KiB hybrid ciphertext and its context.
+ENVELOPE_BYTES = 16 << 10
+# One per broker that may release the module; the strict profile of the design says 16.
+ENVELOPES = 16
+# The ocicrypt options are under 300 bytes; they are the only thing an HPKE message of ours holds.
+OPTIONS_BYTES = 1 << 10
+HPKE_MESSAGE_BYTES = 64 << 10
+# Values on a path from the root, itself included. Policies nest 6 deep; recursion ends near 1000.
+JSON_DEPTH = 32
+# A PEM file with a key of ours is under 1 KiB.
+PEM_BYTES = 64 << 10
+# OpenSSL's own bound on what it reads back.
+PASSPHRASE_BYTES = 1023
+# Module and policy names are path-like and end up in file names, logs and metrics.
+NAME_CHARS = 200
+# RFC 8785 numbers are exact up to 2**53 - 1; so are versions.
+VERSION_MAX = 2**53 - 1
+# wasm sizes are u32 and the largest program measured here is 69 MB; HMAC needs it all in memory.
+MODULE_BYTES = 512 << 20
+# Counts of a module's bill of materials. The largest program measured here has 62 imports.
+BILL_IMPORTS = 4096
+BILL_EXPORTS = 16384
+BILL_TYPES = 65536
+BILL_FUNCTIONS = 1_000_000
+BILL_ENTRIES = 100_000
+BILL_NAME_BYTES = 1024
+BILL_PRODUCERS = 64
+# The engine's own bound on parameters and results of one function type.
+BILL_TYPE_VALUES = 1000

@@ -15,6 +15,25 @@ class BrokerCode(StrEnum):
     CHALLENGE_FROM_THE_FUTURE = "challenge-from-the-future"
     CHALLENGE_SPENT = "challenge-spent"
 
+    # The release path
+    RATE_LIMITED = "rate-limited"
+    POLICY_UNKNOWN = "policy-unknown"
+    POLICY_DENIED = "policy-denied"
+    GRANT_DENIED = "grant-denied"
+    ENVELOPE_FOR_ANOTHER_BROKER = "envelope-for-another-broker"
+    ENVELOPE_CONTEXT_DIFFERS = "envelope-context-differs"
+
+    # Enrolment, evaluation and the log as peers see them
+    ENROLMENT_INVALID = "enrolment-invalid"
+    ENROLMENT_EXPIRED = "enrolment-expired"
+    DECISION_UNKNOWN = "decision-unknown"
+    PROOF_NOT_READY = "proof-not-ready"
+
+    # The HTTP edge and the files the broker starts from
+    REQUEST_TOO_LARGE = "request-too-large"
+    REQUEST_TOO_SLOW = "request-too-slow"
+    CONFIG_INVALID = "broker-config-invalid"
+
     # What the store decides inside a transaction
     REQUEST_REPEATED = "request-repeated"
     IDEMPOTENCY_CONFLICT = "idempotency-conflict"
@@ -27,6 +46,8 @@ class BrokerCode(StrEnum):
     NOT_INITIALISED = "broker-not-initialised"
 
     # The database file
+    STORE_MISSING = "store-missing"
+    STORE_EXISTS = "store-exists"
     STORE_IN_USE = "store-in-use"
     STORE_UNSAFE = "store-unsafe"
     STORE_INCOMPATIBLE = "store-incompatible"
@@ -34,13 +55,12 @@ class BrokerCode(StrEnum):
     RECORD_INVALID = "record-invalid"
 
     # Master key and broker keys
-    SEAL_UNSAFE = "seal-unsafe"
-    SEAL_MALFORMED = "seal-malformed"
-    SEAL_MISSING = "seal-missing"
-    SEAL_EXISTS = "seal-exists"
-    SEAL_REFUSED = "seal-refused"
-    KEYS_INCOMPLETE = "keys-incomplete"
-    KEY_UNKNOWN = "key-unknown"
+    MASTER_KEY_MISSING = "master-key-missing"
+    MASTER_KEY_EXISTS = "master-key-exists"
+    MASTER_KEY_UNSAFE = "master-key-unsafe"
+    MASTER_KEY_MALFORMED = "master-key-malformed"
+    BROKER_KEY_REFUSED = "broker-key-refused"
+    BROKER_KEYS_INCOMPLETE = "broker-keys-incomplete"
 
     # Audit log
     LEAF_MALFORMED = "audit-leaf-malformed"
@@ -55,10 +75,22 @@ class BrokerCode(StrEnum):
 
 
 class BrokerError(Exception):
-    """The broker refused or failed. `detail` is for our log and never reaches the peer."""
+    """The broker refused or failed. `detail` is for our log and never reaches the peer.
 
-    def __init__(self, code: BrokerCode, detail: str, *, decision: str | None = None) -> None:
+    `code` is a `BrokerCode`, or the code of the package that refused a request: evidence, sealed
+    module or policy. `decision` names the refusal in the audit log, `rules` the rules that denied.
+    """
+
+    def __init__(
+        self,
+        code: StrEnum,
+        detail: str,
+        *,
+        decision: str | None = None,
+        rules: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.decision = decision
+        self.rules = rules

@@ -1,0 +1,108 @@
+"""Text encodings read exactly: base64, base64url, JSON. Anything ambiguous is refused.
+
+Each of these accepts one spelling of a value only, so that no bit of a signed or hashed text can
+change without the result changing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import rfc8785
+
+from attestation.errors import EvidenceError, Refusal
+from attestation.limits import MAX_JSON_DEPTH
+
+
+def b64encode(data: bytes) -> str:
+    """Return `data` as padded standard base64."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def b64decode(text: str, *, what: str) -> bytes:
+    """Return the bytes of padded, canonical standard base64; raise `EvidenceError` otherwise."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except ValueError as error:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} is not base64") from error
+    if b64encode(data) != text:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} is not canonical base64")
+    return data
+
+
+def b64url_encode(data: bytes) -> str:
+    """Return `data` as base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def b64url_decode(text: str, *, what: str) -> bytes:
+    """Return the bytes of unpadded, canonical base64url.
+
+    The unused low bits of the last character must be zero: otherwise one signature would have
+    several spellings. Raises `EvidenceError`.
+    """
+    try:
+        raw = text.encode("ascii")
+        data = base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+    except ValueError as error:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} is not base64url") from error
+    if b64url_encode(data) != text:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} is not canonical base64url")
+    return data
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("duplicate key")
+    return found
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _depth(value: Any) -> int:
+    """Return how deep containers nest, walking with an own stack: input may be hostile."""
+    deepest, stack = 0, [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        deepest = max(deepest, depth)
+        children = item.values() if isinstance(item, dict) else item
+        if isinstance(item, dict | list):
+            stack.extend((child, depth + 1) for child in children)
+    return deepest
+
+
+def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
+    """Return the JSON value of `data`.
+
+    Refused: over `limit_bytes`, not UTF-8, duplicate keys, NaN or infinities, anything after the
+    value, deep nesting. Raises `EvidenceError`.
+    """
+    if len(data) > limit_bytes:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} is {len(data)} bytes, limit {limit_bytes}")
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_refuse_constant,
+        )
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} is not strict JSON") from error
+    if _depth(value) > MAX_JSON_DEPTH:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} nests deeper than {MAX_JSON_DEPTH}")
+    return value
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the RFC 8785 form of a JSON value of ours."""
+    return rfc8785.dumps(value)
+
+
+def sha256_digest(data: bytes) -> str:
+    """Return `sha256:` and the lower-case hex digest of `data`."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -1,0 +1,66 @@
+"""Certificates and revocation lists that the caller supplies: material, never trust.
+
+What is trusted is pinned in `attestation.trust`; these only help to get there. They come from the
+vendor's distribution service, a file or the evidence itself; it does not matter which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from attestation.limits import MAX_CERTIFICATES, MAX_CRLS
+from attestation.x509.certificate import Certificate, parse_certificate
+from attestation.x509.crl import RevocationList, parse_crl
+from attestation.x509.der import malformed
+from attestation.x509.pem import der_blobs
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCrl:
+    """A list as given, with the digest its verified form is remembered by."""
+
+    digest: bytes
+    parsed: RevocationList
+
+
+@dataclass(frozen=True, slots=True)
+class Endorsements:
+    """Parsed once, used for many verifications. `digest` names the set of certificates."""
+
+    certificates: tuple[Certificate, ...]
+    crls: tuple[GivenCrl, ...]
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def none(cls) -> Endorsements:
+        """Return the empty set: everything has to come with the evidence."""
+        return cls.parse([])
+
+    @classmethod
+    def parse(cls, certificates: Iterable[bytes], crls: Iterable[bytes] = ()) -> Endorsements:
+        """Return the set of all certificates and lists in the given blobs, each DER or PEM.
+
+        Not checked: signatures, dates, trust. Raises `EvidenceError` for anything unreadable.
+        """
+        ders = [one for blob in certificates for one in _blobs(blob, "CERTIFICATE")]
+        lists = [one for blob in crls for one in _blobs(blob, "X509 CRL")]
+        if len(ders) > MAX_CERTIFICATES or len(lists) > MAX_CRLS:
+            raise malformed(f"more than {MAX_CERTIFICATES} certificates or {MAX_CRLS} lists")
+        parsed = tuple(parse_certificate(one) for one in ders)
+        return cls(
+            certificates=parsed,
+            crls=tuple(GivenCrl(hashlib.sha256(one).digest(), parse_crl(one)) for one in lists),
+            digest=hashlib.sha256(b"".join(one.fingerprint for one in parsed)).digest(),
+        )
+
+    def with_certificates(self, more: Iterable[Certificate]) -> Endorsements:
+        """Return the set with certificates that came with evidence added at the end."""
+        every = (*self.certificates, *more)
+        digest = hashlib.sha256(b"".join(one.fingerprint for one in every)).digest()
+        return Endorsements(every, self.crls, digest)
+
+
+def _blobs(data: bytes, label: str) -> list[bytes]:
+    return der_blobs(data, label=label, limit=MAX_CERTIFICATES)

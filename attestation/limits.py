@@ -1,0 +1,45 @@
+"""Every bound of this package, with its reason. Input is attacker controlled up to these."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A VCEK is about 1.4 KiB and an ARK 1.7 KiB; ten times that holds any certificate we know.
+MAX_CERTIFICATE_BYTES: Final = 16 * 1024
+# AMD's lists name single intermediates: under 2 KiB in practice.
+MAX_CRL_BYTES: Final = 256 * 1024
+# VEK, ASK, ASVK and ARK for three products, twice over for a renewal.
+MAX_CERTIFICATES: Final = 32
+MAX_CRLS: Final = 16
+# Extensions of one certificate: AMD uses 13.
+MAX_EXTENSIONS: Final = 32
+# Entries of one revocation list.
+MAX_REVOKED: Final = 4096
+# The kernel gives the certificate table in pages; four certificates as PEM are two of them.
+MAX_CERT_TABLE_BYTES: Final = 64 * 1024
+MAX_CERT_TABLE_ENTRIES: Final = 16
+# One part of evidence on the wire. SNP needs 64 KiB, other TEEs' quotes fit as well.
+MAX_PART_BYTES: Final = 64 * 1024
+
+# An EAR with all SNP claims is 4 KiB.
+MAX_TOKEN_BYTES: Final = 64 * 1024
+MAX_SUBMODS: Final = 16
+MAX_JSON_DEPTH: Final = 16
+# A key set file: a handful of P-256 keys.
+MAX_KEYS: Final = 16
+MAX_KEY_FILE_BYTES: Final = 64 * 1024
+# Clocks of verifier and relying party may differ by this much.
+CLOCK_SKEW_SECONDS: Final = 60
+
+# A reference value document for a fleet: thousands of measurements of 96 characters.
+MAX_REFERENCE_BYTES: Final = 1024 * 1024
+MAX_REFERENCE_VALUES: Final = 4096
+
+# Verified chains kept by digest: one per chip and firmware level of a fleet, about 4 KiB each.
+MAX_CACHED_CHAINS: Final = 1024
+# Verified links between CA certificates: two per product and renewal.
+MAX_CACHED_LINKS: Final = 256
+MAX_CACHED_CRLS: Final = 64
+
+# What a simulated platform keeps on disk.
+MAX_STATE_BYTES: Final = 64 * 1024

@@ -1,0 +1,39 @@
+"""What the caller expects in the evidence's report data. There is no silent way to skip it."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+from typing import Final
+
+REPORT_DATA_BYTES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedReportData:
+    """The 64 bytes that bind evidence to one request.
+
+    Raises `ValueError` for another length or for all zeros: an empty expectation would accept a
+    guest that never bound anything, and is a fault of the caller.
+    """
+
+    value: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.value) != REPORT_DATA_BYTES:
+            raise ValueError(f"report data is {len(self.value)} bytes, expected 64")
+        if not any(self.value):
+            raise ValueError("expected report data is all zeros")
+
+    def matches(self, actual: bytes) -> bool:
+        """Return whether all 64 bytes are equal, in constant time."""
+        return hmac.compare_digest(self.value, actual)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsafeAnyReportData:
+    """Accepts whatever is in the report, so old evidence too. For looking at archived samples."""
+
+    def matches(self, actual: bytes) -> bool:  # noqa: ARG002 - that is the point
+        """Return true."""
+        return True

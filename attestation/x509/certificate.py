@@ -1,0 +1,201 @@
+"""X.509 certificates (RFC 5280 section 4): structure only, no signature, no trust."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from attestation.limits import MAX_CERTIFICATE_BYTES, MAX_EXTENSIONS
+from attestation.x509 import der
+from attestation.x509.der import DerReader, malformed
+
+COMMON_NAME: Final = "2.5.4.3"
+KEY_USAGE: Final = "2.5.29.15"
+BASIC_CONSTRAINTS: Final = "2.5.29.19"
+_VERSION_3: Final = 2
+_MAX_SERIAL_BYTES: Final = 20
+_KEY_CERT_SIGN: Final = 5
+_CRL_SIGN: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """One extension: whether it must be understood, and its raw content."""
+
+    critical: bool
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A parsed certificate. Nothing in it has been checked against anything."""
+
+    der: bytes = field(repr=False)
+    fingerprint: bytes
+    tbs: bytes = field(repr=False)
+    serial: int
+    signature_algorithm: bytes = field(repr=False)
+    issuer: bytes = field(repr=False)
+    subject: bytes = field(repr=False)
+    issuer_cn: str
+    subject_cn: str
+    not_before: datetime
+    not_after: datetime
+    spki: bytes = field(repr=False)
+    extensions: Mapping[str, Extension] = field(repr=False)
+    signature: bytes = field(repr=False)
+
+    def unknown_critical(self, known: frozenset[str]) -> str | None:
+        """Return a critical extension that is not in `known`, if there is one."""
+        names = (name for name, extension in self.extensions.items() if extension.critical)
+        return next((name for name in names if name not in known), None)
+
+
+def parse_certificate(data: bytes) -> Certificate:
+    """Return the certificate that `data` is, byte for byte.
+
+    Not checked: signature, validity, trust, what extensions mean. Serial number 0 is allowed.
+    Raises `EvidenceError`: `malformed`, or `trailing-data` for bytes after the certificate.
+    """
+    if len(data) > MAX_CERTIFICATE_BYTES:
+        raise malformed(f"certificate is {len(data)} bytes, limit {MAX_CERTIFICATE_BYTES}")
+    outer = der.single(data, der.SEQUENCE, what="certificate")
+    tbs, content = outer.take_raw(der.SEQUENCE)
+    algorithm, _ = outer.take_raw(der.SEQUENCE)
+    signature = outer.take_bits()
+    outer.finish()
+
+    fields = DerReader(content, what="certificate")
+    _expect_version_3(fields)
+    serial = _serial(fields)
+    if fields.take_raw(der.SEQUENCE)[0] != algorithm:
+        raise malformed("certificate: the two signature algorithms differ")
+    issuer = fields.take_raw(der.SEQUENCE)[0]
+    validity = fields.reader(der.SEQUENCE)
+    not_before, not_after = validity.take_time(), validity.take_time()
+    validity.finish()
+    subject = fields.take_raw(der.SEQUENCE)[0]
+    spki = fields.take_raw(der.SEQUENCE)[0]
+    extensions = _extensions(fields)
+    fields.finish()
+    return Certificate(
+        der=data,
+        fingerprint=hashlib.sha256(data).digest(),
+        tbs=tbs,
+        serial=serial,
+        signature_algorithm=algorithm,
+        issuer=issuer,
+        subject=subject,
+        issuer_cn=common_name(issuer),
+        subject_cn=common_name(subject),
+        not_before=not_before,
+        not_after=not_after,
+        spki=spki,
+        extensions=extensions,
+        signature=signature,
+    )
+
+
+def _expect_version_3(fields: DerReader) -> None:
+    version = fields.reader(der.context(0))
+    if version.take_unsigned() != _VERSION_3:
+        raise malformed("certificate is not version 3")
+    version.finish()
+
+
+def _serial(fields: DerReader) -> int:
+    content = fields.take(der.INTEGER)
+    if len(content) > _MAX_SERIAL_BYTES:
+        raise malformed(f"certificate: serial number is {len(content)} bytes")
+    return der.unsigned(content, what="serial number")
+
+
+def _extensions(fields: DerReader) -> Mapping[str, Extension]:
+    if fields.at_end:
+        return MappingProxyType({})
+    wrapper = fields.reader(der.context(3))
+    found = read_extensions(wrapper.reader(der.SEQUENCE))
+    wrapper.finish()
+    return found
+
+
+def read_extensions(items: DerReader) -> Mapping[str, Extension]:
+    """Return the extensions in the content of a SEQUENCE OF Extension, each at most once."""
+    found: dict[str, Extension] = {}
+    while not items.at_end:
+        item = items.reader(der.SEQUENCE)
+        name = item.take_oid()
+        critical = item.take_boolean_true()
+        if name in found or len(found) == MAX_EXTENSIONS:
+            raise malformed(f"extension {name} is there twice, or there are too many")
+        found[name] = Extension(critical, item.take(der.OCTET_STRING))
+        item.finish()
+    return MappingProxyType(found)
+
+
+def common_name(name: bytes) -> str:
+    """Return the one common name in a DER Name, or an empty string if it has none."""
+    outer = DerReader(name, what="name")
+    names: list[str] = []
+    relative = outer.reader(der.SEQUENCE)
+    while not relative.at_end:
+        attributes = relative.reader(der.SET)
+        while not attributes.at_end:
+            attribute = attributes.reader(der.SEQUENCE)
+            kind = attribute.take_oid()
+            tag = attribute.peek() or 0
+            text = attribute.take(tag)
+            attribute.finish()
+            if kind == COMMON_NAME:
+                names.append(_text(tag, text))
+    if len(names) > 1:
+        raise malformed("name has more than one common name")
+    return names[0] if names else ""
+
+
+def _text(tag: int, content: bytes) -> str:
+    encodings = {der.UTF8_STRING: "utf-8", der.PRINTABLE_STRING: "ascii", der.IA5_STRING: "ascii"}
+    try:
+        return content.decode(encodings[tag])
+    except (KeyError, UnicodeDecodeError) as error:
+        raise malformed("name: common name is not text") from error
+
+
+def is_ca(certificate: Certificate) -> bool:
+    """Return whether basic constraints name a CA and key usage allows it to sign certificates."""
+    constraints = certificate.extensions.get(BASIC_CONSTRAINTS)
+    if constraints is None:
+        return False
+    fields = der.single(constraints.value, der.SEQUENCE, what="basic constraints")
+    return fields.take_boolean_true() and _key_usage(certificate, _KEY_CERT_SIGN)
+
+
+def may_sign_crls(certificate: Certificate) -> bool:
+    """Return whether key usage allows the key to sign revocation lists."""
+    return _key_usage(certificate, _CRL_SIGN)
+
+
+def path_length(certificate: Certificate) -> int | None:
+    """Return how many CA certificates may come below this one, or None if it does not say."""
+    constraints = certificate.extensions.get(BASIC_CONSTRAINTS)
+    if constraints is None:
+        return None
+    fields = der.single(constraints.value, der.SEQUENCE, what="basic constraints")
+    fields.take_boolean_true()
+    length = None if fields.at_end else fields.take_unsigned()
+    fields.finish()
+    return length
+
+
+def _key_usage(certificate: Certificate, bit: int) -> bool:
+    usage = certificate.extensions.get(KEY_USAGE)
+    if usage is None:
+        return False
+    outer = DerReader(usage.value, what="key usage")
+    content = outer.take(der.BIT_STRING)
+    outer.finish()
+    return len(content) > 1 and bool(content[1] & (0x80 >> bit))

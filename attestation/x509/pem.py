@@ -1,0 +1,40 @@
+"""PEM (RFC 7468, strict form): labels and canonical base64, nothing between the blocks."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from attestation.encoding import b64decode
+from attestation.x509.der import malformed
+
+_BLOCK: Final = re.compile(
+    rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n-----END \1-----\s*"
+)
+
+
+def looks_like_pem(data: bytes) -> bool:
+    """Return whether `data` starts as PEM does; DER starts with a byte that PEM cannot have."""
+    return data.lstrip().startswith(b"-----BEGIN ")
+
+
+def parse_pem(data: bytes, *, label: str, limit: int) -> list[bytes]:
+    """Return the DER of every block; each must have `label`. Raises `EvidenceError`."""
+    data = data.lstrip()
+    found: list[bytes] = []
+    offset = 0
+    while offset < len(data):
+        block = _BLOCK.match(data, offset)
+        if block is None or block[1].decode("ascii") != label or len(found) == limit:
+            raise malformed(f"not PEM of at most {limit} {label} blocks")
+        text = block[2].replace(b"\r", b"").replace(b"\n", b"").decode("ascii")
+        found.append(b64decode(text, what=f"PEM {label}"))
+        offset = block.end()
+    if not found:
+        raise malformed(f"PEM holds no {label}")
+    return found
+
+
+def der_blobs(data: bytes, *, label: str, limit: int) -> list[bytes]:
+    """Return `data` itself if it is DER, or the blocks in it if it is PEM."""
+    return parse_pem(data, label=label, limit=limit) if looks_like_pem(data) else [data]

@@ -1,0 +1,76 @@
+"""Does this key's signature cover these bytes? Algorithms are a closed table of exact encodings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from attestation.errors import EvidenceError, Refusal
+
+# RSASSA-PSS, SHA-384, MGF1 with SHA-384, salt of 48 bytes (RFC 4055 section 3.1). The second form
+# spells out the trailer field although it has its default value: AMD's older tools write it so.
+_PSS_PARAMETERS: Final = bytes.fromhex(
+    "a00f300d06096086480165030402020500"
+    "a11c301a06092a864886f70d010108300d06096086480165030402020500"
+    "a203020130"
+)
+_PSS_OID: Final = bytes.fromhex("06092a864886f70d01010a")
+
+
+def _sequence(content: bytes) -> bytes:
+    return bytes([0x30, len(content)]) + content
+
+
+PSS_SHA384: Final = _sequence(_PSS_OID + _sequence(_PSS_PARAMETERS))
+PSS_SHA384_WITH_TRAILER: Final = _sequence(
+    _PSS_OID + _sequence(_PSS_PARAMETERS + bytes.fromhex("a303020101"))
+)
+_RSA_BITS: Final = 4096
+_RSA_EXPONENT: Final = 65537
+
+
+def verify_pss_sha384(
+    algorithm: bytes, signature: bytes, signed: bytes, spki: bytes, *, refusal: Refusal
+) -> None:
+    """Return if the RSA-4096 key in `spki` made `signature` over `signed`.
+
+    Raises `EvidenceError`: `alg-mismatch` unless `algorithm` is RSASSA-PSS with exactly the
+    parameters above and the key RSA-4096; `refusal` if the signature does not verify.
+    """
+    if algorithm not in {PSS_SHA384, PSS_SHA384_WITH_TRAILER}:
+        raise EvidenceError(Refusal.ALG_MISMATCH, "signature algorithm is not PSS with SHA-384")
+    key = load_rsa_4096(spki)
+    scheme = padding.PSS(mgf=padding.MGF1(hashes.SHA384()), salt_length=48)
+    try:
+        key.verify(signature, signed, scheme, hashes.SHA384())
+    except InvalidSignature as error:
+        raise EvidenceError(refusal, "a signature by a CA key does not verify") from error
+
+
+def load_rsa_4096(spki: bytes) -> rsa.RSAPublicKey:
+    """Return the key; raise `EvidenceError` unless it is RSA-4096 with exponent 65537."""
+    key = _load(spki)
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size != _RSA_BITS:
+        raise EvidenceError(Refusal.ALG_MISMATCH, "CA key is not RSA-4096")
+    if key.public_numbers().e != _RSA_EXPONENT:
+        raise EvidenceError(Refusal.ALG_MISMATCH, "CA key has an unusual exponent")
+    return key
+
+
+def load_p384(spki: bytes) -> ec.EllipticCurvePublicKey:
+    """Return the key; raise `EvidenceError` unless it is a point on P-384."""
+    key = _load(spki)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP384R1):
+        raise EvidenceError(Refusal.ALG_MISMATCH, "key is not on P-384")
+    return key
+
+
+def _load(spki: bytes) -> object:
+    try:
+        return load_der_public_key(spki)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise EvidenceError(Refusal.MALFORMED, "public key is not readable") from error

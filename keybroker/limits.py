@@ -1,0 +1,34 @@
+"""Every bound of the broker's service, with its reason. Sizes of messages: keybroker.protocol."""
+
+from __future__ import annotations
+
+# One provider delegates a /64 to one customer; a bucket per address would be a bucket per packet.
+IPV6_SOURCE_BITS = 64
+# A bucket is under 400 bytes, so the table stays below 40 MB.
+RATE_SOURCES = 100_000
+
+# A challenge request is an empty object.
+CHALLENGE_BODY_BYTES = 64
+# A capability policy with inline files is the largest thing an owner enrols or asks about.
+ENROLMENT_BODY_BYTES = 4 * 1024 * 1024
+# A release of the largest size on a slow line; whoever is slower holds a connection for nothing.
+BODY_SECONDS = 20.0
+# Requests being read or answered at once. More would only queue in front of the two things that
+# cost: the processor and the disk.
+CONCURRENT_REQUESTS = 256
+# Time that requests under way get when the service is told to stop.
+SHUTDOWN_SECONDS = 15
+
+# Compiled policies and parsed owner keys kept ready. Each is a few KiB.
+CACHED_POLICIES = 1024
+CACHED_OWNERS = 4096
+
+# A lease is at least the time a runner needs to renew it, and at most a day.
+LEASE_SECONDS_LEAST = 30
+LEASE_SECONDS_MOST = 24 * 3600
+
+# The configuration is a page of YAML; a guardrails file is read by the policy reader.
+CONFIG_BYTES = 64 * 1024
+# Certificates, revocation lists and policies named by the configuration.
+NAMED_FILE_BYTES = 4 * 1024 * 1024
+NAMED_FILES = 64

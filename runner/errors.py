@@ -1,0 +1,43 @@
+"""The one error type that leaves this package, and its closed list of codes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunnerCode(StrEnum):
+    """Stable codes: logged, put in receipts, asserted by tests, mapped to exit codes. Append only."""
+
+    # Supervisor and worker
+    FRAME_MALFORMED = "worker-frame-malformed"
+    WORKER_LOST = "worker-lost"
+    WORKER_SLOW = "worker-slow"
+    LOCKDOWN_FAILED = "worker-lockdown-failed"
+
+    # Engine
+    ENGINE_UNUSABLE = "engine-unusable"
+    MODULE_INVALID = "module-invalid"
+    MODULE_TOO_LARGE = "module-too-large"
+    ENTRYPOINT_MISSING = "module-entrypoint-missing"
+    FEATURE_NOT_GRANTED = "feature-not-granted"
+    FEATURE_UNSUPPORTED = "feature-unsupported"
+    IMPORT_UNKNOWN = "import-unknown"
+    IMPORT_NOT_GRANTED = "import-not-granted"
+    IMPORT_MISMATCH = "import-mismatch"
+    GRANT_INVALID = "grant-invalid"
+    INPUT_NOT_GRANTED = "input-not-granted"
+    INPUT_MISSING = "input-missing"
+    INPUT_TOO_LARGE = "input-too-large"
+
+
+class RunnerError(Exception):
+    """The runner refused or failed. `detail` is for our log and holds no secret and no plaintext.
+
+    `remedy` is what would allow the refused thing, as lines of YAML or a command, or empty.
+    """
+
+    def __init__(self, code: RunnerCode, detail: str, remedy: str = "") -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.remedy = remedy

@@ -1,0 +1,48 @@
+"""Every bound of the OCI code, with its reason. What is inside an artifact: `sealing.limits`."""
+
+from __future__ import annotations
+
+# Host, port, slash and repository together: what the distribution spec tells clients to expect.
+NAME_CHARS = 255
+# The longest name that DNS can carry.
+HOST_CHARS = 253
+# Distribution spec, grammar of a tag.
+TAG_CHARS = 128
+# PATH_MAX of Linux: a longer folder can not be opened.
+FOLDER_CHARS = 4096
+
+# Lists of descriptors (index.json, referrers): INDEX_ENTRIES of them with annotations fit.
+INDEX_BYTES = 2 << 20
+# Versions and signatures in one list; each entry may cost the reader one more file or request.
+INDEX_ENTRIES = 1024
+# Signatures on one manifest; each costs two requests and one verification.
+BUNDLES = 64
+# A registry that always names a next page would keep us reading for ever.
+REFERRER_PAGES = 16
+# Two writers of one fallback list have no lock and may need to take turns.
+REFERRER_WRITE_TRIES = 4
+# `oci-layout` holds one short member.
+MARKER_BYTES = 1024
+
+# Read and write size: at 1 MiB the hash, not the number of calls, bounds the speed (measured).
+CHUNK_BYTES = 1 << 20
+# Error bodies feed one line of our log, and no more of a stranger's words than this.
+ERROR_BYTES = 8 << 10
+ERROR_CHARS = 200
+# Upload state and signed URLs of blob stores reach 2 KiB.
+LOCATION_CHARS = 8192
+# Registry to store to region is two; more is a loop or a game.
+REDIRECTS = 3
+
+# A host that does not accept a connection in this time is down for a person who waits.
+CONNECT_SECONDS = 10.0
+# Longest silence inside an answer: registries on cold storage need seconds, not minutes.
+SILENCE_SECONDS = 30.0
+# A body may take BODY_SECONDS plus its size at this speed: silence alone does not notice a peer
+# that sends one byte at a time.
+BODY_SECONDS = 30.0
+BODY_BYTES_PER_SECOND = 64 << 10
+# Waits between tries: a registry that restarts behind a balancer is back in about three seconds.
+RETRY_SECONDS = (0.5, 1.0, 2.0)
+# A registry may ask for more patience than this; then the caller should know and decide.
+RETRY_AFTER_SECONDS = 30.0

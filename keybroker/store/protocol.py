@@ -225,6 +225,9 @@ class Store(Protocol):
     def record_refusal(self, record: RefusalRecord) -> Recorded:
         """Spend the challenge if it still can be, and write decision and leaf, always."""
 
+    def lease(self, lease_id: str) -> LeaseRow | None:
+        """A lease, until it has expired and was purged."""
+
     def decision(self, decision_id: str) -> DecisionRow | None:
         """What was decided under this id."""
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RunnerCode(StrEnum):
-    """Stable codes: logged, put in receipts, asserted by tests, mapped to exit codes. Append only."""
+    """Stable codes: logged, asserted by tests, mapped to exit codes. Append only."""
 
     # Supervisor and worker
     FRAME_MALFORMED = "worker-frame-malformed"
@@ -31,7 +31,7 @@ class RunnerCode(StrEnum):
 
 
 class RunnerError(Exception):
-    """The runner refused or failed. `detail` is for our log and holds no secret and no plaintext.
+    """The runner refused or failed. `detail` is for our log: no secret, no plaintext.
 
     `remedy` is what would allow the refused thing, as lines of YAML or a command, or empty.
     """

@@ -1,0 +1,45 @@
+"""Every bound of the talk between supervisor and worker, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIBIBYTE: Final = 1024
+MEBIBYTE: Final = 1024 * KIBIBYTE
+
+# A frame header names things; whatever has a size of its own travels in the body.
+MAX_HEADER_BYTES: Final = 64 * KIBIBYTE
+# The layer: the largest real program at hand (Yosys) has 69 MB; this is room for three of it.
+MAX_MODULE_BYTES: Final = 256 * MEBIBYTE
+# Manifest, config, bundle, release, grant: the policy inside may carry inline files.
+MAX_DOCUMENT_BYTES: Final = 16 * MEBIBYTE
+MAX_STDIN_BYTES: Final = 64 * MEBIBYTE
+# One chunk of guest output. Small enough that a reader of the pipe never waits long.
+MAX_OUTPUT_CHUNK_BYTES: Final = 64 * KIBIBYTE
+# One file of a host tree, in either direction; the grant sets the lower, real bound.
+MAX_FILE_BYTES: Final = 256 * MEBIBYTE
+MAX_FILES: Final = 4096
+# A path component is what Linux file systems take; the depth is ours, against runaway recursion.
+MAX_NAME_BYTES: Final = 255
+MAX_PATH_BYTES: Final = 4096
+MAX_PATH_DEPTH: Final = 32
+# The reason a worker gives for a failure; the supervisor logs it and shows nothing of it outside.
+MAX_DETAIL_CHARS: Final = 512
+MAX_DENIALS: Final = 256
+
+# A worker imports its code, makes a key pair and says so: far below a second on an idle machine.
+HELLO_SECONDS: Final = 60.0
+# Compiling Yosys takes about a minute on two cores; beyond this it is an attack on the node.
+PREPARE_SECONDS: Final = 300.0
+# The engine stops the guest itself at the wall-clock limit; this is how long we believe that.
+GRACE_SECONDS: Final = 2.0
+# After the guest has ended the worker only hands back files and figures.
+FINISH_SECONDS: Final = 60.0
+# A grant without a wall-clock limit is none of ours; this stands in if a lease outlives everything.
+MAX_RUN_SECONDS: Final = 24 * 3600.0
+
+# Counted against what a worker may write into private memory: the compiler's working set for the
+# largest module, not the guest's 4 GiB reservation (reserved pages are not counted).
+MAX_DATA_BYTES: Final = 8 * 1024 * MEBIBYTE
+# Descriptors a worker may hold while it loads: the interpreter opens one source file at a time.
+MAX_OPEN_FILES: Final = 64

@@ -1,0 +1,190 @@
+"""What each business act writes, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from keybroker.errors import BrokerCode, BrokerError
+from keybroker.store.protocol import Quota, Recorded, StoredResponse
+from keybroker.store.sqlite import SqliteStore
+from tests.unit.keybroker import records
+from tests.unit.keybroker.records import NOW, OWNER, POLICY
+
+
+def refused(act, record) -> BrokerCode:
+    with pytest.raises(BrokerError) as caught:
+        act(record)
+    return caught.value.code
+
+
+def test_birth_is_leaf_zero_and_happens_once(database) -> None:
+    with SqliteStore.create(database) as store:
+        assert store.sealed_keys() == ()
+        assert store.initialise(records.birth()) == Recorded(0)
+        assert store.sealed_keys() == records.birth().keys
+        assert refused(store.initialise, records.birth()) == BrokerCode.ALREADY_INITIALISED
+
+
+@pytest.mark.parametrize(
+    ("verb", "record"),
+    [
+        ("enrol_owner", records.owner()),
+        ("record_release", records.release(1)),
+        ("record_refusal", records.refusal(1)),
+    ],
+)
+def test_nothing_is_recorded_before_birth(database, verb, record) -> None:
+    with SqliteStore.create(database) as store:
+        assert refused(getattr(store, verb), record) == BrokerCode.NOT_INITIALISED
+        assert store.tree_size() == 0
+
+
+def test_owners_are_enrolled_once(store) -> None:
+    assert store.owner(OWNER) == records.owner().owner
+    assert store.owner("f" * 64) is None
+    assert refused(store.enrol_owner, records.owner("again")) == BrokerCode.OWNER_EXISTS
+    assert store.owner(OWNER).name == "acme"
+
+
+def test_policy_versions_only_rise(store) -> None:
+    assert refused(store.put_policy, records.policy(1)) == BrokerCode.POLICY_NOT_NEWER
+    assert store.put_policy(records.policy(3)) == Recorded(3)
+    assert refused(store.put_policy, records.policy(2)) == BrokerCode.POLICY_NOT_NEWER
+    assert refused(store.put_policy, records.policy(3)) == BrokerCode.POLICY_NOT_NEWER
+    assert store.policy(OWNER, POLICY) == records.policy(3).policy
+    assert store.policy(OWNER, "acme/other") is None
+
+
+def test_policies_need_an_owner(store) -> None:
+    assert refused(store.put_policy, records.policy(1, "f" * 64)) == BrokerCode.OWNER_UNKNOWN
+
+
+def test_release_leaves_everything_behind(store) -> None:
+    record = records.release(1, version=7)
+    assert store.record_release(record) == Recorded(3)
+    assert store.challenge_spent(records.nonce_hash(1))
+    assert store.highest_version(OWNER, records.MODULE) == 7
+    assert store.decision(record.decision.id) == record.decision
+    assert store.lease(record.lease.id) == record.lease
+    assert store.leaf_index(record.decision.id) == 3
+    assert store.leaf(3) == record.leaf
+    answer = StoredResponse(record.idempotency.request_digest, record.response)
+    assert store.stored_response("runner", "key-1") == answer
+
+
+def test_what_is_unknown_is_none(store) -> None:
+    assert not store.challenge_spent(records.nonce_hash(1))
+    assert store.highest_version(OWNER, records.MODULE) == 0
+    unknown = (
+        store.decision("x"),
+        store.lease("x"),
+        store.leaf_index("x"),
+        store.leaf(99),
+        store.stored_response("runner", "x"),
+    )
+    assert unknown == (None,) * 5
+
+
+def test_same_request_again_is_named_so(store) -> None:
+    store.record_release(records.release(1))
+    assert refused(store.record_release, records.release(1)) == BrokerCode.REQUEST_REPEATED
+
+
+def test_idempotency_key_serves_one_request(store) -> None:
+    first = records.release(1)
+    store.record_release(first)
+    other = replace(
+        records.release(2), idempotency=replace(first.idempotency, request_digest="sha256:other")
+    )
+    assert refused(store.record_release, other) == BrokerCode.IDEMPOTENCY_CONFLICT
+    elsewhere = replace(other, idempotency=replace(other.idempotency, runner_key="another"))
+    store.record_release(elsewhere)
+
+
+def test_challenge_is_spent_once(store) -> None:
+    store.record_release(records.release(1))
+    code = refused(store.record_release, records.release(2, nonce=1))
+    assert code == BrokerCode.CHALLENGE_SPENT
+    assert store.decision("release-2") is None
+    assert store.tree_size() == 4
+
+
+def test_refusal_spends_the_challenge(store) -> None:
+    assert store.record_refusal(records.refusal(1)) == Recorded(3)
+    assert store.decision("refusal-1") == records.refusal(1).decision
+    code = refused(store.record_release, records.release(2, nonce=1))
+    assert code == BrokerCode.CHALLENGE_SPENT
+
+
+def test_refusal_of_a_replay_is_recorded_too(store) -> None:
+    store.record_release(records.release(1))
+    assert store.record_refusal(records.refusal(2, nonce=1)) == Recorded(4)
+
+
+def test_version_never_goes_back(store) -> None:
+    store.record_release(records.release(1, version=2))
+    store.record_release(records.release(2, version=2))
+    code = refused(store.record_release, records.release(3, version=1))
+    assert code == BrokerCode.VERSION_ROLLED_BACK
+    assert not store.challenge_spent(records.nonce_hash(3))
+    assert store.highest_version(OWNER, records.MODULE) == 2
+
+
+def test_live_leases_are_counted_until_they_end(store) -> None:
+    quota = Quota(live_leases=2, releases_per_day=100)
+    ends = NOW + timedelta(minutes=15)
+    store.record_release(records.release(1, quota=quota))
+    store.record_release(records.release(2, quota=quota))
+    just_before = records.release(3, quota=quota, at=ends - timedelta(seconds=1))
+    assert refused(store.record_release, just_before) == BrokerCode.QUOTA_EXCEEDED
+    store.record_release(records.release(4, quota=quota, at=ends))
+
+
+def test_releases_a_day_are_counted_by_utc_day(store) -> None:
+    quota = Quota(live_leases=100, releases_per_day=2)
+    midnight = NOW.replace(hour=0) + timedelta(days=1)
+    store.record_release(records.release(1, quota=quota))
+    store.record_release(records.release(2, quota=quota))
+    last_second = records.release(3, quota=quota, at=midnight - timedelta(seconds=1))
+    assert refused(store.record_release, last_second) == BrokerCode.QUOTA_EXCEEDED
+    store.record_release(records.release(4, quota=quota, at=midnight))
+
+
+@pytest.mark.parametrize("quota", [Quota(0, 1), Quota(1, 0)])
+def test_quota_of_nothing_releases_nothing(store, quota) -> None:
+    code = refused(store.record_release, records.release(1, quota=quota))
+    assert code == BrokerCode.QUOTA_EXCEEDED
+
+
+def test_purge_forgets_what_expired_and_nothing_else(store) -> None:
+    store.record_release(records.release(1))
+    expiry = records.challenge(1).expires
+    assert store.purge_expired(expiry - timedelta(seconds=1)) == 0
+    assert store.purge_expired(expiry) == 1
+    assert not store.challenge_spent(records.nonce_hash(1))
+    assert store.purge_expired(NOW + timedelta(days=1)) == 3
+    assert store.lease("lease-1") is None
+    assert store.stored_response("runner", "key-1") is None
+    assert store.decision("release-1") is not None
+    assert store.highest_version(OWNER, records.MODULE) == 1
+
+
+def test_forgotten_challenge_stays_spent(store) -> None:
+    """Attack: set the broker's clock back after a purge and answer an old challenge again."""
+    store.record_release(records.release(1))
+    store.purge_expired(records.challenge(1).expires)
+    store.purge_expired(NOW)
+    code = refused(store.record_release, records.release(2, nonce=1))
+    assert code == BrokerCode.CHALLENGE_SPENT
+    store.record_refusal(records.refusal(3, nonce=1))
+
+
+def test_purge_takes_as_many_transactions_as_it_needs(store, monkeypatch) -> None:
+    monkeypatch.setattr("keybroker.store.acts.PURGE_BATCH", 2)
+    monkeypatch.setattr("keybroker.store.sqlite.PURGE_BATCH", 2)
+    for number in range(5):
+        store.record_refusal(records.refusal(number))
+    assert store.purge_expired(NOW + timedelta(days=1)) == 5

@@ -29,15 +29,38 @@ class RunnerCode(StrEnum):
     INPUT_MISSING = "input-missing"
     INPUT_TOO_LARGE = "input-too-large"
 
+    # Host folders
+    PATH_REFUSED = "path-refused"
+    WRITE_BACK_FAILED = "write-back-failed"
+
+    # Artifact, broker, release
+    ARTIFACT_REFUSED = "artifact-refused"
+    GRANT_DENIED = "grant-denied"
+    ATTESTER_MISSING = "attester-missing"
+    EVIDENCE_REFUSED = "evidence-refused"
+    BROKER_UNREACHABLE = "broker-unreachable"
+    BROKER_REFUSED = "broker-refused"
+    BROKER_NOT_GENUINE = "broker-not-genuine"
+    RELEASE_DENIED = "release-denied"
+    KEY_NOT_OPENED = "release-key-not-opened"
+    LEASE_EXPIRED = "lease-expired"
+
+    # Receipts
+    RECEIPT_MALFORMED = "receipt-malformed"
+    RECEIPT_SIGNATURE = "receipt-signature-invalid"
+    RECEIPT_INCONSISTENT = "receipt-inconsistent"
+
 
 class RunnerError(Exception):
     """The runner refused or failed. `detail` is for our log: no secret, no plaintext.
 
     `remedy` is what would allow the refused thing, as lines of YAML or a command, or empty.
+    `reason` is the code of the other package that refused (`seal-hmac-mismatch`), or empty.
     """
 
-    def __init__(self, code: RunnerCode, detail: str, remedy: str = "") -> None:
+    def __init__(self, code: RunnerCode, detail: str, remedy: str = "", reason: str = "") -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.remedy = remedy
+        self.reason = reason

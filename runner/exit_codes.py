@@ -76,6 +76,21 @@ OF_ERROR: Final[dict[RunnerCode, RunExit]] = {
     RunnerCode.INPUT_NOT_GRANTED: RunExit.CAPABILITY,
     RunnerCode.INPUT_MISSING: RunExit.USAGE,
     RunnerCode.INPUT_TOO_LARGE: RunExit.USAGE,
+    RunnerCode.PATH_REFUSED: RunExit.FAULT,
+    RunnerCode.WRITE_BACK_FAILED: RunExit.FAULT,
+    RunnerCode.ARTIFACT_REFUSED: RunExit.ARTIFACT,
+    RunnerCode.GRANT_DENIED: RunExit.CAPABILITY,
+    RunnerCode.ATTESTER_MISSING: RunExit.EVIDENCE,
+    RunnerCode.EVIDENCE_REFUSED: RunExit.EVIDENCE,
+    RunnerCode.BROKER_UNREACHABLE: RunExit.UNREACHABLE,
+    RunnerCode.BROKER_REFUSED: RunExit.RELEASE_DENIED,
+    RunnerCode.BROKER_NOT_GENUINE: RunExit.RELEASE_DENIED,
+    RunnerCode.RELEASE_DENIED: RunExit.RELEASE_DENIED,
+    RunnerCode.KEY_NOT_OPENED: RunExit.RELEASE_DENIED,
+    RunnerCode.LEASE_EXPIRED: RunExit.LEASE,
+    RunnerCode.RECEIPT_MALFORMED: RunExit.FAULT,
+    RunnerCode.RECEIPT_SIGNATURE: RunExit.FAULT,
+    RunnerCode.RECEIPT_INCONSISTENT: RunExit.FAULT,
 }
 
 

@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 from sealing.errors import SealError, SealRefusal
 from sealing.oci.reference import LayoutReference, Reference, RegistryReference, is_digest
 
-PIECES = st.sampled_from(
-    "oci: a Z 0 localhost registry.example.com 127.0.0.1 [::1] :5000 / : @ . .. - _ __ % v1 "
-    "sha256: \0 é".split(" ")
-    + ["a" * 64, "\n"]
-)
+HOSTS = ["localhost", "registry.example.com", "127.0.0.1", "[::1]", ":5000", "oci:"]
+SIGNS = ["/", ":", "@", ".", "..", "-", "_", "__", "%", "\n", "\0", "é"]
+PIECES = st.sampled_from([*HOSTS, *SIGNS, "a", "Z", "0", "v1", "sha256:", "a" * 64])
 TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=9).map("".join))
 
 

@@ -46,6 +46,12 @@ def test_built_by_hand_obeys_the_grammar_too(tag: str) -> None:
     assert caught.value.code is SealRefusal.REFERENCE_INVALID
 
 
+def test_tag_and_digest_together_are_refused() -> None:
+    with pytest.raises(SealError) as caught:
+        LayoutReference(folder="out", tag="v1", digest=DIGEST)
+    assert caught.value.code is SealRefusal.REFERENCE_INVALID
+
+
 def test_surrogates_from_the_command_line_are_refused() -> None:
     with pytest.raises(SealError) as caught:
         Reference.parse("oci:out\udcff")

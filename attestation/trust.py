@@ -6,8 +6,9 @@ digest is here. ADR 0004 says where the digests come from.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -42,6 +43,7 @@ class TrustAnchors:
     """The roots a verification may end in. Build with `vendor()`; there is no other start."""
 
     _by_fingerprint: Mapping[bytes, TrustAnchor]
+    digest: bytes = field(repr=False)
 
     @classmethod
     def vendor(cls) -> TrustAnchors:
@@ -50,7 +52,12 @@ class TrustAnchors:
             TrustAnchor("snp", product, bytes.fromhex(digest), simulated=False)
             for product, digest in _AMD_ARKS.items()
         )
-        return cls(MappingProxyType({anchor.fingerprint: anchor for anchor in anchors}))
+        return cls._of({anchor.fingerprint: anchor for anchor in anchors})
+
+    @classmethod
+    def _of(cls, anchors: dict[bytes, TrustAnchor]) -> TrustAnchors:
+        # Product and kind follow from the certificate, so its fingerprint names the anchor.
+        return cls(MappingProxyType(anchors), hashlib.sha256(b"".join(sorted(anchors))).digest())
 
     def with_simulated(self, root_pem: bytes) -> TrustAnchors:
         """Return these roots and the simulated ones in `root_pem`.
@@ -66,7 +73,7 @@ class TrustAnchors:
             anchors[certificate.fingerprint] = TrustAnchor(
                 "snp", product, certificate.fingerprint, simulated=True
             )
-        return TrustAnchors(MappingProxyType(anchors))
+        return TrustAnchors._of(anchors)
 
     def find(self, fingerprint: bytes) -> TrustAnchor | None:
         """Return the root with this certificate digest, if it is trusted."""

@@ -1,0 +1,84 @@
+"""What a chain's dates and the ARK's revocation list say at a given time. Checked every time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from attestation.cache import BoundedCache
+from attestation.endorsements import Endorsements, GivenCrl
+from attestation.errors import EvidenceError, Refusal
+from attestation.limits import MAX_CACHED_CRLS
+from attestation.policy import CrlPolicy
+from attestation.verifiers.snp.chain import VerifiedChain
+from attestation.x509.certificate import Certificate, may_sign_crls
+from attestation.x509.crl import RevocationList
+from attestation.x509.signatures import verify_pss_sha384
+
+_verified_crls: Final = BoundedCache[bool](MAX_CACHED_CRLS)
+
+
+def check_validity(chain: VerifiedChain, now: datetime) -> None:
+    """Refuse unless every certificate is in its validity period, both ends included."""
+    for certificate in reversed(chain.path):
+        if now < certificate.not_before:
+            raise _at(Refusal.CERT_NOT_YET_VALID, certificate)
+        if now > certificate.not_after:
+            raise _at(Refusal.CERT_EXPIRED, certificate)
+
+
+def _at(code: Refusal, certificate: Certificate) -> EvidenceError:
+    period = f"{certificate.not_before.isoformat()} to {certificate.not_after.isoformat()}"
+    return EvidenceError(code, f"{certificate.subject_cn} is valid {period}")
+
+
+def check_revocation(
+    chain: VerifiedChain, endorsements: Endorsements, policy: CrlPolicy, now: datetime
+) -> None:
+    """Refuse if the ARK's list names a CA of the chain, or cannot be relied on.
+
+    AMD publishes no list of single VEKs. Where lists were given, the ARK's must be among them,
+    whatever `policy` says; a policy that does not require one only allows giving none at all.
+    """
+    _, intermediate, root = chain.path
+    if not endorsements.crls:
+        if policy is CrlPolicy.REQUIRED:
+            raise EvidenceError(Refusal.CRL_MISSING, f"no revocation list of {root.subject_cn}")
+        return
+    crl = _newest_of(root, endorsements)
+    if now < crl.this_update:
+        raise EvidenceError(Refusal.COLLATERAL_NOT_YET_VALID, "revocation list is of the future")
+    if now > crl.next_update:
+        raise EvidenceError(Refusal.CRL_EXPIRED, "revocation list is out of date")
+    for certificate in (intermediate, root):
+        on_hold = crl.revoked.get(certificate.serial)
+        if on_hold is not None:
+            code = Refusal.CERT_ON_HOLD if on_hold else Refusal.CERT_REVOKED
+            raise EvidenceError(code, f"{certificate.subject_cn} is on its root's revocation list")
+
+
+def _newest_of(root: Certificate, endorsements: Endorsements) -> RevocationList:
+    lists = [given for given in endorsements.crls if given.parsed.issuer == root.subject]
+    if not lists:
+        raise EvidenceError(
+            Refusal.CRL_ISSUER_MISMATCH, f"no given revocation list is by {root.subject_cn}"
+        )
+    newest = max(lists, key=lambda given: given.parsed.this_update)
+    _verify_once(newest, root)
+    return newest.parsed
+
+
+def _verify_once(given: GivenCrl, root: Certificate) -> None:
+    key = given.digest + root.fingerprint
+    if _verified_crls.get(key) is not None:
+        return
+    if not may_sign_crls(root):
+        raise EvidenceError(Refusal.CRL_ISSUER_MISMATCH, "root may not sign revocation lists")
+    verify_pss_sha384(
+        given.parsed.signature_algorithm,
+        given.parsed.signature,
+        given.parsed.tbs,
+        root.spki,
+        refusal=Refusal.COLLATERAL_SIGNATURE_INVALID,
+    )
+    _verified_crls.put(key, True)  # noqa: FBT003 - a set in the shape of a cache

@@ -1,0 +1,52 @@
+"""The one door from bytes to claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from attestation.claims import VerifiedClaims
+from attestation.endorsements import Endorsements
+from attestation.errors import EvidenceError, Refusal
+from attestation.evidence import UnverifiedEvidence
+from attestation.policy import EvidencePolicy
+from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.trust import TrustAnchors
+from attestation.verifiers.snp.verifier import verify_snp
+
+Verifier = Callable[..., VerifiedClaims]
+
+VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType({"snp": verify_snp})
+
+
+def verify(
+    evidence: UnverifiedEvidence,
+    *,
+    report_data: ExpectedReportData | UnsafeAnyReportData,
+    endorsements: Endorsements,
+    policy: EvidencePolicy,
+    anchors: TrustAnchors,
+    now: datetime,
+) -> VerifiedClaims:
+    """Return what `evidence` proves about its sender at `now`.
+
+    Says who is speaking and that `policy` accepts the machine, never whether its measurement is
+    wanted, nor whether the evidence was seen before. Pure: no clock, network or disk; safe to call
+    from any thread. Raises `EvidenceError` for anything wrong with the input, and `ValueError` if
+    `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now has no time zone")
+    verifier = VERIFIERS.get(evidence.tee)
+    if verifier is None:
+        raise EvidenceError(Refusal.UNSUPPORTED, "no verifier for this kind of TEE")
+    return verifier(
+        evidence,
+        report_data=report_data,
+        endorsements=endorsements,
+        policy=policy,
+        anchors=anchors,
+        now=now,
+    )

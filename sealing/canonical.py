@@ -56,41 +56,37 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def _check_tree(root: Any, what: str) -> bool:
-    """Check depth, member names and strings; return whether every member name is ASCII."""
-    ascii_names = True
-    level: list[Any] = [root]
+def _check_depth(root: Any, what: str) -> None:
+    level = [root] if isinstance(root, (dict, list, tuple)) else []
     for _ in range(limits.JSON_DEPTH):
-        below: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                ascii_names = _check_names(value, what) and ascii_names
-                below.extend(value.values())
-            elif isinstance(value, (list, tuple)):
-                below.extend(value)
-            else:
-                _check_leaf(value, what)
-        if not below:
-            return ascii_names
-        level = below
-    raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
+        if not level:
+            return
+        level = [
+            value
+            for container in level
+            for value in (container.values() if isinstance(container, dict) else container)
+            if isinstance(value, (dict, list, tuple))
+        ]
+    if level:
+        raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
 
 
-def _check_names(value: dict[Any, Any], what: str) -> bool:
-    ascii_names = True
-    for name in value:
-        if not isinstance(name, str):
-            raise malformed(what, "a member name is not a string")
-        if not name.isascii():
-            ascii_names = False
-    return ascii_names
-
-
-def _check_leaf(value: Any, what: str) -> None:
+def _check_values(value: Any) -> bool:
+    """Check what a parser never yields; return whether every member name is ASCII."""
+    if isinstance(value, dict):
+        if not all(isinstance(name, str) for name in value):
+            raise malformed("value", "a member name is not a string")
+        below = [_check_values(each) for each in value.values()]
+        return all(below) and all(name.isascii() for name in value)
+    if isinstance(value, (list, tuple)):
+        # Two steps: a plain all() would stop looking at the first name that is not ASCII.
+        below = [_check_values(each) for each in value]
+        return all(below)
     if value is None or isinstance(value, (bool, str)):
-        return
+        return True
     if not isinstance(value, int) or abs(value) > _INTEGER_MAX:
-        raise malformed(what, f"holds a {type(value).__name__} that JSON here cannot hold")
+        raise malformed("value", f"holds a {type(value).__name__} that JSON here cannot hold")
+    return True
 
 
 def _write(value: Any, *, ascii_names: bool, what: str) -> bytes:
@@ -108,20 +104,24 @@ def encode(value: Any) -> bytes:
     Only null, booleans, integers up to 2**53 - 1, strings, lists and dicts exist here: no
     format of ours holds a fraction. Raises `SealError` for anything else.
     """
-    return _write(value, ascii_names=_check_tree(value, "value"), what="value")
+    _check_depth(value, "value")
+    return _write(value, ascii_names=_check_values(value), what="value")
 
 
-def _load(data: bytes, limit_bytes: int, what: str) -> Any:
+def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bytes]:
     if len(data) > limit_bytes:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes, limit {limit_bytes}")
     try:
-        return _DECODER.decode(bytes(data).decode("utf-8"))
+        value = _DECODER.decode(bytes(data).decode("utf-8"))
     except UnicodeDecodeError as error:
         raise malformed(what, "not UTF-8") from error
     except json.JSONDecodeError as error:
         raise malformed(what, f"not JSON at offset {error.pos}") from error
     except RecursionError as error:
         raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}") from error
+    _check_depth(value, what)
+    plain = data.isascii() and b"\\u" not in data
+    return value, _write(value, ascii_names=plain or _check_values(value), what=what)
 
 
 def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
@@ -129,9 +129,7 @@ def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
 
     Says nothing about the byte form; `parse_canonical` does. Raises `SealError`.
     """
-    value = _load(data, limit_bytes, what)
-    _write(value, ascii_names=_check_tree(value, what), what=what)
-    return value
+    return _load(data, limit_bytes, what)[0]
 
 
 def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
@@ -139,8 +137,8 @@ def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
 
     Raises `SealError` as `parse_json` does, and when re-encoding gives other bytes.
     """
-    value = _load(data, limit_bytes, what)
-    if _write(value, ascii_names=_check_tree(value, what), what=what) != data:
+    value, written = _load(data, limit_bytes, what)
+    if written != data:
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not RFC 8785 canonical JSON")
     return value
 
@@ -152,10 +150,12 @@ def members(value: Any, names: Sequence[str], what: str) -> dict[str, Any]:
     """
     if not isinstance(value, dict):
         raise malformed(what, "not an object")
-    if unknown := sorted(value.keys() - set(names)):
-        raise SealError(SealRefusal.UNKNOWN_MEMBER, f"{what} has unknown member {unknown[0][:64]}")
-    if missing := sorted(set(names) - value.keys()):
-        raise malformed(what, f"lacks member {missing[0]}")
+    for name in value:
+        if name not in names:
+            raise SealError(SealRefusal.UNKNOWN_MEMBER, f"{what} has unknown member {name[:64]}")
+    for name in names:
+        if name not in value:
+            raise malformed(what, f"lacks member {name}")
     return value
 
 

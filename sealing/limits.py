@@ -13,6 +13,8 @@ STATEMENT_BYTES = 3 << 20
 CAPABILITIES_BYTES = 1 << 20
 # Releases, receipts and descriptors travel as DSSE; a receipt embeds evidence and a release.
 DSSE_BYTES = 4 << 20
+# Bundles of one artifact: its owner's, and what others attached beside it.
+BUNDLES = 16
 # More signers than that on one document is not a threshold anybody operates.
 DSSE_SIGNATURES = 16
 # One envelope holds a 1.3 KiB hybrid ciphertext and its context.
@@ -40,7 +42,8 @@ BILL_EXPORTS = 16384
 BILL_TYPES = 65536
 BILL_FUNCTIONS = 1_000_000
 BILL_ENTRIES = 100_000
-BILL_NAME_BYTES = 1024
+# Mangled C++ and Rust names pass 1 KiB.
+BILL_NAME_BYTES = 4096
 BILL_PRODUCERS = 64
 # The engine's own bound on parameters and results of one function type.
 BILL_TYPE_VALUES = 1000

@@ -1,0 +1,146 @@
+"""ocicrypt layers: AES-256-CTR, then HMAC-SHA256 over the ciphertext.
+
+The format is containers/ocicrypt `blockcipher/blockcipher_aes_ctr.go` and `encryption.go`, byte for
+byte. Alone it is forgeable: the HMAC covers neither nonce nor digest nor media type. What closes
+that is the strict reader here, the envelope's context and the owner signature.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from sealing import canonical, limits
+from sealing.canonical import Buffer
+from sealing.errors import SealError, SealRefusal
+from sealing.secret import SecretBuffer
+
+CIPHER: Final = "AES_256_CTR_HMAC_SHA256"
+KEY_BYTES: Final = 32
+NONCE_BYTES: Final = 16
+HMAC_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class PublicOptions:
+    """What the manifest says about the ciphertext: its HMAC, and nothing that can be overridden."""
+
+    hmac: bytes
+
+    def to_json(self) -> bytes:
+        """Return the member order and spacing that ocicrypt writes."""
+        encoded = canonical.b64encode(self.hmac)
+        return b'{"cipher":"%s","hmac":"%s","cipheroptions":{}}' % (
+            CIPHER.encode("ascii"),
+            encoded.encode("ascii"),
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Return the options in `data`, or raise `SealError`.
+
+        Any cipher option is refused: public readers let a nonce here override the wrapped one.
+        """
+        what = "public options"
+        value = canonical.parse_json(data, limit_bytes=limits.OPTIONS_BYTES, what=what)
+        value = canonical.members(value, ("cipher", "hmac", "cipheroptions"), what)
+        if value["cipher"] != CIPHER:
+            raise SealError(SealRefusal.CIPHER_UNKNOWN, f"expected cipher {CIPHER}")
+        if value["cipheroptions"] != {}:
+            raise SealError(SealRefusal.CIPHER_OPTIONS, "public cipheroptions are not empty")
+        options = cls(_exactly(value["hmac"], HMAC_BYTES, "hmac"))
+        if options.to_json() != data:
+            raise SealError(
+                SealRefusal.NOT_CANONICAL, f"{what} are not in the form ocicrypt writes"
+            )
+        return options
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateOptions:
+    """The content key, the nonce and the digest of the plaintext: what an envelope holds."""
+
+    symkey: bytes = field(repr=False)
+    digest: str = field(repr=False)
+    nonce: bytes = field(repr=False)
+
+    def to_json(self) -> bytes:
+        """Return the member order and spacing that ocicrypt writes. These bytes are secret."""
+        return b'{"symkey":"%s","digest":"%s","cipheroptions":{"nonce":"%s"}}' % (
+            canonical.b64encode(self.symkey).encode("ascii"),
+            self.digest.encode("ascii"),
+            canonical.b64encode(self.nonce).encode("ascii"),
+        )
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Return the options in `data`, or raise `SealError`, which never quotes them."""
+        what = "private options"
+        value = canonical.parse_json(data, limit_bytes=limits.OPTIONS_BYTES, what=what)
+        value = canonical.members(value, ("symkey", "digest", "cipheroptions"), what)
+        inner = canonical.members(value["cipheroptions"], ("nonce",), "private cipheroptions")
+        options = cls(
+            _exactly(value["symkey"], KEY_BYTES, "symkey"),
+            canonical.parse_digest(value["digest"], what="plaintext digest"),
+            _exactly(inner["nonce"], NONCE_BYTES, "nonce"),
+        )
+        if options.to_json() != data:
+            raise SealError(
+                SealRefusal.NOT_CANONICAL, f"{what} are not in the form ocicrypt writes"
+            )
+        return options
+
+
+def _exactly(value: object, size: int, what: str) -> bytes:
+    data = canonical.b64decode(value, what=what)
+    if len(data) != size:
+        raise canonical.malformed(what, f"{len(data)} bytes, expected {size}")
+    return data
+
+
+def encrypt_layer(
+    plaintext: Buffer, *, entropy: Callable[[int], bytes]
+) -> tuple[bytes, PublicOptions, PrivateOptions]:
+    """Return ciphertext (as long as `plaintext`) and both options.
+
+    Takes a fresh 32-byte key, then a 16-byte nonce from `entropy`: one key per layer, never reused.
+    """
+    symkey, nonce = entropy(KEY_BYTES), entropy(NONCE_BYTES)
+    encryptor = Cipher(algorithms.AES(symkey), modes.CTR(nonce)).encryptor()
+    ciphertext = encryptor.update(plaintext)
+    public = PublicOptions(hmac.digest(symkey, ciphertext, "sha256"))
+    return ciphertext, public, PrivateOptions(symkey, canonical.digest_of(plaintext), nonce)
+
+
+def check_hmac(ciphertext: Buffer, private: PrivateOptions, public: PublicOptions) -> None:
+    """Accept ciphertext that was made with this content key, or raise `SealError`.
+
+    Does not cover nonce and plaintext digest; `sealing.unseal` checks the digest afterwards.
+    """
+    computed = hmac.digest(private.symkey, ciphertext, "sha256")
+    if not hmac.compare_digest(computed, public.hmac):
+        raise SealError(SealRefusal.HMAC_MISMATCH, "layer does not match its HMAC")
+
+
+def decrypt_into(
+    ciphertext: Buffer,
+    private: PrivateOptions,
+    public: PublicOptions,
+    out: SecretBuffer | memoryview,
+) -> memoryview:
+    """Check the HMAC, then decrypt straight into `out`; return the plaintext as a view of it.
+
+    Raises `SealError` before a byte is decrypted, and `ValueError` when `out` has another size
+    than the ciphertext, which is a mistake of the caller.
+    """
+    view = out.view if isinstance(out, SecretBuffer) else out
+    if len(view) != len(ciphertext):
+        raise ValueError(f"buffer is {len(view)} bytes, layer is {len(ciphertext)}")
+    check_hmac(ciphertext, private, public)
+    decryptor = Cipher(algorithms.AES(private.symkey), modes.CTR(private.nonce)).decryptor()
+    decryptor.update_into(ciphertext, view)
+    return view

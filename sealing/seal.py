@@ -1,0 +1,112 @@
+"""Seal one module: the owner's side, from plaintext to a signed artifact."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sealing import names
+from sealing.bom import bill_of_materials
+from sealing.canonical import Buffer, digest_of
+from sealing.config import ModuleConfig
+from sealing.envelope import EnvelopeContext, seal_envelope
+from sealing.hpke import SealingKey
+from sealing.keys import SigningKey
+from sealing.manifest import SealedManifest, write_manifest
+from sealing.ocicrypt import encrypt_layer
+from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
+
+
+@dataclass(frozen=True, slots=True)
+class SealedModule:
+    """Everything that is published. None of it is secret."""
+
+    manifest: bytes = field(repr=False)
+    config: bytes = field(repr=False)
+    layer: bytes = field(repr=False)
+    bundle: bytes = field(repr=False)
+    manifest_digest: str
+    statement: SealedModuleStatement
+
+
+def seal(
+    module: Buffer,
+    *,
+    name: str,
+    version: int,
+    policy_name: str,
+    capabilities: Mapping[str, Any],
+    broker_identity: str,
+    broker_key: SealingKey,
+    owner: SigningKey,
+    now: datetime,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> SealedModule:
+    """Return the artifact whose module only `broker_key`'s holder can release.
+
+    Whether the capability document is a valid policy is not checked: `policies` does that. The
+    suite is the one of `broker_key`. Raises `SealError`, and `ValueError` for a naive `now`.
+    """
+    # (1) Names and the policy, before any work.
+    labels = _Labels(
+        names.parse_name(name, "module name"),
+        names.parse_version(version, "module version"),
+        names.parse_name(policy_name, "policy name"),
+        digest_capabilities(capabilities),
+        owner.key_id,
+        names.parse_key_id(broker_identity, "broker identity"),
+    )
+
+    # (2) What the module is made of, said in clear.
+    bill = bill_of_materials(module)
+
+    # (3) Ciphertext under a fresh key, and the key for the broker, bound to all it is for.
+    config, layer, manifest = _encrypt(module, labels, broker_key, entropy)
+
+    # (4) The owner signs manifest, capabilities and bill together.
+    statement = SealedModuleStatement.about(
+        manifest, capabilities=capabilities, bill=bill, created=now
+    )
+    bundle = sign_statement(statement, owner)
+    return SealedModule(manifest.raw, config, layer, bundle, manifest.digest, statement)
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    name: str
+    version: int
+    policy_name: str
+    capabilities_digest: str
+    owner: str
+    broker: str
+
+
+def _encrypt(
+    module: Buffer,
+    labels: _Labels,
+    broker_key: SealingKey,
+    entropy: Callable[[int], bytes],
+) -> tuple[bytes, bytes, SealedManifest]:
+    layer, public, private = encrypt_layer(module, entropy=entropy)
+    config = ModuleConfig(private.digest).to_bytes()
+    context = EnvelopeContext(
+        module=labels.name,
+        version=labels.version,
+        owner=labels.owner,
+        policy=labels.policy_name,
+        capabilities=labels.capabilities_digest,
+        config=digest_of(config),
+        layer=digest_of(layer),
+    )
+    envelope = seal_envelope(private, labels.broker, broker_key, context)
+    manifest = write_manifest(
+        config=config,
+        layer_digest=context.layer,
+        layer_size=len(layer),
+        public_options=public,
+        envelopes=(envelope,),
+    )
+    return config, layer, manifest

@@ -1,0 +1,110 @@
+"""A bounded cursor over a WebAssembly binary. Errors give offsets and never content."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from sealing.errors import SealError, SealRefusal
+
+_U32_BYTES: Final = 5
+_U64_BYTES: Final = 10
+
+
+def malformed(offset: int, why: str) -> SealError:
+    """Return the error for a module that breaks the binary format at `offset`."""
+    return SealError(SealRefusal.MODULE_MALFORMED, f"module at offset {offset}: {why}")
+
+
+def unsupported(offset: int, what: str) -> SealError:
+    """Return the error for a part of the format that no bill of materials is written for yet."""
+    return SealError(SealRefusal.MODULE_UNSUPPORTED, f"module at offset {offset}: {what}")
+
+
+class WasmReader:
+    """Reads `data[start:end]` and not a byte outside of it."""
+
+    __slots__ = ("_data", "end", "offset")
+
+    def __init__(self, data: memoryview, start: int, end: int) -> None:
+        self._data = data
+        self.offset = start
+        self.end = end
+
+    @property
+    def at_end(self) -> bool:
+        """Whether every byte was read."""
+        return self.offset == self.end
+
+    def require_end(self) -> None:
+        """Accept only a reader with nothing left, or raise `SealError`."""
+        if not self.at_end:
+            raise malformed(self.offset, f"{self.end - self.offset} bytes too many")
+
+    def take(self, count: int) -> memoryview:
+        """Return the next `count` bytes, uncopied, or raise `SealError`."""
+        start, after = self.offset, self.offset + count
+        if after > self.end:
+            raise malformed(start, f"{count} bytes expected, {self.end - start} left")
+        self.offset = after
+        return self._data[start:after]
+
+    def byte(self) -> int:
+        """Return the next byte."""
+        if self.offset >= self.end:
+            raise malformed(self.offset, "ends too early")
+        value = self._data[self.offset]
+        self.offset += 1
+        return value
+
+    def u32(self) -> int:
+        """Return an unsigned LEB128 number of 32 bits; padding up to five bytes is allowed."""
+        return self._unsigned(_U32_BYTES, 32)
+
+    def u64(self) -> int:
+        """Return an unsigned LEB128 number of 64 bits."""
+        return self._unsigned(_U64_BYTES, 64)
+
+    def _unsigned(self, most_bytes: int, bits: int) -> int:
+        start, value = self.offset, 0
+        for index in range(most_bytes):
+            byte = self.byte()
+            value |= (byte & 0x7F) << 7 * index
+            if byte < 0x80:
+                if value >> bits:
+                    break
+                return value
+        raise malformed(start, f"number does not fit {bits} bits")
+
+    def skip_signed(self, most_bytes: int) -> None:
+        """Pass a signed LEB128 number of at most `most_bytes` bytes."""
+        start = self.offset
+        for _ in range(most_bytes):
+            if self.byte() < 0x80:
+                return
+        raise malformed(start, "number is too long")
+
+    def count(self, limit: int) -> int:
+        """Return the length of a vector, or raise `SealError` above `limit`."""
+        start = self.offset
+        value = self.u32()
+        if value > limit:
+            detail = f"module at offset {start}: {value} entries, limit {limit}"
+            raise SealError(SealRefusal.TOO_LARGE, detail)
+        return value
+
+    def name(self, limit: int) -> str:
+        """Return a UTF-8 name of at most `limit` bytes."""
+        start = self.offset
+        raw = self.take(self.count(limit))
+        try:
+            return str(raw, "utf-8")
+        except UnicodeDecodeError:
+            # The cause would carry the bytes.
+            raise malformed(start, "name is not UTF-8") from None
+
+    def part(self) -> Self:
+        """Return a reader over the next length-prefixed part."""
+        size = self.u32()
+        start = self.offset
+        self.take(size)
+        return type(self)(self._data, start, self.offset)

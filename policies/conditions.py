@@ -1,0 +1,212 @@
+"""Conditions on claims: `claim: {operator: expected, because: text}`, a closed set of operators.
+
+Spec: docs/specs/policy.md section 4. Dotted claims may be nested: `tcb: {launch: {snp: ...}}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from policies import limits
+from policies.claims import CLAIMS, Claim, ClaimKind
+from policies.errors import PolicyRefusal
+from policies.fields import bad_value, field_problem, refuse_repeats, unexpected
+from policies.patterns import PatternError, compile_pattern
+from policies.source import Path
+from policies.suggest import suggest
+
+Expected = bool | int | str | tuple[int | str, ...]
+
+BECAUSE: Final = "because"
+VERSION_PATTERN: Final = r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){1,3}"
+
+
+class Operator(StrEnum):
+    """All there is. `exists: false` holds when the claim is absent; nothing else ever does."""
+
+    EQUALS = "equals"
+    IN = "in"
+    NOT_IN = "not-in"
+    AT_LEAST = "at-least"
+    AT_MOST = "at-most"
+    MATCHES = "matches"
+    EXISTS = "exists"
+
+
+_LISTS = frozenset({Operator.IN, Operator.NOT_IN})
+_ORDER = frozenset({Operator.AT_LEAST, Operator.AT_MOST})
+_COMMON = frozenset({Operator.EQUALS, Operator.EXISTS})
+OPERATORS: Final[Mapping[ClaimKind, frozenset[Operator]]] = {
+    ClaimKind.BOOLEAN: _COMMON,
+    ClaimKind.INTEGER: _COMMON | _LISTS | _ORDER,
+    ClaimKind.HEX: _COMMON | _LISTS,
+    ClaimKind.CHOICE: _COMMON | _LISTS,
+    ClaimKind.VERSION: _COMMON | _LISTS | _ORDER,
+    ClaimKind.TEXT: _COMMON | _LISTS | {Operator.MATCHES},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator on one claim. `path` leads from the mapping it stands in to the operator."""
+
+    claim: str
+    operator: Operator
+    expected: Expected
+    because: str = ""
+    path: Path = ()
+
+
+def _text(claim: Claim, value: str, path: Path) -> str:
+    """Text in the form its claim has."""
+    longest = limits.MAX_CLAIM_TEXT_CHARACTERS
+    fits, expected = {
+        ClaimKind.HEX: (
+            re.fullmatch(f"[0-9a-f]{{{2 * claim.size}}}", value) is not None,
+            f"{2 * claim.size} lower-case hex digits",
+        ),
+        ClaimKind.CHOICE: (value in claim.choices, f"one of {', '.join(claim.choices)}"),
+        ClaimKind.VERSION: (
+            re.fullmatch(VERSION_PATTERN, value) is not None,
+            "a version such as 1.55.40",
+        ),
+    }.get(claim.kind, (len(value) <= longest, f"at most {longest} characters"))
+    if not fits:
+        raise bad_value(value, expected, *path)
+    return value
+
+
+def _scalar(claim: Claim, value: object, path: Path) -> bool | int | str:
+    """A value of exactly the claim's type."""
+    if claim.kind is ClaimKind.BOOLEAN:
+        if not isinstance(value, bool):
+            raise unexpected(value, "true or false", *path, wanted=bool)
+        return value
+    if claim.kind is ClaimKind.INTEGER:
+        if type(value) is not int:
+            raise unexpected(value, "an integer", *path)
+        return value
+    if not isinstance(value, str):
+        raise unexpected(value, f"text ({claim.kind})", *path, wanted=str)
+    return _text(claim, value, path)
+
+
+def _list(claim: Claim, value: object, path: Path) -> tuple[int | str, ...]:
+    """One or more different values; sorted, because their order means nothing."""
+    if not isinstance(value, tuple):
+        raise unexpected(value, "a list", *path)
+    if not 0 < len(value) <= limits.MAX_VALUES:
+        raise bad_value(value, f"1 to {limits.MAX_VALUES} values", *path)
+    items = tuple(_scalar(claim, item, (*path, index)) for index, item in enumerate(value))
+    refuse_repeats(items, what="value", path=path)
+    return tuple(sorted(items, key=lambda item: (isinstance(item, str), item)))
+
+
+def _pattern(value: object, path: Path) -> str:
+    if not isinstance(value, str):
+        raise unexpected(value, "text: a pattern", *path)
+    try:
+        compile_pattern(value)
+    except PatternError as error:
+        raise field_problem(PolicyRefusal.UNSAFE_PATTERN, f"pattern {error}", *path) from None
+    return value
+
+
+def _expected(claim: Claim, operator: Operator, value: object, path: Path) -> Expected:
+    if operator is Operator.EXISTS:
+        if not isinstance(value, bool):
+            raise unexpected(value, "true or false", *path, wanted=bool)
+        return value
+    if operator in _LISTS:
+        return _list(claim, value, path)
+    if operator is Operator.MATCHES:
+        return _pattern(value, path)
+    return _scalar(claim, value, path)
+
+
+def _because(value: object, path: Path) -> str:
+    if not isinstance(value, str):
+        raise unexpected(value, "text: the reason for this condition", *path)
+    if len(value) > limits.MAX_DESCRIPTION_CHARACTERS:
+        raise bad_value(value, f"at most {limits.MAX_DESCRIPTION_CHARACTERS} characters", *path)
+    return value
+
+
+def _conditions_of(claim: Claim, value: object, path: Path) -> Iterator[Condition]:
+    """The conditions on one claim, one per operator."""
+    allowed = OPERATORS[claim.kind]
+    names = sorted(operator.value for operator in allowed)
+    if not isinstance(value, Mapping):
+        raise unexpected(value, f"a mapping with {', '.join(names)}", *path)
+    because = _because(value.get(BECAUSE, ""), (*path, BECAUSE))
+    for key, expected in value.items():
+        here = (*path, key)
+        if key == BECAUSE:
+            continue
+        if key not in names:
+            detail = f"{claim.name} ({claim.kind}) has no operator {key}, "
+            detail += suggest(key, [*names, BECAUSE])
+            raise field_problem(PolicyRefusal.UNKNOWN_OPERATOR, detail, *here)
+        operator = Operator(key)
+        yield Condition(
+            claim.name, operator, _expected(claim, operator, expected, here), because, here
+        )
+    if not value.keys() - {BECAUSE}:
+        detail = f"got no operator, expected one of {', '.join(names)}"
+        raise field_problem(PolicyRefusal.MISSING_KEY, detail, *path)
+
+
+def _walk(
+    members: Mapping[str, Any], prefix: str, path: Path, others: tuple[str, ...]
+) -> Iterator[Condition]:
+    for key, value in members.items():
+        name = f"{prefix}{key}"
+        here = (*path, key)
+        if name in CLAIMS:
+            yield from _conditions_of(CLAIMS[name], value, here)
+        elif any(known.startswith(f"{name}.") for known in CLAIMS):
+            if not isinstance(value, Mapping):
+                raise unexpected(value, f"a mapping of parts of {name}", *here)
+            yield from _walk(value, f"{name}.", here, ())
+        else:
+            detail = f"got the unknown claim {name}, {suggest(name, (*CLAIMS, *others))}"
+            raise field_problem(PolicyRefusal.UNKNOWN_CLAIM, detail, *here)
+
+
+def parse_conditions(members: object, *, others: tuple[str, ...] = ()) -> tuple[Condition, ...]:
+    """The conditions in a mapping of claims, sorted by claim and operator.
+
+    `others` are keys known beside claims, for suggestions. Does not check that they say enough;
+    environments do. Raises what pydantic carries.
+    """
+    if not isinstance(members, Mapping):
+        raise unexpected(members, "a mapping of claims to conditions")
+    found: dict[tuple[str, str], Condition] = {}
+    for condition in _walk(members, "", (), others):
+        key = (condition.claim, condition.operator.value)
+        if key in found:
+            detail = f"got {condition.claim} {condition.operator} again, expected it once"
+            raise field_problem(PolicyRefusal.INCONSISTENT, detail, *condition.path)
+        found[key] = condition
+    if len(found) > limits.MAX_CONDITIONS:
+        detail = f"got {len(found)} conditions, expected at most {limits.MAX_CONDITIONS}"
+        raise field_problem(PolicyRefusal.TOO_LARGE, detail)
+    return tuple(found[key] for key in sorted(found))
+
+
+def conditions_document(conditions: tuple[Condition, ...]) -> dict[str, Any]:
+    """The canonical mapping: one member per claim under its dotted name."""
+    document: dict[str, Any] = {}
+    for condition in conditions:
+        members = document.setdefault(condition.claim, {})
+        expected = condition.expected
+        members[condition.operator.value] = (
+            list(expected) if isinstance(expected, tuple) else expected
+        )
+        if condition.because:
+            members[BECAUSE] = condition.because
+    return document

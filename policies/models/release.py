@@ -1,0 +1,157 @@
+"""ReleasePolicy: which environments may hold an owner's keys. Nothing written, nothing released."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Field,
+    InstanceOf,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from policies import limits as bounds
+from policies.claims import MEASUREMENTS, SIGNERS, SUPPORTED_TEES, TEES
+from policies.conditions import Condition, Operator, conditions_document, parse_conditions
+from policies.errors import PolicyRefusal
+from policies.fields import (
+    AS_SET,
+    Description,
+    Digest,
+    Duration,
+    Instant,
+    KeyId,
+    ModuleName,
+    Name,
+    bad_value,
+    field_problem,
+    refuse_repeats,
+    unexpected,
+)
+from policies.models.base import Model, PolicyDocument
+
+Permission = Literal["deny", "allow"]
+
+_OWN_KEYS = ("name", "tee", "simulated-tee", "because")
+
+
+def _check_tee(tee: object) -> None:
+    if not isinstance(tee, str):
+        raise unexpected(tee, f"text: one of {', '.join(TEES)}", "tee")
+    if tee not in TEES:
+        raise bad_value(tee, f"one of {', '.join(TEES)}", "tee")
+    if tee not in SUPPORTED_TEES:
+        detail = f"got {tee}, which has no claims here yet, expected {', '.join(SUPPORTED_TEES)}"
+        raise field_problem(PolicyRefusal.UNSUPPORTED, detail, "tee")
+
+
+def _names_what_runs(tee: str, conditions: tuple[Condition, ...]) -> bool:
+    identities = MEASUREMENTS[tee] | SIGNERS[tee]
+    positive = (Operator.EQUALS, Operator.IN)
+    return any(item.claim in identities and item.operator in positive for item in conditions)
+
+
+def _refuse_zero_identities(tee: str, conditions: tuple[Condition, ...]) -> None:
+    """Zeros in a report mean that nothing was measured, or that no ID block was given."""
+    for item in conditions:
+        if item.claim not in MEASUREMENTS[tee] | SIGNERS[tee] or item.operator is Operator.NOT_IN:
+            continue
+        values = item.expected if isinstance(item.expected, tuple) else (item.expected,)
+        if any(isinstance(value, str) and not value.strip("0") for value in values):
+            detail = f"got zeros only as {item.claim}, which means that there is none"
+            raise field_problem(PolicyRefusal.NO_MEASUREMENT, detail, *item.path)
+
+
+class Environment(Model):
+    """One kind of place that may hold the key. All its conditions must hold.
+
+    Besides its own keys it has one member per claim; see `policies.conditions`.
+    """
+
+    name: Name
+    tee: Literal["snp"]
+    simulated_tee: Permission | None = None
+    because: Description = ""
+    conditions: tuple[InstanceOf[Condition], ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            raise unexpected(value, f"a mapping with {', '.join(_OWN_KEYS)} and claims")
+        own = {key: value[key] for key in _OWN_KEYS if key in value}
+        if "tee" in own:
+            _check_tee(own["tee"])
+        claims = {key: member for key, member in value.items() if key not in own}
+        return own | {"conditions": parse_conditions(claims, others=_OWN_KEYS)}
+
+    @model_validator(mode="after")
+    def _says_enough(self) -> Self:
+        if any(item.claim in ("tee", "simulated") for item in self.conditions):
+            detail = "got a condition on simulated, expected simulated-tee: deny or allow"
+            raise field_problem(PolicyRefusal.INCONSISTENT, detail, "simulated")
+        _refuse_zero_identities(self.tee, self.conditions)
+        if not _names_what_runs(self.tee, self.conditions):
+            named = sorted(MEASUREMENTS[self.tee] | SIGNERS[self.tee])
+            detail = f"names no measurement, expected equals or in for one of {', '.join(named)}"
+            raise field_problem(PolicyRefusal.NO_MEASUREMENT, detail)
+        return self
+
+    @model_serializer(mode="wrap")
+    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        document: dict[str, Any] = handler(self)
+        document.pop("conditions")
+        return document | conditions_document(self.conditions)
+
+
+class Window(Model):
+    """When keys may be released at all, both ends included."""
+
+    not_before: Instant | None = None
+    not_after: Instant | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.not_before and self.not_after and self.not_after < self.not_before:
+            detail = "got an end before the start, expected not-before <= not-after"
+            raise field_problem(PolicyRefusal.INCONSISTENT, detail, "not-after")
+        return self
+
+
+class AppliesTo(Model):
+    """What the policy is about. An empty list does not restrict; a wrong name denies."""
+
+    modules: Annotated[tuple[ModuleName, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
+    owners: Annotated[tuple[KeyId, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
+    capabilities: Annotated[tuple[Digest, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
+    manifests: Annotated[tuple[Digest, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
+
+
+class ReleaseSpec(Model):
+    """One environment of `any-of` must match as a whole; an empty list denies everything."""
+
+    any_of: Annotated[tuple[Environment, ...], Field(max_length=bounds.MAX_ENVIRONMENTS)]
+    simulated_tee: Permission = "deny"
+    lease_ms: Annotated[int, Duration(bounds.MIN_LEASE_MS, bounds.MAX_LEASE_MS)] = Field(
+        default=bounds.DEFAULT_LEASE_MS, alias="lease"
+    )
+    window: Window = Window()
+    applies_to: AppliesTo = AppliesTo()
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        names = tuple(item.name for item in self.any_of)
+        refuse_repeats(names, what="environment", path=("any-of",))
+        return self
+
+
+class ReleasePolicy(PolicyDocument):
+    """Who may hold the key of a module, for how long."""
+
+    kind: Literal["ReleasePolicy"]
+    spec: ReleaseSpec

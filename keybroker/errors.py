@@ -18,10 +18,7 @@ class BrokerCode(StrEnum):
     # The release path
     RATE_LIMITED = "rate-limited"
     POLICY_UNKNOWN = "policy-unknown"
-    POLICY_DENIED = "policy-denied"
-    GRANT_DENIED = "grant-denied"
     ENVELOPE_FOR_ANOTHER_BROKER = "envelope-for-another-broker"
-    ENVELOPE_CONTEXT_DIFFERS = "envelope-context-differs"
 
     # Enrolment, evaluation and the log as peers see them
     ENROLMENT_INVALID = "enrolment-invalid"
@@ -61,6 +58,7 @@ class BrokerCode(StrEnum):
     MASTER_KEY_MALFORMED = "master-key-malformed"
     BROKER_KEY_REFUSED = "broker-key-refused"
     BROKER_KEYS_INCOMPLETE = "broker-keys-incomplete"
+    KEY_UNKNOWN = "broker-key-unknown"
 
     # Audit log
     LEAF_MALFORMED = "audit-leaf-malformed"

@@ -32,3 +32,11 @@ CONFIG_BYTES = 64 * 1024
 # Certificates, revocation lists and policies named by the configuration.
 NAMED_FILE_BYTES = 4 * 1024 * 1024
 NAMED_FILES = 64
+
+# A runner fetches evidence from its firmware and a manifest from a registry in this time.
+CHALLENGE_SECONDS = 300
+# Replicas' clocks may differ by this much; a challenge from further ahead is not trusted.
+CHALLENGE_SKEW_SECONDS = 30
+
+# The longest broker key is a P-256 key in PEM; a row beyond this is not one of ours.
+BROKER_KEY_BYTES = 4096

@@ -1,0 +1,86 @@
+"""Whose module is it, and what is its content key? The owner's signature, then the envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from keybroker.errors import BrokerCode, BrokerError
+from keybroker.keys import BrokerKeys
+from keybroker.limits import CACHED_OWNERS
+from keybroker.store.protocol import OwnerRow
+from sealing.envelope import Envelope, open_envelope
+from sealing.errors import SealError, SealRefusal
+from sealing.keys import VerifyingKey
+from sealing.manifest import SealedManifest
+from sealing.ocicrypt import PrivateOptions
+from sealing.statement import SealedModuleStatement, unverified_key_hint, verify_bundle
+
+FindOwner = Callable[[str], OwnerRow | None]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedModule:
+    """An enrolled owner signed exactly this manifest. Only `verify_module` makes one."""
+
+    manifest: SealedManifest
+    statement: SealedModuleStatement
+
+
+def verify_module(
+    manifest: bytes, signatures: Sequence[bytes], *, find_owner: FindOwner
+) -> OwnedModule:
+    """Return the module that an enrolled owner sealed, or raise.
+
+    Opens no envelope, and does not ask which broker it is for. Raises `SealError`, and
+    `BrokerError` with `OWNER_UNKNOWN`.
+    """
+    # The strict profile, and one signature: a second would be a part of the request that nothing
+    # binds to the rest.
+    found = SealedManifest.parse(manifest)
+    if len(signatures) != 1:
+        detail = f"{len(signatures)} signatures, expected the owner's and no other"
+        raise SealError(SealRefusal.SIGNATURE_REPEATED, detail)
+
+    # The signature says who to look up; only the key that was enrolled says whether it is good.
+    owner = require_owner(unverified_key_hint(signatures[0]), find_owner)
+    statement = verify_bundle(signatures[0], manifest_digest=found.digest, keys=[owner])
+
+    # Every field of the manifest and of every envelope's context is the one the owner signed.
+    statement.require_manifest(found)
+    return OwnedModule(found, statement)
+
+
+def require_owner(key_id: str, find_owner: FindOwner) -> VerifyingKey:
+    """Return the enrolled key with this id, or raise `BrokerError` with `OWNER_UNKNOWN`."""
+    row = find_owner(key_id)
+    if row is None:
+        raise BrokerError(BrokerCode.OWNER_UNKNOWN, f"no owner with key {key_id} is enrolled")
+    return _parsed(row.spki)
+
+
+@lru_cache(maxsize=CACHED_OWNERS)
+def _parsed(spki: bytes) -> VerifyingKey:
+    return VerifyingKey.from_spki(spki)
+
+
+def open_content_key(module: OwnedModule, keys: BrokerKeys) -> PrivateOptions:
+    """Return the content key that the owner sealed for this broker, or raise.
+
+    The context of the envelope is the owner's already: `verify_module` compared it, and HPKE opens
+    under no other. Raises `SealError`, and `BrokerError` with `ENVELOPE_FOR_ANOTHER_BROKER` or
+    `KEY_UNKNOWN`.
+    """
+    broker = module.statement.broker
+    if broker != keys.identity.key_id:
+        detail = f"module is sealed for broker {broker}"
+        raise BrokerError(BrokerCode.ENVELOPE_FOR_ANOTHER_BROKER, detail)
+    envelope = _openable(module.manifest.envelopes, keys)
+    return open_envelope(envelope, keys.sealing_key(envelope.key))
+
+
+def _openable(envelopes: Sequence[Envelope], keys: BrokerKeys) -> Envelope:
+    """Return the first envelope to a key we hold, or just the first: asking for its key raises."""
+    held = {key.public.key_id for key in keys.sealing}
+    return next((each for each in envelopes if each.key in held), envelopes[0])

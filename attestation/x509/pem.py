@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from attestation.encoding import b64decode
+from attestation.encoding import b64decode, b64encode
 from attestation.x509.der import malformed
 
 _BLOCK: Final = re.compile(
@@ -38,3 +38,10 @@ def parse_pem(data: bytes, *, label: str, limit: int) -> list[bytes]:
 def der_blobs(data: bytes, *, label: str, limit: int) -> list[bytes]:
     """Return `data` itself if it is DER, or the blocks in it if it is PEM."""
     return parse_pem(data, label=label, limit=limit) if looks_like_pem(data) else [data]
+
+
+def encode_pem(label: str, data: bytes) -> bytes:
+    """Return one block with lines of 64 characters."""
+    text = b64encode(data)
+    lines = (text[at : at + 64] for at in range(0, len(text), 64))
+    return "\n".join((f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", "")).encode()

@@ -13,7 +13,7 @@ from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_CACHED_CHAINS, MAX_CACHED_LINKS
 from attestation.trust import SIMULATED_PREFIX, TrustAnchor, TrustAnchors
 from attestation.verifiers.snp import cert_table
-from attestation.verifiers.snp.products import PRODUCTS, intermediate_name, vek_name
+from attestation.verifiers.snp.products import PRODUCTS, intermediate_name, name_prefix, vek_name
 from attestation.verifiers.snp.vek import Vek, parse_vek
 from attestation.x509.certificate import (
     BASIC_CONSTRAINTS,
@@ -50,7 +50,7 @@ def verify_chain(
 ) -> VerifiedChain:
     """Return the chain from the evidence's VEK to a pinned root.
 
-    `signing_key` says which certificate of a table to take. Not checked: dates, revocation.
+    `signing_key` ("vcek" or "vlek") says which certificate of a table to take. Not checked: dates, revocation.
     Raises `EvidenceError`.
     """
     vek_der, table = parts.get("vek", b""), parts.get("cert_table", b"")
@@ -64,7 +64,7 @@ def verify_chain(
     chain = _chains.get(key)
     if chain is None:
         vek, endorsements = _gather(parts, signing_key, endorsements)
-        chain = _find_path(vek, signing_key, endorsements, anchors)
+        chain = _find_path(vek, endorsements, anchors)
         _chains.put(key, chain)
     return chain
 
@@ -91,7 +91,7 @@ def _gather(
 
 
 def _find_path(
-    vek: Certificate, signing_key: str, endorsements: Endorsements, anchors: TrustAnchors
+    vek: Certificate, endorsements: Endorsements, anchors: TrustAnchors
 ) -> VerifiedChain:
     """Try every certificate that bears the issuer's name, the one valid longest first."""
     if not endorsements.certificates:
@@ -103,7 +103,7 @@ def _find_path(
     for issuer in sorted(issuers, key=lambda one: one.not_after, reverse=True):
         try:
             root, anchor = _pinned_root(issuer, endorsements, anchors)
-            return _verify_path(vek, signing_key, issuer, root, anchor)
+            return _verify_path(vek, issuer, root, anchor)
         except EvidenceError as failure:
             failures.append(failure)
     untrusted = (one for one in failures if one.code is Refusal.UNTRUSTED_CHAIN)
@@ -121,18 +121,13 @@ def _pinned_root(
 
 
 def _verify_path(
-    vek: Certificate,
-    signing_key: str,
-    issuer: Certificate,
-    root: Certificate,
-    anchor: TrustAnchor,
+    vek: Certificate, issuer: Certificate, root: Certificate, anchor: TrustAnchor
 ) -> VerifiedChain:
     product = PRODUCTS[anchor.product]
     # Names: a VLEK must not pass under the ASK nor a VCEK under the ASVK; one ARK signs both.
-    expected = (
-        vek_name(signing_key, simulated=anchor.simulated),
-        intermediate_name(product, signing_key, simulated=anchor.simulated),
-    )
+    prefix = name_prefix(simulated=anchor.simulated)
+    signing_key = "vlek" if vek.subject_cn == vek_name("vlek", prefix) else "vcek"
+    expected = (vek_name(signing_key, prefix), intermediate_name(product, signing_key, prefix))
     if (vek.subject_cn, issuer.subject_cn) != expected:
         raise EvidenceError(Refusal.UNTRUSTED_CHAIN, f"names are not those of a {signing_key}")
     _check_constraints(vek, issuer, root)

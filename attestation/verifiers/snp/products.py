@@ -53,13 +53,17 @@ def product_of_cpuid(family: int, model: int) -> Product | None:
     return None
 
 
-def intermediate_name(product: Product, signing_key: str, *, simulated: bool) -> str:
+def name_prefix(*, simulated: bool) -> str:
+    """Return what the common names of a hierarchy start with."""
+    return SIMULATED_PREFIX if simulated else ""
+
+
+def intermediate_name(product: Product, signing_key: str, prefix: str) -> str:
     """Return the common name of the CA that signs this kind of VEK."""
-    prefix = SIMULATED_PREFIX if simulated else ""
     middle = "SEV-VLEK" if signing_key == "vlek" else "SEV"
     return f"{prefix}{middle}-{product.title}"
 
 
-def vek_name(signing_key: str, *, simulated: bool) -> str:
+def vek_name(signing_key: str, prefix: str) -> str:
     """Return the common name of a VEK."""
-    return f"{SIMULATED_PREFIX if simulated else ''}SEV-{signing_key.upper()}"
+    return f"{prefix}SEV-{signing_key.upper()}"

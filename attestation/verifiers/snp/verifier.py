@@ -83,6 +83,8 @@ def _verify_signature(report: SnpReport, chain: VerifiedChain) -> None:
 
 def _check_binding(report: SnpReport, chain: VerifiedChain) -> None:
     vek = chain.vek
+    if (report.signing_key == VLEK) != (vek.signing_key == "vlek"):
+        raise EvidenceError(Refusal.BINDING, f"report names another key than a {vek.signing_key}")
     if report.has_cpuid:
         family, model, _ = report.cpuid
         if product_of_cpuid(family, model) is not vek.product:

@@ -14,3 +14,4 @@ class Ending(StrEnum):
     WALL_CLOCK = "wall-clock-limit"
     MEMORY = "memory-limit"
     OUTPUT = "output-quota"
+    LEASE = "lease-expired"

@@ -36,8 +36,10 @@ class RunnerCode(StrEnum):
     # Artifact, broker, release
     ARTIFACT_REFUSED = "artifact-refused"
     GRANT_DENIED = "grant-denied"
+    NOT_MEASURABLE = "runner-not-measurable"
     ATTESTER_MISSING = "attester-missing"
     EVIDENCE_REFUSED = "evidence-refused"
+    BROKER_URL_INVALID = "broker-url-invalid"
     BROKER_UNREACHABLE = "broker-unreachable"
     BROKER_REFUSED = "broker-refused"
     BROKER_NOT_GENUINE = "broker-not-genuine"
@@ -48,7 +50,12 @@ class RunnerCode(StrEnum):
     # Receipts
     RECEIPT_MALFORMED = "receipt-malformed"
     RECEIPT_SIGNATURE = "receipt-signature-invalid"
-    RECEIPT_INCONSISTENT = "receipt-inconsistent"
+    RECEIPT_SUBJECT = "receipt-subject-differs"
+    RECEIPT_RELEASE = "receipt-release-differs"
+    RECEIPT_SIMULATED = "receipt-simulated-differs"
+    RECEIPT_RESULT = "receipt-result-impossible"
+    RECEIPT_TIMES = "receipt-times-impossible"
+    RECEIPT_SEQUENCE = "receipt-sequence-impossible"
 
 
 class RunnerError(Exception):

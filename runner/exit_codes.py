@@ -56,6 +56,7 @@ OF_ENDING: Final[dict[Ending, RunExit]] = {
     Ending.WALL_CLOCK: RunExit.WALL_CLOCK,
     Ending.MEMORY: RunExit.MEMORY,
     Ending.OUTPUT: RunExit.OUTPUT,
+    Ending.LEASE: RunExit.LEASE,
 }
 
 OF_ERROR: Final[dict[RunnerCode, RunExit]] = {
@@ -77,11 +78,13 @@ OF_ERROR: Final[dict[RunnerCode, RunExit]] = {
     RunnerCode.INPUT_MISSING: RunExit.USAGE,
     RunnerCode.INPUT_TOO_LARGE: RunExit.USAGE,
     RunnerCode.PATH_REFUSED: RunExit.FAULT,
-    RunnerCode.WRITE_BACK_FAILED: RunExit.FAULT,
+    RunnerCode.WRITE_BACK_FAILED: RunExit.USAGE,
     RunnerCode.ARTIFACT_REFUSED: RunExit.ARTIFACT,
     RunnerCode.GRANT_DENIED: RunExit.CAPABILITY,
+    RunnerCode.NOT_MEASURABLE: RunExit.FAULT,
     RunnerCode.ATTESTER_MISSING: RunExit.EVIDENCE,
     RunnerCode.EVIDENCE_REFUSED: RunExit.EVIDENCE,
+    RunnerCode.BROKER_URL_INVALID: RunExit.USAGE,
     RunnerCode.BROKER_UNREACHABLE: RunExit.UNREACHABLE,
     RunnerCode.BROKER_REFUSED: RunExit.RELEASE_DENIED,
     RunnerCode.BROKER_NOT_GENUINE: RunExit.RELEASE_DENIED,
@@ -90,7 +93,12 @@ OF_ERROR: Final[dict[RunnerCode, RunExit]] = {
     RunnerCode.LEASE_EXPIRED: RunExit.LEASE,
     RunnerCode.RECEIPT_MALFORMED: RunExit.FAULT,
     RunnerCode.RECEIPT_SIGNATURE: RunExit.FAULT,
-    RunnerCode.RECEIPT_INCONSISTENT: RunExit.FAULT,
+    RunnerCode.RECEIPT_SUBJECT: RunExit.FAULT,
+    RunnerCode.RECEIPT_RELEASE: RunExit.FAULT,
+    RunnerCode.RECEIPT_SIMULATED: RunExit.FAULT,
+    RunnerCode.RECEIPT_RESULT: RunExit.FAULT,
+    RunnerCode.RECEIPT_TIMES: RunExit.FAULT,
+    RunnerCode.RECEIPT_SEQUENCE: RunExit.FAULT,
 }
 
 

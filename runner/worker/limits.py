@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+import policies.limits
+import sealing.limits
+
 KIBIBYTE: Final = 1024
 MEBIBYTE: Final = 1024 * KIBIBYTE
 
 # A frame header names things; whatever has a size of its own travels in the body.
 MAX_HEADER_BYTES: Final = 64 * KIBIBYTE
-# The layer: the largest real program at hand (Yosys) has 69 MB; this is room for three of it.
-MAX_MODULE_BYTES: Final = 256 * MEBIBYTE
+# A sealed layer, or a plain module, is as large as the format allows.
+MAX_MODULE_BYTES: Final = sealing.limits.MODULE_BYTES
 # Manifest, config, bundle, release, grant: the policy inside may carry inline files.
 MAX_DOCUMENT_BYTES: Final = 16 * MEBIBYTE
-MAX_STDIN_BYTES: Final = 64 * MEBIBYTE
+# What the policy language allows at most; the grant sets the lower, real bound.
+MAX_STDIN_BYTES: Final = policies.limits.MAX_STREAM_BYTES
+MAX_FILE_BYTES: Final = policies.limits.MAX_MOUNT_BYTES
 # One chunk of guest output. Small enough that a reader of the pipe never waits long.
 MAX_OUTPUT_CHUNK_BYTES: Final = 64 * KIBIBYTE
-# One file of a host tree, in either direction; the grant sets the lower, real bound.
-MAX_FILE_BYTES: Final = 256 * MEBIBYTE
-MAX_FILES: Final = 4096
+# Folders below a mount: nothing in the policy counts them, so this does.
+MAX_FOLDERS: Final = 4096
 # A path component is what Linux file systems take; the depth is ours, against runaway recursion.
 MAX_NAME_BYTES: Final = 255
 MAX_PATH_BYTES: Final = 4096

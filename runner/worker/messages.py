@@ -63,7 +63,7 @@ class Hello(Header):
     """Worker: I am up, and this is the public half of my release key."""
 
     type: Literal["hello"] = "hello"
-    v: Literal[1] = 1
+    v: Annotated[int, Field(ge=1, le=1)] = 1
     suite: ShortText
     public: Annotated[str, Field(max_length=4096)]
 

@@ -68,6 +68,7 @@ class BrokerCode(StrEnum):
     CHECKPOINT_UNSIGNED = "audit-checkpoint-unsigned"
     CHECKPOINT_BAD_SIGNATURE = "audit-checkpoint-bad-signature"
     PROOF_MALFORMED = "audit-proof-malformed"
+    PROOF_FOREIGN_SIGNATURE = "audit-proof-foreign-signature"
     NOT_INCLUDED = "audit-not-included"
     NOT_CONSISTENT = "audit-not-consistent"
 

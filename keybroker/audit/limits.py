@@ -23,3 +23,6 @@ MAX_PROOF_BYTES = MAX_NOTE_BYTES + 4 * 1024
 
 # An origin is a schema-less URL.
 MAX_ORIGIN = 255
+
+# Rules that denied, guardrails that applied: more than a page of them explains nothing.
+MAX_LIST = 64

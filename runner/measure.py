@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from attestation.simulated.measure import measure_files
 from runner.engine.binding import library_path
 from runner.errors import RunnerCode, RunnerError
-from sealing import canonical
 
 # All six, although a runner uses little of the last two: one distribution is installed as a whole,
 # and a rule without exceptions is the one a reader can check.
@@ -24,20 +24,25 @@ PACKAGES: Final = ("attestation", "keybroker", "policies", "runner", "sealing", 
 CACHE_FOLDER: Final = "__pycache__"
 # Ours have some two hundred files of a few KiB.
 MAX_FILES: Final = 20_000
-BLOCK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """48 bytes, as a launch digest has them, and the document they are the SHA-384 of."""
+    """48 bytes, as a launch digest has them, and what they are made of: path → SHA-256, facts."""
 
     digest: bytes
-    document: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    facts: Mapping[str, str]
 
     @property
     def hex(self) -> str:
         """The digest as policies name it."""
         return self.digest.hex()
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the measurement for people and programs that compare two of them."""
+        files = {path: digest.hex() for path, digest in self.files.items()}
+        return {"measurement": self.hex, "files": files, "facts": dict(self.facts)}
 
 
 def installation() -> Path:
@@ -53,19 +58,16 @@ def runner_measurement(root: Path | None = None) -> Measurement:
     Raises `RunnerError` if a package is missing or holds anything but files and folders.
     """
     folder = installation() if root is None else root
-    document = {
-        "v": 1,
-        "files": dict(_digests(folder)),
-        "facts": {
-            "engine": _digest(library_path()),
-            "machine": platform.machine(),
-            "python": f"{platform.python_implementation()} {platform.python_version()}",
-        },
+    files = dict(_digests(folder))
+    facts = {
+        "engine": _digest(library_path()).hex(),
+        "machine": platform.machine(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
     }
-    return Measurement(hashlib.sha384(canonical.encode(document)).digest(), document)
+    return Measurement(measure_files(files, facts), files, facts)
 
 
-def _digests(root: Path) -> Iterator[tuple[str, str]]:
+def _digests(root: Path) -> Iterator[tuple[str, bytes]]:
     count = 0
     for package in PACKAGES:
         if not (root / package).is_dir():
@@ -91,10 +93,10 @@ def _files(folder: Path) -> Iterator[Path]:
             raise _unmeasurable(f"{path} is neither a file nor a folder")
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path) -> bytes:
     try:
         with path.open("rb", buffering=0) as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+            return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
         raise _unmeasurable(f"{path}: {error.strerror}") from error
 

@@ -41,5 +41,8 @@ MAX_CACHED_CHAINS: Final = 1024
 MAX_CACHED_LINKS: Final = 256
 MAX_CACHED_CRLS: Final = 64
 
+# A manifest with hundreds of cases and their provenance.
+MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
+
 # What a simulated platform keeps on disk.
 MAX_STATE_BYTES: Final = 64 * 1024

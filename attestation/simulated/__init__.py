@@ -4,3 +4,12 @@ It exists so that the one real verifier can be run, tested and shown without har
 certificate says SIMULATED in its names, its root is in no default trust store, and every result
 that rests on it is marked (ADR 0005). Start reading at `platform`.
 """
+
+from __future__ import annotations
+
+from attestation.simulated.faults import Fault
+from attestation.simulated.guest import SimulatedGuest
+from attestation.simulated.measure import measure_files
+from attestation.simulated.platform import SimulatedPlatform
+
+__all__ = ["Fault", "SimulatedGuest", "SimulatedPlatform", "measure_files"]

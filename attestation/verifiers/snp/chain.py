@@ -50,8 +50,8 @@ def verify_chain(
 ) -> VerifiedChain:
     """Return the chain from the evidence's VEK to a pinned root.
 
-    `signing_key` ("vcek" or "vlek") says which certificate of a table to take. Not checked: dates, revocation.
-    Raises `EvidenceError`.
+    `signing_key` ("vcek" or "vlek") says which certificate of a table to take. Not checked: dates,
+    revocation. Raises `EvidenceError`.
     """
     vek_der, table = parts.get("vek", b""), parts.get("cert_table", b"")
     key = hashlib.sha256(

@@ -1,0 +1,94 @@
+"""From verified claims to an attestation result: how much to trust what was proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from attestation import trust_vector as ar4si
+from attestation.claims import ClaimValue, VerifiedClaims
+from attestation.reference import ReferenceValues
+from attestation.trust_vector import Tier, tier_of, worst
+
+APPRAISAL_POLICY: Final = "urn:sealwasm:appraisal:v1"
+# Without a statement on each of these there is no affirming result.
+_NEEDED: Final = ("configuration", "executables", "hardware")
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """The result for one attester. `simulated` results never affirm."""
+
+    status: Tier
+    vector: Mapping[str, int]
+    simulated: bool
+    reference: str | None
+    claims: Mapping[str, ClaimValue] = field(repr=False)
+    policy_id: str = APPRAISAL_POLICY
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationResult:
+    """Appraisals by attester; an EAR carries one submodule for each."""
+
+    submods: Mapping[str, Appraisal]
+
+    @property
+    def status(self) -> Tier:
+        """The worst status of all."""
+        return worst(appraisal.status for appraisal in self.submods.values())
+
+    @property
+    def simulated(self) -> bool:
+        """Whether anything in it rests on simulated silicon."""
+        return any(appraisal.simulated for appraisal in self.submods.values())
+
+    def policy_claims(self) -> dict[str, ClaimValue]:
+        """Return what policies can ask of the result: `ear.status`, `ear.executables`, ..."""
+        named = {
+            f"ear.{name}": max((one.vector[name] for one in self.submods.values()), key=abs)
+            for name in ("executables", "hardware")
+        }
+        return {"ear.status": self.status.value, **named}
+
+
+def appraise(claims: VerifiedClaims, references: ReferenceValues) -> AttestationResult:
+    """Return the trust vector for `claims` and the status that follows from it.
+
+    An unknown measurement gives a warning, no reference values for the TEE gives no statement, and
+    simulated silicon is never genuine hardware. Decides nothing: a release policy does.
+    """
+    name = references.name_of(claims.tee, claims.measurement)
+    vector = dict.fromkeys(ar4si.VECTOR_NAMES, ar4si.NO_CLAIM)
+    vector["hardware"] = ar4si.UNSAFE_HARDWARE if claims.simulated else ar4si.GENUINE_HARDWARE
+    vector["runtime-opaque"] = ar4si.NO_CLAIM if claims.simulated else ar4si.ENCRYPTED_RUNTIME
+    vector["configuration"] = _configuration(claims.values)
+    if name is not None:
+        vector["executables"] = ar4si.APPROVED_EXECUTABLES
+    elif references.has_any_for(claims.tee):
+        vector["executables"] = ar4si.UNRECOGNIZED_EXECUTABLES
+    appraisal = Appraisal(
+        status=status_of(vector),
+        vector=MappingProxyType(vector),
+        simulated=claims.simulated,
+        reference=name,
+        claims=claims.values,
+    )
+    return AttestationResult(MappingProxyType({claims.tee: appraisal}))
+
+
+def status_of(vector: Mapping[str, int]) -> Tier:
+    """Return the worst tier of what is stated and of what has to be stated."""
+    stated = [value for name, value in vector.items() if name in _NEEDED or value]
+    return worst(tier_of(value) for value in stated)
+
+
+def _configuration(values: Mapping[str, ClaimValue]) -> int:
+    # A policy may let these pass; the result still says what they are.
+    if values.get("debug"):
+        return ar4si.UNSUPPORTABLE_CONFIGURATION
+    if values.get("migratable") or values.get("vmpl"):
+        return ar4si.UNSAFE_CONFIGURATION
+    return ar4si.APPROVED_CONFIGURATION

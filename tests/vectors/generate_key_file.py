@@ -1,0 +1,90 @@
+"""Vectors of section K of docs/specs/documents.md: key files of owners and brokers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from sealing import limits
+from tests.unit.sealing.makers import OWNER, OWNER_ED25519
+from tests.vectors.folder import ACCEPTED, fresh_folder, write_case
+
+PRIVATE, PUBLIC, SPKI = "private-pem", "public-pem", "public-der"
+# Encrypted PKCS#8 has a random salt; this one was written once, passphrase "correct horse".
+ENCRYPTED = Path(__file__).with_name("encrypted_key.txt").read_bytes()
+PASSPHRASE = "correct horse"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    why: str
+    expect: str
+    form: str
+    data: bytes
+    passphrase: str | None = None
+
+
+def invalid(name: str, why: str, form: str, data: bytes) -> Case:
+    return Case(name, why, "seal-key-invalid", form, data)
+
+
+def passphrase(name: str, why: str, data: bytes, given: str | None) -> Case:
+    return Case(name, why, "seal-key-passphrase", PRIVATE, data, given)
+
+
+def p384() -> ec.EllipticCurvePrivateKey:
+    return ec.derive_private_key(7, ec.SECP384R1())
+
+
+def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def compressed() -> bytes:
+    point = ec.derive_private_key(7, ec.SECP256R1()).public_key()
+    head = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    return head + point.public_bytes(
+        serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
+    )
+
+
+CASES = (
+    Case("p256", "K1: ECDSA P-256", ACCEPTED, PRIVATE, OWNER.to_pem()),
+    Case("encrypted", "K3: the right passphrase", ACCEPTED, PRIVATE, ENCRYPTED, PASSPHRASE),
+    Case("public-ed25519", "K1: Ed25519", ACCEPTED, PUBLIC, OWNER_ED25519.public.to_pem()),
+    invalid("text", "K2: a PEM file", PRIVATE, b"not a key"),
+    invalid("p384", "K1: no other curve", PRIVATE, pem_of(p384())),
+    invalid("public-for-private", "K2: a private key", PRIVATE, OWNER.public.to_pem()),
+    invalid("private-for-public", "K2: a public key", PUBLIC, OWNER.to_pem()),
+    invalid("spki-trailing", "K4: exact DER", SPKI, OWNER.public.spki + b"\0"),
+    invalid("spki-cut", "K4: exact DER", SPKI, OWNER.public.spki[:-1]),
+    Case("spki-compressed", "K4: uncompressed points", "seal-not-canonical", SPKI, compressed()),
+    Case(
+        "too-large",
+        "K2: at most 64 KiB",
+        "seal-too-large",
+        PRIVATE,
+        OWNER.to_pem() + b"\n" * limits.PEM_BYTES,
+    ),
+    passphrase("no-passphrase", "K3: one is needed", ENCRYPTED, None),
+    passphrase("wrong-passphrase", "K3: the right one", ENCRYPTED, "battery staple"),
+    passphrase("needless-passphrase", "K3: none is needed", OWNER.to_pem(), PASSPHRASE),
+)
+
+
+def generate(root: Path) -> None:
+    """Write every case below `root`."""
+    folder = fresh_folder(root, "key-file")
+    for case in CASES:
+        document = {"why": case.why, "expect": case.expect, "stage": "load", "form": case.form}
+        if case.passphrase is not None:
+            document["passphrase"] = case.passphrase
+        write_case(folder, case.name, document, {"key.bin": case.data})

@@ -1,0 +1,743 @@
+"""Vectors of docs/specs/sealed-module.md: whole artifacts, each bent in one place.
+
+Everything after the bend fits it (digests, envelopes, the owner's signature), so that only the step
+named in `why` can refuse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from sealing.bom import bill_of_materials
+from sealing.hpke import X25519, OpeningKey
+from tests.unit.sealing import makers
+from tests.unit.sealing.hpke_maker import ephemeral_for, seal_x25519
+from tests.unit.sealing.makers import Artifact, b64, flipped, make, unb64
+from tests.unit.sealing.wasm_maker import COMPONENT, FULL, SMALL
+from tests.vectors.folder import ACCEPTED, fresh_folder, write_case
+
+PLAIN = "application/wasm"
+KEYS = "org.opencontainers.image.enc.keys."
+OPTIONS = "org.opencontainers.image.enc.pubopts"
+ENVELOPES = f"{KEYS}provider.sealwasm"
+OTHER_DIGEST = "sha256:" + "0" * 64
+
+ARTIFACT, ENVELOPE, UNSEAL = "artifact", "envelope", "unseal"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    why: str
+    expect: str
+    build: Callable[[], Artifact]
+    stage: str = ARTIFACT
+
+
+def put(*path: str | int, value: Any) -> Callable[[Any], None]:
+    """Return an edit that sets one member deep inside a document."""
+
+    def edit(document: Any) -> None:
+        for step in path[:-1]:
+            document = document[step]
+        document[path[-1]] = value
+
+    return edit
+
+
+def drop(*path: str | int) -> Callable[[Any], None]:
+    def edit(document: Any) -> None:
+        for step in path[:-1]:
+            document = document[step]
+        del document[path[-1]]
+
+    return edit
+
+
+def replace(old: str, new: str) -> Callable[[bytes], bytes]:
+    """Return an edit of bytes that must find what it replaces."""
+
+    def edit(data: bytes) -> bytes:
+        assert old.encode() in data, old
+        return data.replace(old.encode(), new.encode(), 1)
+
+    return edit
+
+
+def refused(name: str, why: str, code: str, *, stage: str = ARTIFACT, **edits: Any) -> Case:
+    return Case(name, why, f"seal-{code}", lambda: make(**edits), stage)
+
+
+def accepted(name: str, why: str, **edits: Any) -> Case:
+    return Case(name, why, ACCEPTED, lambda: make(**edits), UNSEAL)
+
+
+def in_options(old: str, new: str) -> dict[str, Any]:
+    return {"pubopts": replace(old, new)}
+
+
+def second_envelope(change: Callable[[dict[str, Any]], None]) -> Callable[[list[bytes]], Any]:
+    """Return an edit that adds an envelope for another key of the same broker."""
+
+    def edit(envelopes: list[bytes]) -> list[bytes]:
+        document = json.loads(envelopes[0])
+        del document["sealed"]
+        document["key"] = makers.OTHER_BROKER.public.key_id
+        change(document)
+        options = makers.options_json(makers.SYMKEY, makers.digest(SMALL), makers.NONCE)
+        makers.seal_document(document, options, makers.OTHER_BROKER)
+        return [*envelopes, rfc8785.dumps(document)]
+
+    return edit
+
+
+def add_bundle(owner: Any, *, trusted: bool = False) -> Callable[[Artifact], None]:
+    def edit(artifact: Artifact) -> None:
+        artifact.bundles.append(make(owner=owner).bundles[0])
+        if trusted:
+            artifact.owners.append(owner.public.spki)
+
+    return edit
+
+
+def in_artifact(name: str, change: Callable[[Any], Any]) -> dict[str, Any]:
+    def edit(artifact: Artifact) -> None:
+        setattr(artifact, name, change(getattr(artifact, name)))
+
+    return {"artifact": edit}
+
+
+def in_signature(change: Callable[[bytes], bytes]) -> dict[str, Any]:
+    def edit(bundle: dict[str, Any]) -> None:
+        entry = bundle["dsseEnvelope"]["signatures"][0]
+        entry["sig"] = b64(change(unb64(entry["sig"])))
+
+    return {"bundle": edit}
+
+
+def long_length(signature: bytes) -> bytes:
+    return b"\x30\x81" + signature[1:]
+
+
+def sealed_by_stranger(document: dict[str, Any]) -> None:
+    """Replace the sealed key by one bound to no context at all."""
+    options = makers.options_json(makers.SYMKEY, makers.digest(SMALL), makers.NONCE)
+    public = makers.BROKER.public.raw
+    sealed = seal_x25519(public, options, b"", ephemeral_for(public, options))
+    document["sealed"] = b64(sealed)
+
+
+def unused_bits(data: bytes) -> bytes:
+    """Set an unused bit in the base64 of the hint, which ends in one `=`."""
+    hint = json.loads(data)["verificationMaterial"]["publicKey"]["hint"]
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = alphabet[alphabet.index(hint[-2]) ^ 1]
+    return data.replace(hint.encode(), f"{hint[:-2]}{last}=".encode())
+
+
+ACCEPTED_CASES = (
+    accepted("owner-p256", "R9.6: every step with an ECDSA P-256 owner"),
+    accepted("owner-ed25519", "R9.6: every step with an Ed25519 owner", owner=makers.OWNER_ED25519),
+    accepted("two-envelopes", "R4.1: 1 to 16 envelopes", envelopes=second_envelope(lambda _: None)),
+    accepted(
+        "full-module",
+        "R9.6: a module that uses every section",
+        module=FULL,
+        bill=lambda _: bill_of_materials(FULL).to_document(),
+    ),
+    accepted(
+        "bundle-of-a-stranger-beside",
+        "R6.3: bundles by keys that are not expected are passed over",
+        artifact=add_bundle(makers.STRANGER),
+    ),
+)
+
+DOCUMENT_CASES = (
+    refused(
+        "not-json", "R1.2: the manifest is not JSON", "malformed", manifest_bytes=replace("{", "[")
+    ),
+    refused(
+        "trailing-bytes",
+        "R1.2: nothing after the JSON text",
+        "malformed",
+        manifest_bytes=lambda data: data + b"{}",
+    ),
+    refused(
+        "repeated-member",
+        "R1.3: no object names a member twice",
+        "duplicate-member",
+        manifest_bytes=replace('"schemaVersion":2', '"schemaVersion":2,"schemaVersion":2'),
+    ),
+    refused(
+        "white-space",
+        "R1.4: a document is its own canonical form",
+        "not-canonical",
+        manifest_bytes=replace('"schemaVersion":2', '"schemaVersion": 2'),
+    ),
+    refused(
+        "unknown-member", "R1.5: no unknown member", "unknown-member", manifest=put("x", value=1)
+    ),
+    refused("missing-member", "R1.5: no missing member", "malformed", manifest=drop("mediaType")),
+    refused(
+        "base64-unused-bits",
+        "R1.6: base64 is canonical",
+        "not-canonical",
+        bundle_bytes=unused_bits,
+    ),
+)
+
+MANIFEST_CASES = (
+    refused(
+        "schema-version",
+        "R2.2: schemaVersion is 2",
+        "malformed",
+        manifest=put("schemaVersion", value=1),
+    ),
+    refused(
+        "docker-manifest",
+        "R2.3: exact media types",
+        "media-type",
+        manifest=put("mediaType", value="application/vnd.docker.distribution.manifest.v2+json"),
+    ),
+    refused(
+        "image-config",
+        "R2.3: exact media types",
+        "media-type",
+        manifest=put("config", "mediaType", value="application/vnd.oci.image.config.v1+json"),
+    ),
+    refused("no-layer", "R2.4: exactly one layer", "layer-count", manifest=put("layers", value=[])),
+    refused(
+        "two-layers",
+        "R2.4: exactly one layer",
+        "layer-count",
+        manifest=lambda document: document["layers"].append(document["layers"][0]),
+    ),
+    refused(
+        "plaintext-layer",
+        "R2.5: a plaintext layer is no substitute for a sealed one",
+        "not-sealed",
+        manifest=lambda document: document["layers"][0].update(mediaType=PLAIN),
+    ),
+    refused(
+        "relabelled-layer",
+        "R2.5: exact media types",
+        "media-type",
+        manifest=put("layers", 0, "mediaType", value="application/x-anything+encrypted"),
+    ),
+    refused(
+        "envelope-of-another-scheme",
+        "R2.6: no way to the key but ours",
+        "envelope-scheme",
+        manifest=put("layers", 0, "annotations", f"{KEYS}jwe", value="e30="),
+    ),
+    refused(
+        "no-envelope",
+        "R2.6: at least one envelope",
+        "envelope-count",
+        manifest=drop("layers", 0, "annotations", ENVELOPES),
+    ),
+    refused(
+        "unknown-annotation",
+        "R2.6: no unknown annotation",
+        "unknown-member",
+        manifest=put("layers", 0, "annotations", "org.opencontainers.image.title", value="a.wasm"),
+    ),
+    refused(
+        "no-options",
+        "R2.6: public options are there",
+        "malformed",
+        manifest=drop("layers", 0, "annotations", OPTIONS),
+    ),
+    refused(
+        "layer-size-too-large",
+        "R2.7: no layer above 512 MiB",
+        "too-large",
+        manifest=put("layers", 0, "size", value=(512 << 20) + 1),
+    ),
+    refused(
+        "layer-size-too-small",
+        "R2.7: no layer below 8 bytes",
+        "malformed",
+        manifest=put("layers", 0, "size", value=7),
+    ),
+    refused(
+        "config-size-too-large",
+        "R2.7: no config above 64 KiB",
+        "too-large",
+        manifest=put("config", "size", value=(64 << 10) + 1),
+    ),
+    refused(
+        "digest-upper-case",
+        "R2.7: digests are lower case hex",
+        "malformed",
+        manifest=lambda document: document["config"].update(
+            digest=document["config"]["digest"].upper()
+        ),
+    ),
+)
+
+OPTIONS_CASES = (
+    refused("other-cipher", "R3.1: one cipher", "cipher-unknown", **in_options("CTR_HMAC", "GCM")),
+    refused(
+        "nonce-in-public-options",
+        "R3.2: nothing in public can override the wrapped nonce",
+        "cipher-options",
+        **in_options("{}}", '{"nonce":"AAAAAAAAAAAAAAAAAAAAAA=="}}'),
+    ),
+    refused(
+        "short-hmac",
+        "R3.3: the HMAC has 32 bytes",
+        "malformed",
+        pubopts=lambda _: (
+            b'{"cipher":"AES_256_CTR_HMAC_SHA256","hmac":"%s","cipheroptions":{}}'
+            % b64(bytes(31)).encode()
+        ),
+    ),
+    refused(
+        "options-spaced",
+        "R3.4: exactly the bytes ocicrypt writes",
+        "not-canonical",
+        **in_options('","hmac', '", "hmac'),
+    ),
+)
+
+ENVELOPE_CASES = (
+    refused(
+        "seventeen-envelopes",
+        "R4.1: at most 16 envelopes",
+        "envelope-count",
+        envelopes=lambda envelopes: envelopes * 17,
+    ),
+    refused(
+        "envelope-version",
+        "R4.2: envelope version 1",
+        "envelope-version",
+        envelope=put("v", value=2),
+    ),
+    refused(
+        "envelope-suite", "R4.3: a known suite", "suite-unknown", envelope=put("suite", value="x")
+    ),
+    refused(
+        "envelope-owner",
+        "R4.4: owner is a key id",
+        "malformed",
+        context=put("owner", value="acme"),
+    ),
+    refused(
+        "envelope-version-zero",
+        "R4.4: module versions start at 1",
+        "malformed",
+        context=put("version", value=0),
+    ),
+    refused(
+        "envelope-name",
+        "R4.4: module names are path-like and lower case",
+        "malformed",
+        context=put("module", value="acme/../scoring"),
+    ),
+    refused(
+        "envelope-twice",
+        "R4.5: one envelope per broker key",
+        "envelope-repeated",
+        envelopes=lambda envelopes: envelopes * 2,
+    ),
+    refused(
+        "envelope-other-config",
+        "R4.6: envelopes name the manifest's config",
+        "context-mismatch",
+        context=put("config", value=OTHER_DIGEST),
+    ),
+    refused(
+        "envelope-other-layer",
+        "R4.6: envelopes name the manifest's layer",
+        "context-mismatch",
+        context=put("layer", value=OTHER_DIGEST),
+    ),
+    refused(
+        "envelopes-disagree",
+        "R4.6: envelopes agree with each other",
+        "context-mismatch",
+        envelopes=second_envelope(put("context", "version", value=8)),
+    ),
+)
+
+CONFIG_CASES = (
+    refused(
+        "config-cut",
+        "R5.1: the config has its size",
+        "size-mismatch",
+        **in_artifact("config", lambda data: data[:-1]),
+    ),
+    refused(
+        "config-bit",
+        "R5.1: the config has its digest",
+        "digest-mismatch",
+        **in_artifact("config", lambda data: flipped(data, 99)),
+    ),
+    refused(
+        "config-architecture",
+        "R5.2: WebAssembly only",
+        "platform",
+        config=put("architecture", value="amd64"),
+    ),
+    refused("config-os", "R5.2: WASI preview 1 only", "platform", config=put("os", value="wasip2")),
+    refused(
+        "config-two-layers",
+        "R5.3: one layer digest",
+        "layer-count",
+        config=lambda document: document["layerDigests"].append(OTHER_DIGEST),
+    ),
+    refused(
+        "config-component",
+        "R1.5: no unknown member",
+        "unknown-member",
+        config=put("component", value={}),
+    ),
+)
+
+BUNDLE_CASES = (
+    refused(
+        "unsigned",
+        "R6.1: at least one bundle",
+        "signature-missing",
+        **in_artifact("bundles", lambda _: []),
+    ),
+    refused(
+        "bundle-media-type",
+        "R6.2: bundle v0.3 only",
+        "media-type",
+        bundle=put("mediaType", value="application/vnd.dev.sigstore.bundle+json;version=0.2"),
+    ),
+    refused(
+        "bundle-payload-type",
+        "R6.2: in-toto only",
+        "payload-type",
+        bundle=put("dsseEnvelope", "payloadType", value="application/json"),
+    ),
+    refused(
+        "bundle-without-signature",
+        "R6.2: exactly one signature",
+        "signature-missing",
+        bundle=put("dsseEnvelope", "signatures", value=[]),
+    ),
+    refused(
+        "bundle-two-signatures",
+        "R6.2: exactly one signature",
+        "signature-repeated",
+        bundle=lambda document: document["dsseEnvelope"].update(
+            signatures=document["dsseEnvelope"]["signatures"] * 2
+        ),
+    ),
+    refused(
+        "bundle-key-id",
+        "R1.5: a keyid is not covered by the signature, so there is none",
+        "unknown-member",
+        bundle=put("dsseEnvelope", "signatures", 0, "keyid", value=""),
+    ),
+    refused(
+        "bundle-with-log-entries",
+        "R1.5: no unknown member",
+        "unknown-member",
+        bundle=put("verificationMaterial", "tlogEntries", value=[]),
+    ),
+    refused(
+        "short-hint",
+        "R6.3: the hint is a SHA-256",
+        "malformed",
+        bundle=put("verificationMaterial", "publicKey", "hint", value=b64(bytes(31))),
+    ),
+    refused(
+        "signer-unknown",
+        "R6.3: one of the expected owners",
+        "signer-unknown",
+        **in_artifact("owners", lambda _: [makers.STRANGER.public.spki]),
+    ),
+    refused(
+        "no-owners",
+        "R6.3: no expected owner means no accepted one",
+        "signer-unknown",
+        **in_artifact("owners", lambda _: []),
+    ),
+    refused(
+        "hint-of-another-owner",
+        "R6.3: the hint is the signer's",
+        "signer-unknown",
+        bundle=put("verificationMaterial", "publicKey", "hint", value=b64(bytes(32))),
+    ),
+    refused(
+        "two-owners-sign",
+        "R6.3: exactly one bundle by an expected owner",
+        "signature-repeated",
+        artifact=add_bundle(makers.STRANGER, trusted=True),
+    ),
+    refused(
+        "signature-bit",
+        "R6.4: the signature holds",
+        "signature-invalid",
+        **in_signature(lambda signature: flipped(signature, 8 * len(signature) - 1)),
+    ),
+    refused(
+        "signature-not-der",
+        "R6.4: ECDSA signatures are canonical DER",
+        "signature-invalid",
+        **in_signature(long_length),
+    ),
+    refused(
+        "signature-of-another-payload",
+        "R6.4: the signature is over the payload",
+        "signature-invalid",
+        bundle=put("dsseEnvelope", "payload", value="e30="),
+    ),
+)
+
+STATEMENT_CASES = (
+    refused(
+        "cosign-predicate",
+        "R7.1: our predicate",
+        "statement-type",
+        statement=put("predicateType", value="https://sigstore.dev/cosign/sign/v1"),
+    ),
+    refused(
+        "statement-v0",
+        "R7.1: in-toto Statement v1",
+        "statement-type",
+        statement=put("_type", value="https://in-toto.io/Statement/v0.1"),
+    ),
+    refused(
+        "two-subjects",
+        "R7.2: one subject",
+        "malformed",
+        statement=lambda document: document["subject"].append(document["subject"][0]),
+    ),
+    refused(
+        "created-with-fraction",
+        "R7.2: times are UTC to the second",
+        "malformed",
+        predicate=put("created", value="2026-11-22T10:00:00.5Z"),
+    ),
+    refused(
+        "no-envelope-digests",
+        "R7.2: 1 to 16 envelope digests",
+        "envelope-count",
+        predicate=put("envelopes", value=[]),
+    ),
+    refused(
+        "capabilities-digest",
+        "R7.3: the capability policy has its digest",
+        "statement-mismatch",
+        predicate=put("capabilities", "document", "kind", value="Other"),
+    ),
+    refused(
+        "owner-is-not-the-signer",
+        "R7.4: the owner signs",
+        "statement-mismatch",
+        predicate=put("owner", value=makers.STRANGER.key_id),
+    ),
+    refused(
+        "transplanted-signature",
+        "R7.5: the statement is about this manifest",
+        "statement-mismatch",
+        statement=put("subject", value=[{"digest": {"sha256": "0" * 64}}]),
+    ),
+    refused(
+        "statement-other-config",
+        "R7.5: the statement names the config",
+        "statement-mismatch",
+        predicate=put("config", value=OTHER_DIGEST),
+    ),
+    refused(
+        "statement-other-layer",
+        "R7.5: the statement names the layer",
+        "statement-mismatch",
+        predicate=put("layer", value=OTHER_DIGEST),
+    ),
+    refused(
+        "envelope-not-signed",
+        "R7.5: the statement names every envelope",
+        "statement-mismatch",
+        predicate=put("envelopes", value=[OTHER_DIGEST]),
+    ),
+    refused(
+        "context-other-module",
+        "R7.6: the envelope is for the signed module name",
+        "context-mismatch",
+        context=put("module", value="acme/other"),
+    ),
+    refused(
+        "context-other-version",
+        "R7.6: the envelope is for the signed version",
+        "context-mismatch",
+        context=put("version", value=8),
+    ),
+    refused(
+        "context-other-owner",
+        "R7.6: the envelope is for the signing owner",
+        "context-mismatch",
+        context=put("owner", value=makers.STRANGER.key_id),
+    ),
+    refused(
+        "context-other-policy",
+        "R7.6: the envelope is for the signed policy name",
+        "context-mismatch",
+        context=put("policy", value="acme/test"),
+    ),
+    refused(
+        "context-other-capabilities",
+        "R7.6: the envelope is for the signed capabilities",
+        "context-mismatch",
+        context=put("capabilities", value=OTHER_DIGEST),
+    ),
+    refused(
+        "context-other-broker",
+        "R7.6: the envelope is for the signed broker",
+        "context-mismatch",
+        envelope_header=put("broker", value=makers.STRANGER.key_id),
+    ),
+)
+
+OPENING_CASES = (
+    refused(
+        "key-of-another-broker",
+        "R8.1: the envelope names the opening key",
+        "envelope-not-opened",
+        stage=ENVELOPE,
+        **in_artifact("opening_key", lambda _: makers.OTHER_BROKER),
+    ),
+    refused(
+        "sealed-without-context",
+        "R8.2: the sealed key is bound to the envelope's header",
+        "envelope-not-opened",
+        stage=ENVELOPE,
+        envelope=sealed_by_stranger,
+    ),
+    refused(
+        "private-options-spaced",
+        "R8.3: exactly the bytes ocicrypt writes",
+        "not-canonical",
+        stage=ENVELOPE,
+        privopts=replace('","digest', '", "digest'),
+    ),
+    refused(
+        "short-key",
+        "R8.3: the content key has 32 bytes",
+        "malformed",
+        stage=ENVELOPE,
+        privopts=lambda _: makers.options_json(bytes(31), makers.digest(SMALL), makers.NONCE),
+    ),
+)
+
+UNSEAL_CASES = (
+    refused(
+        "layer-cut",
+        "R9.1: the layer has its size",
+        "size-mismatch",
+        stage=UNSEAL,
+        **in_artifact("layer", lambda data: data[:-1]),
+    ),
+    refused(
+        "layer-bit",
+        "R9.1: the layer has its digest",
+        "digest-mismatch",
+        stage=UNSEAL,
+        **in_artifact("layer", lambda data: flipped(data, 100)),
+    ),
+    refused(
+        "key-of-another-plaintext",
+        "R9.2: options and config name the same plaintext",
+        "plaintext-mismatch",
+        stage=UNSEAL,
+        privopts=lambda _: makers.options_json(makers.SYMKEY, OTHER_DIGEST, makers.NONCE),
+    ),
+    refused(
+        "hmac",
+        "R9.3: the HMAC holds before a byte is decrypted",
+        "hmac-mismatch",
+        stage=UNSEAL,
+        pubopts=lambda _: (
+            b'{"cipher":"AES_256_CTR_HMAC_SHA256","hmac":"%s","cipheroptions":{}}'
+            % b64(bytes(32)).encode()
+        ),
+    ),
+    refused(
+        "other-nonce",
+        "R9.4: the plaintext has its digest",
+        "plaintext-mismatch",
+        stage=UNSEAL,
+        privopts=lambda _: makers.options_json(makers.SYMKEY, makers.digest(SMALL), bytes(16)),
+    ),
+    refused(
+        "not-a-module",
+        "R9.5: the plaintext is WebAssembly",
+        "not-wasm",
+        stage=UNSEAL,
+        module=b"#!/bin/sh\nexit 0\n",
+    ),
+    refused(
+        "component",
+        "R9.5: core modules only",
+        "module-unsupported",
+        stage=UNSEAL,
+        module=COMPONENT,
+    ),
+    refused(
+        "module-cut",
+        "R9.6: sections are as long as they say",
+        "module-malformed",
+        stage=UNSEAL,
+        module=SMALL[:-1],
+    ),
+    refused(
+        "other-bill",
+        "R9.6: the bill of materials is the signed one",
+        "bill-mismatch",
+        stage=UNSEAL,
+        module=FULL,
+    ),
+)
+
+
+CASES = (
+    *ACCEPTED_CASES,
+    *DOCUMENT_CASES,
+    *MANIFEST_CASES,
+    *OPTIONS_CASES,
+    *ENVELOPE_CASES,
+    *CONFIG_CASES,
+    *BUNDLE_CASES,
+    *STATEMENT_CASES,
+    *OPENING_CASES,
+    *UNSEAL_CASES,
+)
+
+
+def generate(root: Path) -> None:
+    """Write every case below `root`."""
+    folder = fresh_folder(root, "sealed-module")
+    for case in CASES:
+        artifact = case.build()
+        files = {
+            "manifest.json": artifact.manifest,
+            "config.json": artifact.config,
+            "layer.bin": artifact.layer,
+        }
+        files |= {f"bundle-{n}.json": data for n, data in enumerate(artifact.bundles)}
+        document = {
+            "why": case.why,
+            "stage": case.stage,
+            "expect": case.expect,
+            "owners": [b64(spki) for spki in artifact.owners],
+            "opening_key": b64(artifact.opening_key.to_bytes()),
+            "suite": X25519,
+        }
+        write_case(folder, case.name, document, files)
+
+
+def opening_key(case: dict[str, Any]) -> OpeningKey:
+    """Return the key a case opens its envelope with."""
+    return OpeningKey.from_bytes(case["suite"], unb64(case["opening_key"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
@@ -81,8 +80,7 @@ class DocumentRef(NamedTuple):
 Results = tuple[tuple[Rule, Any, Reason | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer of one evaluation. It remembers claims, so it is for owner and compliance.
 
     A peer gets the code and at most the rule ids in `failed`.
@@ -95,15 +93,20 @@ class Decision:
     environment: str | None = None
     lease_ms: int = 0
     simulated: bool = False
-    results: Results = field(default=(), repr=False)
-    decisive: Results = field(default=(), repr=False)
+    results: Results = ()
+    decisive: Results = ()
 
     @property
     def rules(self) -> tuple[RuleResult, ...]:
         """Every rule of every environment and guardrail, in the order of the documents."""
-        return tuple(map(RuleResult._make, self.results))
+        make = tuple.__new__
+        return tuple([make(RuleResult, row) for row in self.results])
 
     @property
     def failed(self) -> tuple[str, ...]:
         """Ids of the rules that led to the denial; empty when allowed."""
         return tuple(rule.id for rule, _, reason in self.decisive if reason is not None)
+
+    def __repr__(self) -> str:
+        """Without the claims: they belong in the audit log, not in a traceback."""
+        return f"Decision(allowed={self.allowed}, code={self.code}, policy={self.policy.name})"

@@ -185,14 +185,12 @@ Instant = Annotated[
     PlainSerializer(format_instant, return_type=str),
     WithJsonSchema({"type": "string", "pattern": f"^{_INSTANT.pattern}$"}),
 ]
-Name = Annotated[
-    str,
-    Text(
-        r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?",
-        "a name of lower-case letters, digits, dots, dashes and underscores",
-        limits.MAX_NAME_CHARACTERS,
-    ),
-]
+NAME = Text(
+    r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?",
+    "a name of lower-case letters, digits, dots, dashes and underscores",
+    limits.MAX_NAME_CHARACTERS,
+)
+Name = Annotated[str, NAME]
 Description = Annotated[str, Text(r"[\s\S]*", "text", limits.MAX_DESCRIPTION_CHARACTERS)]
 ModuleName = Annotated[
     str,
@@ -206,14 +204,12 @@ KeyId = Annotated[str, Text(r"[0-9a-f]{64}", "a key id of 64 lower-case hex digi
 Digest = Annotated[
     str, Text(r"sha256:[0-9a-f]{64}", "a digest sha256:<64 lower-case hex digits>", 71)
 ]
-ImportName = Annotated[
-    str,
-    Text(
-        r"[A-Za-z0-9_][A-Za-z0-9_:/@-]*\.[A-Za-z0-9_$-]+",
-        "an import as module.name, such as wasi_snapshot_preview1.fd_write",
-        limits.MAX_MODULE_NAME_CHARACTERS,
-    ),
-]
+IMPORT_NAME = Text(
+    r"[A-Za-z0-9_][A-Za-z0-9_:/@-]*\.[A-Za-z0-9_$-]+",
+    "an import as module.name, such as wasi_snapshot_preview1.fd_write",
+    limits.MAX_MODULE_NAME_CHARACTERS,
+)
+ImportName = Annotated[str, IMPORT_NAME]
 ImportPattern = Annotated[
     str,
     Text(

@@ -9,6 +9,7 @@ Spec policy section 5.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,11 +30,15 @@ class Pattern:
 
     def matches(self, subject: str) -> bool:
         """Whether the whole of `subject` matches."""
+        if subject.isascii():
+            symbols: Iterable[int] = subject.encode("ascii")
+        else:
+            symbols = [min(ord(character), OTHER) for character in subject]
         state = self.start
         table = self.table
-        for character in subject:
-            state = table[state][min(ord(character), OTHER)]
-            if state == 0:
+        for symbol in symbols:
+            state = table[state][symbol]
+            if not state:
                 return False
         return state in self.accepting
 

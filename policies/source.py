@@ -52,10 +52,12 @@ class SourceMap:
         found = found or self.position(path)
         return f"{self.name}:{found.line}:{found.column}" if found else self.name
 
-    def line(self, path: Path) -> int | None:
-        """The line of the key at `path`, or of the nearest value around it."""
-        found = self.keys.get(path) or self.position(path)
-        return found.line if found else None
+    def place(self, path: Path) -> str:
+        """`file:line` of the key at `path` or of what is around it; just the name without lines."""
+        for length in range(len(path), -1, -1):
+            if found := self.keys.get(path[:length]) or self.values.get(path[:length]):
+                return f"{self.name}:{found.line}"
+        return self.name
 
 
 UNKNOWN_SOURCE = SourceMap("document")

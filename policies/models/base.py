@@ -44,10 +44,12 @@ class Model(BaseModel):
         known = cls.document_keys()
         if not isinstance(value, Mapping):
             raise unexpected(value, f"a mapping with {', '.join(known)}")
-        for key in value:
+        for key, member in value.items():
             if key not in known:
                 detail = f"got the unknown key {key}, {suggest(key, known)}"
                 raise field_problem(PolicyRefusal.UNKNOWN_KEY, detail, key)
+            if member is None:
+                raise unexpected(member, "a value, or the key left out for its default", key)
         return value
 
 

@@ -14,10 +14,12 @@ from pydantic import (
     Field,
     InstanceOf,
     PlainSerializer,
+    WithJsonSchema,
     model_validator,
 )
 
 from policies import limits as bounds
+from policies.condition_schema import conditions_schema
 from policies.conditions import Condition, conditions_document, parse_conditions
 from policies.errors import PolicyRefusal
 from policies.fields import AS_SET, ByteSize, Duration, ImportPattern, Whole, field_problem
@@ -57,6 +59,7 @@ Conditions = Annotated[
     tuple[InstanceOf[Condition], ...],
     BeforeValidator(parse_conditions),
     PlainSerializer(conditions_document),
+    WithJsonSchema(conditions_schema()),
 ]
 
 

@@ -7,18 +7,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
+    GetJsonSchemaHandler,
     InstanceOf,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
+from pydantic_core import CoreSchema
 
 from policies import limits as bounds
 from policies.claims import MEASUREMENTS, SIGNERS, SUPPORTED_TEES, TEES
+from policies.condition_schema import condition_properties
 from policies.conditions import Condition, Operator, conditions_document, parse_conditions
 from policies.errors import PolicyRefusal
 from policies.fields import (
     AS_SET,
+    NAME,
     Description,
     Digest,
     Duration,
@@ -101,6 +105,25 @@ class Environment(Model):
             detail = f"names no measurement, expected equals or in for one of {', '.join(named)}"
             raise field_problem(PolicyRefusal.NO_MEASUREMENT, detail)
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        own = {
+            "name": {"type": "string", "pattern": f"^{NAME.pattern}$", "maxLength": NAME.longest},
+            "tee": {"type": "string", "enum": list(SUPPORTED_TEES)},
+            "simulated-tee": {"type": "string", "enum": ["deny", "allow"]},
+            "because": {"type": "string", "maxLength": bounds.MAX_DESCRIPTION_CHARACTERS},
+        }
+        claims = condition_properties()
+        return {
+            "type": "object",
+            "description": (cls.__doc__ or "").partition("\n")[0],
+            "properties": claims | own,
+            "required": ["name", "tee"],
+            "additionalProperties": False,
+        }
 
     @model_serializer(mode="wrap")
     def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -41,6 +41,10 @@ class Fault(StrEnum):
     REVOKED_ASK = "revoked-ask"
 
 
+# The names alone, for a command line to offer.
+FAULTS: Final = tuple(fault.value for fault in Fault)
+
+
 def _out_of_order(fields: ReportFields) -> ReportFields:
     # Microcode is the last part of every layout.
     lower = fields.tcb[:7] + bytes([fields.tcb[7] - 1])

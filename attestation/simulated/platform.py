@@ -52,14 +52,15 @@ class SimulatedPlatform:
         now: datetime,
         product: str = "milan",
         signing_keys: Iterable[str] = ("vcek",),
-        faults: Iterable[Fault] = (),
+        faults: Iterable[str] = (),
         entropy: Entropy = secrets.token_bytes,
         signer_of: SignerOf | None = None,
     ) -> SimulatedPlatform:
         """Make a platform in a new or empty folder, with its keys, certificates and list.
 
         Takes a second or two for the RSA keys; `signer_of` gives other ones (tests). Raises
-        `FileExistsError` if something is there already, `ValueError` for an unknown product.
+        `FileExistsError` if something is there already, `ValueError` for an unknown product or
+        fault.
         """
         if product not in MODELS:
             raise ValueError(f"product is {product}, expected one of {', '.join(MODELS)}")
@@ -71,7 +72,7 @@ class SimulatedPlatform:
         store.save(_SECRET, entropy(_SECRET_BYTES))
         state = {
             "created": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "faults": sorted(faults),
+            "faults": sorted(map(Fault, faults)),
             "format": 1,
             "platform": entropy(4).hex(),
             "product": product,
@@ -122,6 +123,11 @@ class SimulatedPlatform:
     def product(self) -> str:
         """The processor generation."""
         return self.silicon.identity.model.product.name
+
+    @property
+    def chip_id(self) -> bytes:
+        """The hardware id: 64 bytes, 8 on Turin."""
+        return self.silicon.chip_id
 
     @property
     def tcb(self) -> dict[str, int]:

@@ -63,12 +63,7 @@ def parse_certificate(data: bytes) -> Certificate:
     """
     if len(data) > MAX_CERTIFICATE_BYTES:
         raise malformed(f"certificate is {len(data)} bytes, limit {MAX_CERTIFICATE_BYTES}")
-    outer = der.single(data, der.SEQUENCE, what="certificate")
-    tbs, content = outer.take_raw(der.SEQUENCE)
-    algorithm, _ = outer.take_raw(der.SEQUENCE)
-    signature = outer.take_bits()
-    outer.finish()
-
+    tbs, content, algorithm, signature = read_signed(data, what="certificate")
     fields = DerReader(content, what="certificate")
     _expect_version_3(fields)
     serial = _serial(fields)
@@ -98,6 +93,16 @@ def parse_certificate(data: bytes) -> Certificate:
         extensions=extensions,
         signature=signature,
     )
+
+
+def read_signed(data: bytes, *, what: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return (what is signed, its content, algorithm, signature) of a SIGNED structure."""
+    outer = der.single(data, der.SEQUENCE, what=what)
+    tbs, content = outer.take_raw(der.SEQUENCE)
+    algorithm, _ = outer.take_raw(der.SEQUENCE)
+    signature = outer.take_bits()
+    outer.finish()
+    return tbs, content, algorithm, signature
 
 
 def _expect_version_3(fields: DerReader) -> None:

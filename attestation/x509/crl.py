@@ -10,7 +10,7 @@ from typing import Final
 
 from attestation.limits import MAX_CRL_BYTES, MAX_REVOKED
 from attestation.x509 import der
-from attestation.x509.certificate import read_extensions
+from attestation.x509.certificate import read_extensions, read_signed
 from attestation.x509.der import DerReader, malformed
 
 _VERSION_2: Final = 1
@@ -40,12 +40,7 @@ def parse_crl(data: bytes) -> RevocationList:
     """
     if len(data) > MAX_CRL_BYTES:
         raise malformed(f"revocation list is {len(data)} bytes, limit {MAX_CRL_BYTES}")
-    outer = der.single(data, der.SEQUENCE, what="revocation list")
-    tbs, content = outer.take_raw(der.SEQUENCE)
-    algorithm, _ = outer.take_raw(der.SEQUENCE)
-    signature = outer.take_bits()
-    outer.finish()
-
+    tbs, content, algorithm, signature = read_signed(data, what="revocation list")
     fields = DerReader(content, what="revocation list")
     if fields.take_unsigned() != _VERSION_2:
         raise malformed("revocation list is not version 2")

@@ -43,8 +43,8 @@ _links: Final = BoundedCache[bool](MAX_CACHED_LINKS)
 
 def verify_chain(
     parts: Mapping[str, bytes],
-    *,
     signing_key: str,
+    *,
     endorsements: Endorsements,
     anchors: TrustAnchors,
 ) -> VerifiedChain:

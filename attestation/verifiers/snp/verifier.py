@@ -40,17 +40,11 @@ def verify_snp(
     report was shown before.
     """
     # (1) Structure: exactly 1184 bytes of a known version, every reserved byte zero.
-    if "report" not in evidence.parts:
-        raise EvidenceError(Refusal.MALFORMED, "evidence has no report")
-    report = parse_report(evidence.parts["report"])
+    report = parse_report(evidence.parts.get("report", b""))
 
     # (2) Chain: VEK, ASK or ASVK, pinned ARK; names, constraints, signatures.
-    chain = verify_chain(
-        evidence.parts,
-        signing_key="vlek" if report.signing_key == VLEK else "vcek",
-        endorsements=endorsements,
-        anchors=anchors,
-    )
+    kind = "vlek" if report.signing_key == VLEK else "vcek"
+    chain = verify_chain(evidence.parts, kind, endorsements=endorsements, anchors=anchors)
 
     # (3) Dates and revocation, at the caller's time, on every call.
     check_validity(chain, now)

@@ -21,7 +21,7 @@ _KEY_ID_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedBundle:
-    """A bundle of the right form. Has no accessor for its payload: `verify` returns that."""
+    """A bundle of the right form. `verify` returns its payload as something that was signed."""
 
     key_hint: str
     _payload: bytes = field(repr=False)
@@ -46,6 +46,11 @@ class UnverifiedBundle:
             raise canonical.malformed("bundle key hint", f"{len(hint)} bytes, expected 32")
         payload, signature = _dsse(value["dsseEnvelope"])
         return cls(hint.hex(), payload, signature)
+
+    @property
+    def unverified_payload(self) -> bytes:
+        """The payload as anybody could have written it."""
+        return self._payload
 
     def verify(self, key: VerifyingKey) -> bytes:
         """Return the payload `key` signed, or raise `SealError`. The payload is not parsed."""

@@ -201,6 +201,11 @@ def unverified_key_hint(bundle: bytes) -> str:
     return UnverifiedBundle.parse(bundle).key_hint
 
 
+def unverified_statement(bundle: bytes) -> SealedModuleStatement:
+    """Return what a bundle claims, signed by nobody we know: for showing, never for deciding."""
+    return SealedModuleStatement.parse(UnverifiedBundle.parse(bundle).unverified_payload)
+
+
 def digest_capabilities(capabilities: Mapping[str, Any]) -> str:
     """Return the digest of a capability policy document, or raise `SealError` above the limit."""
     data = canonical.encode(capabilities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -81,6 +82,23 @@ class SimulatedPlatform:
         }
         store.save(_STATE, canonical_json(state))
         platform = cls._of(store, state, signer_of)
+        _publish(platform, store)
+        return platform
+
+    @classmethod
+    def copy(cls, source: Path, folder: Path, *, faults: Iterable[Fault]) -> SimulatedPlatform:
+        """Make a platform with the chip and vendor of `source` and with other faults.
+
+        Raises as `load` and `create` do.
+        """
+        cls.load(source)
+        if folder.exists() and any(folder.iterdir()):
+            raise FileExistsError(f"{folder} is not empty")
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        store = FolderStore(folder)
+        state = parse_json(store.load(_STATE) or b"", limit_bytes=MAX_STATE_BYTES, what=_STATE)
+        store.save(_STATE, canonical_json({**state, "faults": sorted(faults)}))
+        platform = cls.load(folder)
         _publish(platform, store)
         return platform
 

@@ -1,0 +1,101 @@
+"""Sealed modules on their way between files, folders and registries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealing.errors import SealError, SealRefusal
+from sealing.oci.reference import LayoutReference, Reference, RegistryReference
+from sealwasm.failure import CliError, Kind
+from sealwasm.files import MODULE_FILE_BYTES, read_file
+from sealwasm.progress import progress_bar
+
+if TYPE_CHECKING:
+    from sealing.oci.settings import RegistrySettings
+    from sealing.oci.transfer import PulledArtifact
+    from sealing.seal import SealedModule
+
+MAGIC = b"\0asm"
+
+AnyReference = LayoutReference | RegistryReference
+
+
+def looks_like_reference(text: str) -> bool:
+    """Return whether `text` is meant as a reference and not as the path of a file."""
+    return text.startswith("oci:") or ("/" in text and not Path(text).exists() and ":" in text)
+
+
+def parse_reference(text: str) -> AnyReference:
+    """Return the reference in `text`, or raise `CliError` that shows how one is written."""
+    try:
+        return Reference.parse(text)
+    except SealError as error:
+        raise CliError(
+            Kind.USAGE,
+            error.code.value,
+            f"'{text}' is not a reference to an artifact",
+            why=error.detail,
+            next_step="write oci:FOLDER:TAG, oci:FOLDER@sha256:..., or HOST/REPOSITORY:TAG",
+        ) from error
+
+
+def registry_settings(*, plain_http: bool) -> RegistrySettings:
+    """Return how registries are talked to: TLS, except on loopback or when told otherwise."""
+    from sealing.oci.settings import PlainHttp, RegistrySettings
+
+    return RegistrySettings(
+        plain_http=PlainHttp.UNSAFE_ALWAYS if plain_http else PlainHttp.LOOPBACK
+    )
+
+
+def pull_artifact(text: str, *, plain_http: bool = False) -> PulledArtifact:
+    """Return the whole artifact that `text` names: digests checked, signatures not."""
+    from sealing.oci.connect import open_store
+    from sealing.oci.transfer import pull
+
+    reference = parse_reference(text)
+    settings = registry_settings(plain_http=plain_http)
+    with open_store(reference, settings=settings) as store, progress_bar("pulling") as progress:
+        return pull(store, reference, progress=progress)
+
+
+def push_artifact(sealed: SealedModule, text: str) -> str:
+    """Publish a freshly sealed module, with its signatures; return its reference by digest."""
+    from sealing.oci.connect import open_store
+    from sealing.oci.transfer import push
+
+    reference = parse_reference(text)
+    with open_store(reference, create=True) as store, progress_bar("pushing") as progress:
+        digest = push(store, sealed, reference.target, progress=progress)
+    return f"{reference.location}@{digest}"
+
+
+def copy_artifact(source: str, target: str, *, plain_http: bool) -> dict[str, str]:
+    """Copy a sealed artifact with its signatures; return its reference by digest."""
+    from sealing.oci.connect import open_store
+    from sealing.oci.copying import copy
+
+    origin, goal = parse_reference(source), parse_reference(target)
+    settings = registry_settings(plain_http=plain_http)
+    with (
+        open_store(origin, settings=settings) as origin_store,
+        open_store(goal, create=True, settings=settings) as goal_store,
+        progress_bar("copying") as progress,
+    ):
+        digest = copy(origin_store, origin, goal_store, goal.target, progress=progress)
+    return {"reference": f"{goal.location}@{digest}", "manifest": digest}
+
+
+def read_module(path: str) -> bytes:
+    """Return the bytes of a WebAssembly module, or raise `CliError` for anything else."""
+    data = read_file(path, limit_bytes=MODULE_FILE_BYTES)
+    if not data.startswith(MAGIC):
+        raise CliError(
+            Kind.BAD_MODULE,
+            SealRefusal.NOT_WASM.value,
+            f"{path} is not a WebAssembly module",
+            why=f"it starts with {data[:4]!r}, expected {MAGIC!r}" if data else "it is empty",
+            next_step=f"file {path}",
+        )
+    return data

@@ -1,0 +1,101 @@
+"""`sealwasm inspect`: what anyone sees, without any key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealwasm.options import plain_http_option
+from sealwasm.session import Session, output_option, pass_session, table
+
+if TYPE_CHECKING:
+    from sealing.oci.transfer import PulledArtifact
+
+
+@click.command()
+@click.argument("subject", metavar="REFERENCE|FILE")
+@plain_http_option
+@output_option
+@pass_session
+def inspect(session: Session, subject: str, plain_http: bool) -> None:
+    """Show what anyone can see of a sealed module.
+
+    Nothing is verified: whoever holds the registry can write all of it. `sealwasm verify` checks
+    it against the owner's key. For a FILE in clear, shows its bill of materials.
+    """
+    from sealwasm.artifacts import looks_like_reference, pull_artifact, read_module
+
+    if not looks_like_reference(subject):
+        from sealing.bom import bill_of_materials
+
+        module = read_module(subject)
+        document: dict[str, Any] = {
+            "file": subject,
+            "sealed": False,
+            "bytes": len(module),
+            "bill": bill_of_materials(module).to_document(),
+        }
+    else:
+        document = describe(pull_artifact(subject, plain_http=plain_http), subject)
+    session.show(document, table=_text(document))
+
+
+def describe(pulled: PulledArtifact, reference: str) -> dict[str, Any]:
+    """Return what the artifact says of itself; true only as far as the owner is trusted."""
+    from sealing.manifest import SealedManifest
+    from sealing.statement import unverified_key_hint, unverified_statement
+
+    manifest = SealedManifest.parse(pulled.manifest)
+    signatures: list[dict[str, Any]] = []
+    bill: dict[str, Any] = {}
+    for data in pulled.bundles:
+        statement = unverified_statement(data)
+        bill = statement.bill.to_document()
+        signatures.append(
+            {
+                "key_hint": unverified_key_hint(data),
+                "module": statement.module,
+                "version": statement.version,
+                "policy": statement.policy,
+                "broker": statement.broker,
+                "capabilities": dict(statement.capabilities),
+            }
+        )
+    return {
+        "reference": reference,
+        "sealed": True,
+        "verified": False,
+        "manifest": manifest.digest,
+        "layer": {"digest": manifest.layer_digest, "bytes": manifest.layer_size},
+        "envelopes": [
+            {"suite": one.suite, "broker": one.broker, "context": one.context.to_document()}
+            for one in manifest.envelopes
+        ],
+        "signatures": signatures,
+        "bill": bill,
+    }
+
+
+def _text(document: dict[str, Any]) -> str:
+    bill = document["bill"]
+    rows: list[tuple[str, object]] = [
+        (name, value)
+        for name, value in document.items()
+        if name not in {"bill", "envelopes", "signatures", "layer"}
+    ]
+    rows.extend(
+        ("sealed for broker", f"{envelope['broker']} ({envelope['suite']})")
+        for envelope in document.get("envelopes", ())
+    )
+    for one in document.get("signatures", ()):
+        rows.append(("says it is", f"{one['module']} version {one['version']}"))
+        rows.append(("signed with key", f"{one['key_hint']} (not verified)"))
+    if layer := document.get("layer"):
+        rows.append(("ciphertext", f"{layer['bytes']} bytes, {layer['digest']}"))
+    if bill:
+        rows.append(("functions", bill["functions"]))
+        rows.append(("data bytes", bill["data"]["bytes"]))
+        rows.extend(("import", f"{one['module']}.{one['name']}") for one in bill["imports"])
+        rows.extend(("export", one["name"]) for one in bill["exports"])
+    return table(rows)

@@ -1,0 +1,38 @@
+"""`sealwasm seal`: from a module in clear to a signed, encrypted artifact in a folder."""
+
+from __future__ import annotations
+
+import click
+
+from sealwasm.options import broker_options, owner_key_options
+from sealwasm.session import Session, output_option, pass_session, table
+
+
+@click.command()
+@click.argument("module")
+@click.option("--name", required=True, help="Name of the module, for example acme/scoring.")
+@click.option("--version", type=click.IntRange(min=1), required=True, help="Only ever goes up.")
+@click.option("--policy", required=True, help="Name of the release policy that will decide.")
+@click.option("--capabilities", required=True, metavar="FILE", help="Capability policy (YAML).")
+@owner_key_options
+@broker_options
+@click.option("--to", "target", required=True, metavar="oci:FOLDER:TAG", help="Where it goes.")
+@click.option("--dry-run", is_flag=True, help="Check and seal, but write nothing.")
+@output_option
+@pass_session
+def seal(session: Session, /, target: str, dry_run: bool, **wish: str | int | None) -> None:
+    """Encrypt a module into an OCI image-layout folder.
+
+    Example: sealwasm seal app.wasm --name acme/app --version 1 --policy acme/prod
+    --capabilities grant.yaml --key owner.key --to oci:shop:app
+    """
+    from sealwasm.artifacts import parse_reference, push_artifact
+    from sealwasm.sealing_work import SealOrder, facts_of, seal_order
+
+    parse_reference(target)
+    sealed = seal_order(SealOrder(**wish), now=session.now())  # type: ignore[arg-type]
+    facts = facts_of(sealed)
+    if not dry_run:
+        facts["reference"] = push_artifact(sealed, target)
+        session.say(f"next: sealwasm inspect {target}")
+    session.show(facts, table=table(list(facts.items())))

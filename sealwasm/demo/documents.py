@@ -1,0 +1,80 @@
+"""The demo's policies and problem, as a person would write them."""
+
+from __future__ import annotations
+
+# x*x = 49 in 32-bit arithmetic with x below 100: satisfiable, by x = 7.
+PROBLEM = """\
+(set-logic QF_BV)
+(set-option :produce-models true)
+(declare-const x (_ BitVec 32))
+(assert (= (bvmul x x) #x00000031))
+(assert (bvult x #x00000064))
+(check-sat)
+(get-value (x))
+"""
+
+# The same with x below 5: unsatisfiable. A program that always says `sat` would be found out.
+IMPOSSIBLE_PROBLEM = PROBLEM.replace("#x00000064", "#x00000005").replace("(get-value (x))\n", "")
+
+SOLVER_GRANT = """\
+# What the solver needs, and nothing else: its arguments, one folder to read, two pipes to write.
+apiVersion: sealwasm/v1
+kind: CapabilityPolicy
+metadata: {name: solver, version: 1, description: SMT solver reading one problem file}
+spec:
+  mode: enforce
+  entrypoint: {kind: command}
+  args: {allow: true, max-count: 16, max-bytes: 4096}
+  stdout: {max-bytes: 1MiB, on-quota: trap}
+  stderr: {max-bytes: 64KiB, on-quota: trap}
+  files:
+    - {path: /problems, source: host, access: read-only, max-bytes: 16MiB, max-files: 64}
+  clock: {kind: coarse}
+  random: {kind: deny}
+  limits: {memory: 256MiB, fuel: 20000000000, wall-clock: 20s}
+  imports:
+"""
+
+SPINNER_GRANT = """\
+apiVersion: sealwasm/v1
+kind: CapabilityPolicy
+metadata: {name: spinner, version: 1, description: a loop that never ends}
+spec:
+  mode: enforce
+  entrypoint: {kind: command}
+  limits: {memory: 1MiB, fuel: 2000000000, wall-clock: 2s}
+  imports: []
+"""
+
+SPINNER_MODULE = """\
+(module
+  (memory (export "memory") 1)
+  (func (export "_start") (loop $forever (br $forever))))
+"""
+
+RELEASE_POLICY = """\
+# Keys of {owner} go to this one build of the runner, on SEV-SNP, without debug.
+apiVersion: sealwasm/v1
+kind: ReleasePolicy
+metadata: {{name: {owner}/prod, version: 1, description: the demo's runner and no other}}
+spec:
+  simulated-tee: allow
+  lease: 15m
+  any-of:
+    - name: this-runner
+      tee: snp
+      measurement:
+        in: ["{measurement}"]
+      debug: {{equals: false}}
+      vmpl: {{at-most: 0}}
+"""
+
+
+def solver_grant(imports: list[str]) -> str:
+    """Return the solver's capability policy with its imports written out one by one."""
+    return SOLVER_GRANT + "".join(f"    - {name}\n" for name in imports)
+
+
+def release_policy(*, owner: str, measurement: str) -> str:
+    """Return a release policy that names one measurement."""
+    return RELEASE_POLICY.format(owner=owner, measurement=measurement)

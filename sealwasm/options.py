@@ -1,0 +1,57 @@
+"""Options that several commands share, so that they read and mean the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Where `sealwasm broker serve` listens unless told otherwise.
+DEFAULT_BROKER = "http://127.0.0.1:7443"
+
+
+def broker_options(command: Command) -> Command:
+    """Add `--broker` and `--broker-identity`."""
+    command = click.option(
+        "--broker-identity",
+        metavar="ID",
+        help="Key id of the broker. Needed unless the broker is on this machine.",
+    )(command)
+    return click.option(
+        "--broker", default=DEFAULT_BROKER, show_default=True, metavar="URL", help="The key broker."
+    )(command)
+
+
+def owner_key_options(command: Command) -> Command:
+    """Add `--key` and `--passphrase-file`."""
+    command = click.option(
+        "--passphrase-file", metavar="FILE", help="First line of FILE opens the private key."
+    )(command)
+    return click.option("--key", required=True, metavar="FILE", help="The owner's private key.")(
+        command
+    )
+
+
+def owners_option(command: Command) -> Command:
+    """Add `--owner`, one or more public keys."""
+    return click.option(
+        "--owner",
+        "owners",
+        multiple=True,
+        required=True,
+        metavar="FILE",
+        help="Public key of an owner to trust; repeatable.",
+    )(command)
+
+
+def plain_http_option(command: Command) -> Command:
+    """Add `--plain-http`, which looks as dangerous as it is."""
+    return click.option(
+        "--unsafe-plain-http",
+        "plain_http",
+        is_flag=True,
+        help="Talk to a registry on another machine without TLS.",
+    )(command)

@@ -1,0 +1,98 @@
+"""What `seal` and `publish` share: read the owner's inputs, check them, seal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sealwasm.artifacts import read_module
+from sealwasm.failure import CliError, Kind
+from sealwasm.files import read_file
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from policies.models import CapabilityPolicy
+    from sealing.seal import SealedModule
+
+
+@dataclass(frozen=True, slots=True)
+class SealOrder:
+    """One owner's wish: which module, under which name and policies, for which broker."""
+
+    module: str
+    name: str
+    version: int
+    policy: str
+    capabilities: str
+    key: str
+    passphrase_file: str | None
+    broker: str
+    broker_identity: str | None
+
+
+def load_capabilities_file(path: str) -> CapabilityPolicy:
+    """Return the capability policy in a YAML file."""
+    from policies.load import load_capabilities
+
+    return load_capabilities(read_file(path), name=path)
+
+
+def require_covered(policy: CapabilityPolicy, imports: list[tuple[str, str]]) -> None:
+    """Raise when the module needs an import that its own policy does not name."""
+    granted = set(policy.spec.imports)
+    missing = [f"{module}.{name}" for module, name in imports if f"{module}.{name}" not in granted]
+    if missing:
+        raise CliError(
+            Kind.BAD_POLICY,
+            "import-not-granted",
+            f"the module imports what {policy.name} does not grant: {', '.join(missing)}",
+            why="every run would be refused",
+            where="spec.imports",
+            next_step="add to spec.imports: " + ", ".join(missing),
+        )
+
+
+def seal_order(order: SealOrder, *, now: datetime) -> SealedModule:
+    """Return the sealed module, or raise before anything is encrypted."""
+    from sealing.bom import bill_of_materials
+    from sealing.seal import seal
+    from sealwasm.broker_api import fetch_descriptor
+    from sealwasm.keyfiles import load_signing_key
+
+    # (1) The owner's inputs, checked as the runner will check them.
+    module = read_module(order.module)
+    policy = load_capabilities_file(order.capabilities)
+    bill = bill_of_materials(module)
+    require_covered(policy, [(item.module, item.name) for item in bill.imports])
+    owner = load_signing_key(order.key, order.passphrase_file)
+
+    # (2) Who will be able to release the key.
+    descriptor = fetch_descriptor(order.broker, order.broker_identity)
+
+    # (3) Encrypt and sign.
+    return seal(
+        module,
+        name=order.name,
+        version=order.version,
+        policy_name=order.policy,
+        capabilities=policy.to_document(),
+        broker_identity=descriptor.identity_key().key_id,
+        broker_key=descriptor.sealing_keys[0].sealing_key(),
+        owner=owner,
+        now=now,
+    )
+
+
+def facts_of(sealed: SealedModule) -> dict[str, Any]:
+    """Return what the owner wants to note down about a sealed module."""
+    return {
+        "module": sealed.statement.module,
+        "version": sealed.statement.version,
+        "owner": sealed.statement.owner,
+        "policy": sealed.statement.policy,
+        "broker": sealed.statement.broker,
+        "manifest": sealed.manifest_digest,
+        "layer": sealed.statement.layer,
+        "bytes": len(sealed.layer),
+    }

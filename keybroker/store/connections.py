@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -23,29 +23,27 @@ _SETTINGS = (
 )
 # FULL: a commit returns when the write-ahead log is on the disk, not when the kernel has it.
 _WRITER_SETTINGS = (
+    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     f"PRAGMA journal_size_limit = {limits.WAL_BYTES}",
 )
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """Return the connection that writes, or raise `STORE_INCOMPATIBLE`."""
+    """Return the connection that writes.
+
+    Raises `STORE_INCOMPATIBLE` for an old SQLite or a file system it cannot work on, and
+    `sqlite3.Error` for a file it cannot work on.
+    """
     if sqlite3.sqlite_version_info < limits.MIN_SQLITE:
         detail = f"SQLite {sqlite3.sqlite_version} is older than 3.31"
         raise BrokerError(BrokerCode.STORE_INCOMPATIBLE, detail)
-    connection = _connect(path, "rw")
-    with ExitStack() as stack:
-        stack.callback(connection.close)
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            for setting in _WRITER_SETTINGS:
-                connection.execute(setting)
-        except sqlite3.DatabaseError as error:
-            raise BrokerError(BrokerCode.STORE_INCOMPATIBLE, f"{path}: {error}") from error
-        if mode != "wal":
-            detail = f"{path}: the file system cannot hold a write-ahead log"
-            raise BrokerError(BrokerCode.STORE_INCOMPATIBLE, detail)
-        stack.pop_all()
+    connection = _connect(path, "rw", _WRITER_SETTINGS)
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        connection.close()
+        detail = f"{path}: the file system cannot hold a write-ahead log"
+        raise BrokerError(BrokerCode.STORE_INCOMPATIBLE, detail)
     return connection
 
 
@@ -115,11 +113,15 @@ class Readers:
             connection.close()
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, settings: Sequence[str] = ()) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    for setting in _SETTINGS:
-        connection.execute(setting)
+    try:
+        for setting in (*_SETTINGS, *settings):
+            connection.execute(setting)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from keybroker.audit.merkle import NodePlace
+from keybroker.errors import BrokerCode, BrokerError
 from keybroker.store import acts, connections, files, queries, transaction
 from keybroker.store.limits import PURGE_BATCH
 from keybroker.store.protocol import (
@@ -41,15 +43,22 @@ class SqliteStore:
     def __init__(self, path: Path, lock: files.FileLock, hook: StatementHook | None) -> None:
         with ExitStack() as stack:
             stack.callback(lock.release)
-            connection = connections.open_writer(path)
-            stack.callback(connection.close)
-            connections.migrate(connection, hook)
-            tree = transaction.load_tree(connection)
-            self._readers = connections.Readers(path)
-            stack.callback(self._readers.close)
-            self._writer = Writer(connection, tree, hook)
-            stack.callback(self._writer.stop)
+            try:
+                self._set_up(stack, path, hook)
+            except sqlite3.Error as error:
+                detail = f"{path} cannot be opened: {error}"
+                raise BrokerError(BrokerCode.STORE_UNAVAILABLE, detail) from error
             self._closing = stack.pop_all()
+
+    def _set_up(self, stack: ExitStack, path: Path, hook: StatementHook | None) -> None:
+        connection = connections.open_writer(path)
+        stack.callback(connection.close)
+        connections.migrate(connection, hook)
+        tree = transaction.load_tree(connection)
+        self._readers = connections.Readers(path)
+        stack.callback(self._readers.close)
+        self._writer = Writer(connection, tree, hook)
+        stack.callback(self._writer.stop)
 
     @classmethod
     def create(cls, path: Path, *, statement_hook: StatementHook | None = None) -> Self:
@@ -61,7 +70,8 @@ class SqliteStore:
         """Return the store in `path`, brought up to date.
 
         Raises `STORE_MISSING`, `STORE_IN_USE` (another process has it), `STORE_UNSAFE` (others may
-        read it), `STORE_INCOMPATIBLE`, `NOT_CONSISTENT` (nodes of the audit tree are missing).
+        read it), `STORE_INCOMPATIBLE` (another program's, or a later release's), `NOT_CONSISTENT`
+        (the audit tree lacks nodes), `STORE_UNAVAILABLE` (SQLite cannot work on it).
         """
         return cls._locked(path, statement_hook, new=False)
 

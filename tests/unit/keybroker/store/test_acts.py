@@ -188,3 +188,10 @@ def test_purge_takes_as_many_transactions_as_it_needs(store, monkeypatch) -> Non
     for number in range(5):
         store.record_refusal(records.refusal(number))
     assert store.purge_expired(NOW + timedelta(days=1)) == 5
+
+
+def test_naive_times_are_not_recorded(store) -> None:
+    code = refused(store.record_release, records.release(1, at=NOW.replace(tzinfo=None)))
+    assert code == BrokerCode.RECORD_INVALID
+    with pytest.raises(ValueError, match="without a zone"):
+        store.purge_expired(NOW.replace(tzinfo=None))

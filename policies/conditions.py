@@ -22,7 +22,7 @@ from policies.suggest import suggest
 Expected = bool | int | str | tuple[int | str, ...]
 
 BECAUSE: Final = "because"
-VERSION_PATTERN: Final = r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){1,3}"
+VERSION_PATTERN: Final = r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){0,3}"
 
 
 class Operator(StrEnum):
@@ -72,7 +72,7 @@ def _text(claim: Claim, value: str, path: Path) -> str:
         ClaimKind.CHOICE: (value in claim.choices, f"one of {', '.join(claim.choices)}"),
         ClaimKind.VERSION: (
             re.fullmatch(VERSION_PATTERN, value) is not None,
-            "a version such as 1.55.40",
+            "a version such as 7 or 1.55.40",
         ),
     }.get(claim.kind, (len(value) <= longest, f"at most {longest} characters"))
     if not fits:

@@ -185,9 +185,12 @@ Instant = Annotated[
     PlainSerializer(format_instant, return_type=str),
     WithJsonSchema({"type": "string", "pattern": f"^{_INSTANT.pattern}$"}),
 ]
+# The names of sealed modules and of the policies they name (docs/specs/sealed-module.md).
+_WORD = r"[a-z0-9]+([._-][a-z0-9]+)*"
+_PATH = rf"{_WORD}(/{_WORD})*"
 NAME = Text(
-    r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?",
-    "a name of lower-case letters, digits, dots, dashes and underscores",
+    _PATH,
+    "a name of lower-case letters and digits with . _ - or / between them",
     limits.MAX_NAME_CHARACTERS,
 )
 Name = Annotated[str, NAME]
@@ -195,9 +198,9 @@ Description = Annotated[str, Text(r"[\s\S]*", "text", limits.MAX_DESCRIPTION_CHA
 ModuleName = Annotated[
     str,
     Text(
-        r"[A-Za-z0-9][A-Za-z0-9._:@-]*(/[A-Za-z0-9._:@-]+)*(/\*)?",
+        rf"{_PATH}(/\*)?",
         "a module name such as acme/solver, or acme/* for every name below acme",
-        limits.MAX_MODULE_NAME_CHARACTERS,
+        limits.MAX_NAME_CHARACTERS,
     ),
 ]
 KeyId = Annotated[str, Text(r"[0-9a-f]{64}", "a key id of 64 lower-case hex digits", 64)]
@@ -207,7 +210,7 @@ Digest = Annotated[
 IMPORT_NAME = Text(
     r"[A-Za-z0-9_][A-Za-z0-9_:/@-]*\.[A-Za-z0-9_$-]+",
     "an import as module.name, such as wasi_snapshot_preview1.fd_write",
-    limits.MAX_MODULE_NAME_CHARACTERS,
+    limits.MAX_IMPORT_CHARACTERS,
 )
 ImportName = Annotated[str, IMPORT_NAME]
 ImportPattern = Annotated[
@@ -215,6 +218,6 @@ ImportPattern = Annotated[
     Text(
         r"[A-Za-z0-9_][A-Za-z0-9_:/@-]*\.([A-Za-z0-9_$-]+|[A-Za-z0-9_$-]*\*)",
         "an import as module.name, or the start of one with * behind it",
-        limits.MAX_MODULE_NAME_CHARACTERS,
+        limits.MAX_IMPORT_CHARACTERS,
     ),
 ]

@@ -22,7 +22,7 @@ HELP: Final[Mapping[str, str]] = {
     "CapabilitySpec.stdin": "standard input",
     "CapabilitySpec.stdout": "standard output",
     "CapabilitySpec.stderr": "standard error",
-    "CapabilitySpec.files": "folders the guest finds, in the order of their descriptors (3, 4, ...)",
+    "CapabilitySpec.files": "folders the guest finds, in the order of their descriptors",
     "CapabilitySpec.clock": "what clock functions answer",
     "CapabilitySpec.random": "what random_get answers",
     "CapabilitySpec.limits": "what a run may use at most; reaching one ends it",

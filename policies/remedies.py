@@ -10,6 +10,7 @@ from policies.conditions import Operator
 from policies.decision import ABSENT, Reason, Rule, RuleResult
 from policies.fields import format_instant
 from policies.imports import UNGRANTABLE
+from policies.limits import MAX_INTEGER
 
 
 def json_value(value: Any) -> Any:
@@ -20,6 +21,8 @@ def json_value(value: Any) -> Any:
         return format_instant(value)
     if isinstance(value, tuple | list):
         return [json_value(item) for item in value]
+    if type(value) is int and abs(value) > MAX_INTEGER:
+        return hex(value)  # A 64-bit field of a report; RFC 8785 could not write it exactly.
     if value is None or isinstance(value, bool | int | str):
         return value
     return f"({type(value).__name__})"

@@ -27,8 +27,7 @@ def _tidy(schema: Any) -> Any:
     tidy = {
         key: _tidy(value)
         for key, value in schema.items()
-        if not (key == "title" and isinstance(value, str))
-        and not (key == "default" and value is None)
+        if value is not None and not (key == "title" and isinstance(value, str))
     }
     options = tidy.get("anyOf")
     if isinstance(options, list) and _NULL in options:
@@ -46,7 +45,7 @@ def _describe(model: str, schema: dict[str, Any]) -> None:
 
 def schema(kind: str) -> dict[str, Any]:
     """The JSON Schema of one kind of document."""
-    body = _tidy(KINDS[kind].model_json_schema(by_alias=True, mode="validation"))
+    body: dict[str, Any] = _tidy(KINDS[kind].model_json_schema(by_alias=True, mode="validation"))
     _describe(kind, body)
     for model, definition in body["$defs"].items():
         _describe(model, definition)

@@ -9,10 +9,7 @@ from typing import Final, Self
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sealing import limits
@@ -27,15 +24,6 @@ _Public = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 def _invalid(detail: str) -> SealError:
     return SealError(SealRefusal.KEY_INVALID, detail)
-
-
-def _kind_of(key: object) -> str:
-    if isinstance(key, (ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)):
-        return ED25519
-    curve = getattr(key, "curve", None)
-    if isinstance(curve, ec.SECP256R1):
-        return P256
-    raise _invalid("key is neither ECDSA P-256 nor Ed25519")
 
 
 def _bounded(data: bytes, what: str) -> bytes:
@@ -55,9 +43,12 @@ class VerifyingKey:
 
     @classmethod
     def _of(cls, key: object) -> Self:
-        kind = _kind_of(key)
-        if not isinstance(key, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey)):
-            raise _invalid("key is not a public key")
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            kind = ED25519
+        elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+            kind = P256
+        else:
+            raise _invalid("key is neither ECDSA P-256 nor Ed25519")
         spki = key.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -101,14 +92,13 @@ class VerifyingKey:
         try:
             if isinstance(self._key, ed25519.Ed25519PublicKey):
                 self._key.verify(signature, data)
-                return
-            # OpenSSL would take other DER encodings of the same two numbers.
-            if encode_dss_signature(*decode_dss_signature(signature)) == signature:
+            else:
+                # Refuses every other encoding of the same two numbers before OpenSSL sees it.
+                decode_dss_signature(signature)
                 self._key.verify(signature, data, ec.ECDSA(SHA256()))
-                return
         except (InvalidSignature, ValueError) as error:
-            raise SealError(SealRefusal.SIGNATURE_INVALID, f"key {self.key_id[:16]}") from error
-        raise SealError(SealRefusal.SIGNATURE_INVALID, "signature is not canonical DER")
+            detail = f"signature by key {self.key_id[:16]} does not hold"
+            raise SealError(SealRefusal.SIGNATURE_INVALID, detail) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +110,8 @@ class SigningKey:
 
     @classmethod
     def _of(cls, key: object) -> Self:
-        _kind_of(key)
         if not isinstance(key, (ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
-            raise _invalid("key is not a private key")
+            raise _invalid("key is neither ECDSA P-256 nor Ed25519")
         return cls(VerifyingKey._of(key.public_key()), key)  # noqa: SLF001 - same module
 
     @classmethod

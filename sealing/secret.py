@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 from types import TracebackType
@@ -48,10 +49,8 @@ class SecretBuffer:
             return
         ctypes.memset(self._address(), 0, len(self._map))
         self._view.release()
-        try:
+        with contextlib.suppress(BufferError):
             self._map.close()
-        except BufferError:
-            return
 
     def _address(self) -> ctypes.c_void_p:
         return ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(self._map)))

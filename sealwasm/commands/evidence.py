@@ -54,7 +54,7 @@ def vectors(session: Session, folder: str, as_json: bool) -> None:
 @click.option("--at", metavar="TIME", help="Judge at this time (RFC 3339) instead of now.")
 @output_option
 @pass_session
-def verify(  # noqa: PLR0917 - one parameter for each option
+def verify(
     session: Session,
     file: str | None,
     report: str | None,

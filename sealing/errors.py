@@ -65,6 +65,7 @@ class SealRefusal(StrEnum):
     REGISTRY_SLOW = "seal-registry-slow"
     REDIRECT_REFUSED = "seal-redirect-refused"
     PLAIN_HTTP_REFUSED = "seal-plain-http-refused"
+    REGISTRY_UNTRUSTED = "seal-registry-untrusted"
 
 
 class SealError(Exception):

@@ -51,14 +51,19 @@ class Receiver:
                 f"{digest} is {size} bytes, limit {format_limits.MODULE_BYTES}",
             )
         self._digest = digest
-        self._size = size
+        self.size = size
         self._sink = sink
         self._hash = hashlib.sha256()
         self.received = 0
 
+    def require_size(self, declared: str | None) -> None:
+        """Raise `SealError` if a Content-Length is there and is not the declared size."""
+        if declared is not None and declared != str(self.size):
+            raise self._wrong_size(declared)
+
     def feed(self, chunk: Buffer) -> None:
         """Pass on the next bytes, or raise `SealError` as soon as there are more than declared."""
-        if self.received + len(chunk) > self._size:
+        if self.received + len(chunk) > self.size:
             raise self._wrong_size("more")
         self.received += len(chunk)
         self._hash.update(chunk)
@@ -66,7 +71,7 @@ class Receiver:
 
     def finish(self) -> None:
         """Return if everything passed on is what was declared, or raise `SealError`."""
-        if self.received != self._size:
+        if self.received != self.size:
             raise self._wrong_size(str(self.received))
         got = f"sha256:{self._hash.hexdigest()}"
         if got != self._digest:
@@ -74,7 +79,7 @@ class Receiver:
 
     def _wrong_size(self, got: str) -> SealError:
         return SealError(
-            SealRefusal.SIZE_MISMATCH, f"{self._digest} has {got} bytes, expected {self._size}"
+            SealRefusal.SIZE_MISMATCH, f"{self._digest} has {got} bytes, expected {self.size}"
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sealing import limits as format_limits
-from sealing.canonical import digest_of, malformed, members, parse_digest, parse_json, text, whole
+from sealing.canonical import digest_of, malformed, parse_digest, parse_json, text, whole
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 
@@ -74,15 +74,6 @@ def parse_descriptor(value: Any, what: str) -> Descriptor:
         artifact_type=None if kind is None else text(kind, f"{what}.artifactType"),
         annotations={name: text(note, f"{what}.annotations") for name, note in annotations.items()},
     )
-
-
-def parse_exact_descriptor(value: Any, what: str, *, annotated: bool = False) -> Descriptor:
-    """Return a descriptor with exactly the three required members (and annotations if said).
-
-    Raises `SealError`, for an unknown member too.
-    """
-    names = ["mediaType", "digest", "size", *(["annotations"] if annotated else [])]
-    return parse_descriptor(members(value, names, what), what)
 
 
 def parse_manifest(data: bytes) -> ManifestFacts:

@@ -15,8 +15,6 @@ FOLDER_CHARS = 4096
 INDEX_BYTES = 2 << 20
 # Versions and signatures in one list; each entry may cost the reader one more file or request.
 INDEX_ENTRIES = 1024
-# Signatures on one manifest; each costs two requests and one verification.
-BUNDLES = 64
 # A registry that always names a next page would keep us reading for ever.
 REFERRER_PAGES = 16
 # Two writers of one fallback list have no lock and may need to take turns.

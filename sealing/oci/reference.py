@@ -167,6 +167,11 @@ def is_digest(target: str) -> bool:
     return _DIGEST.fullmatch(target) is not None
 
 
+def tag_of(digest: str, suffix: str = "") -> str:
+    """Return the tag that stands for what belongs to a digest, by the spec and by cosign."""
+    return digest.replace(":", "-") + suffix
+
+
 def is_loopback_host(host: str) -> bool:
     """Return whether `host` is `localhost` or a loopback address; names are not resolved."""
     if host == "localhost":
@@ -196,8 +201,9 @@ def _split_target(text: str) -> tuple[str, str | None, str | None]:
     return location, tag if colon else None, None
 
 
-def _check_registry(registry: str) -> None:
-    host, port = split_registry(registry)
+def check_authority(authority: str) -> None:
+    """Raise `reference-invalid` unless `authority` is `HOST[:PORT]` in its one spelling."""
+    host, port = split_registry(authority)
     if port is not None and (_PORT.fullmatch(port) is None or int(port) > 65535):
         raise _invalid("port is not a number from 1 to 65535")
     if host.startswith("["):
@@ -209,10 +215,14 @@ def _check_registry(registry: str) -> None:
     # `127.1` and `0x7f.1` are addresses to some resolvers and names to others.
     if labels[-1].isdigit() or re.fullmatch(r"0x[0-9a-f]*", labels[-1]):
         _check_ipv4(host)
+
+
+def _check_registry(registry: str) -> None:
+    check_authority(registry)
     # `acme/scoring` would be docker.io/acme/scoring elsewhere: the host has to look like one.
-    if len(labels) == 1 and port is None and host != "localhost":
-        raise _invalid(f"'{host}' is no registry host (no dot, no port): docker.io is not implied")
-    if host == "oci":
+    if registry != "localhost" and not {".", ":"} & set(registry):
+        raise _invalid(f"'{registry}' is no registry host (no dot, no port): no host is implied")
+    if split_registry(registry)[0] == "oci":
         raise _invalid("'oci:' is the prefix of a folder, not a host")
 
 

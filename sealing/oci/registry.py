@@ -1,0 +1,171 @@
+"""One repository of an OCI registry (distribution spec 1.1) as an `ArtifactStore`.
+
+What a registry says about itself is used for one thing only: to refuse it when it contradicts
+what arrived. Digests and sizes are computed here.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Self
+
+from sealing import limits as format_limits
+from sealing.canonical import digest_of
+from sealing.errors import SealError, SealRefusal
+from sealing.oci.blob import Blob, Receiver, Sink, collect
+from sealing.oci.descriptor import INDEX_TYPE, MANIFEST_TYPE, Descriptor, parse_manifest
+from sealing.oci.reference import RegistryReference, check_digest, check_tag, is_digest
+from sealing.oci.registry_answers import Answer
+from sealing.oci.registry_http import Call, RegistryHttp
+from sealing.oci.registry_referrers import Referrers
+from sealing.oci.settings import Anonymous, Authenticator, RegistrySettings
+
+_OK: Final = frozenset({200})
+_MANIFESTS: Final = {"Accept": f"{MANIFEST_TYPE}, {INDEX_TYPE}"}
+
+
+class RegistryClient:
+    """An `ArtifactStore` in a registry. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        reference: RegistryReference,
+        *,
+        settings: RegistrySettings | None = None,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        """Name the repository; tag and digest of `reference` are not used. Connects to nothing."""
+        self._name = reference.repository
+        self._http = RegistryHttp(
+            reference, settings or RegistrySettings(), authenticator or Anonymous()
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def ping(self) -> None:
+        """Return if there is a registry that lets us in, or raise `SealError`."""
+        self._http.call(Call("GET", "/v2/", scope="", expect=_OK))
+
+    def resolve(self, target: str) -> Descriptor:
+        """See `ArtifactStore`.
+
+        Gets the manifest instead of asking for its headers: the digest is then of bytes that we
+        saw, and a tag that moves between two requests can not be caught in the middle.
+        """
+        return parse_manifest(self.get_manifest(target)).descriptor
+
+    def get_manifest(self, target: str) -> bytes:
+        """See `ArtifactStore`."""
+        answer = self._http.call(
+            Call("GET", self._manifest_path(target), self._pull, _OK, headers=_MANIFESTS),
+            limit_bytes=format_limits.MANIFEST_BYTES,
+        )
+        digest = digest_of(answer.body)
+        if is_digest(target) and digest != target:
+            raise SealError(SealRefusal.DIGEST_MISMATCH, f"manifest is {digest}, expected {target}")
+        _require_digest(answer, digest)
+        return answer.body
+
+    def get_blob(self, digest: str, size: int) -> bytes:
+        """See `ArtifactStore`."""
+        return collect(self.fetch_blob, digest, size)
+
+    def fetch_blob(self, digest: str, size: int, sink: Sink) -> None:
+        """See `ArtifactStore`."""
+        receiver = Receiver(digest, size, sink)
+        self._http.download(Call("GET", self._blob_path(digest), self._pull, _OK), receiver)
+
+    def has_blob(self, digest: str, size: int) -> bool:
+        """See `ArtifactStore`. Believes the registry: what it lies about, a puller will refuse."""
+        call = Call("HEAD", self._blob_path(digest), self._pull, frozenset({200, 404}))
+        answer = self._http.call(call)
+        return answer.status in _OK and answer.headers.get("content-length") in (None, str(size))
+
+    def put_blob(self, blob: Blob) -> None:
+        """See `ArtifactStore`."""
+        if not self.has_blob(blob.digest, blob.size):
+            # A broken upload starts again as a whole: what is left of its session is not known.
+            self._http.retrying(lambda: self._upload(blob))
+
+    def put_manifest(self, data: bytes, *, tag: str | None = None) -> str:
+        """See `ArtifactStore`."""
+        facts = parse_manifest(data)
+        digest = facts.descriptor.digest
+        call = Call(
+            "PUT",
+            self._manifest_path(digest if tag is None else tag),
+            self._push,
+            frozenset({201}),
+            headers={"Content-Type": facts.descriptor.media_type},
+            body=Blob.of(data),
+        )
+        answer = self._http.call(call)
+        _require_digest(answer, digest)
+        subject = None if facts.subject is None else facts.subject.digest
+        # Distribution spec, "Pushing manifests with subject": silence means it does not know it.
+        if subject is not None and answer.headers.get("oci-subject") != subject:
+            self._referrers.record(subject, facts.descriptor)
+        return digest
+
+    def referrers(self, digest: str, *, artifact_type: str) -> tuple[Descriptor, ...]:
+        """See `ArtifactStore`."""
+        check_digest(digest)
+        return self._referrers.of(digest, artifact_type)
+
+    @property
+    def _referrers(self) -> Referrers:
+        return Referrers(self._http, self._name, self._pull, self)
+
+    @property
+    def _pull(self) -> str:
+        return f"repository:{self._name}:pull"
+
+    @property
+    def _push(self) -> str:
+        return f"repository:{self._name}:pull,push"
+
+    def _upload(self, blob: Blob) -> None:
+        path = f"/v2/{self._name}/blobs/uploads/"
+        begun = self._http.call_once(Call("POST", path, self._push, frozenset({202})))
+        location = self._http.own_url(begun.headers.get("location", ""))
+        query = "&" if "?" in location else "?"
+        done = self._http.call_once(
+            Call(
+                "PUT",
+                f"{location}{query}digest={blob.digest.replace(':', '%3A')}",
+                self._push,
+                frozenset({201}),
+                headers={"Content-Type": "application/octet-stream"},
+                body=blob,
+            )
+        )
+        _require_digest(done, blob.digest)
+
+    def _blob_path(self, digest: str) -> str:
+        check_digest(digest)
+        return f"/v2/{self._name}/blobs/{digest}"
+
+    def _manifest_path(self, target: str) -> str:
+        if not is_digest(target):
+            check_tag(target)
+        return f"/v2/{self._name}/manifests/{target}"
+
+
+def _require_digest(answer: Answer, digest: str) -> None:
+    """Refuse a registry that names another digest than the one of the bytes."""
+    said = answer.headers.get("docker-content-digest", digest)
+    if said != digest:
+        raise SealError(SealRefusal.DIGEST_MISMATCH, f"registry says {said[:80]}, it is {digest}")

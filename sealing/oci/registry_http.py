@@ -1,0 +1,252 @@
+"""HTTP to one registry: who may be redirected where, what is tried again, who gets credentials.
+
+Nothing here knows what is transferred; `registry.py` does. Only modules named `registry*` import
+httpx, which the base install does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import httpx
+
+from sealing.errors import SealError, SealRefusal
+from sealing.oci import limits
+from sealing.oci.blob import Blob, Receiver
+from sealing.oci.reference import RegistryReference, check_authority, is_loopback_host
+from sealing.oci.registry_answers import (
+    Answer,
+    TransientError,
+    body_of,
+    read_body,
+    refusal_of,
+    reported,
+)
+from sealing.oci.settings import Authenticator, PlainHttp, RegistrySettings
+
+_Result = TypeVar("_Result")
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `path` below the registry, or a URL that `own_url` returned."""
+
+    method: str
+    path: str
+    scope: str
+    expect: frozenset[int]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Blob | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """For our log: without the query, in which registries keep upload state."""
+        return f"{self.method} {self.path.partition('?')[0]}"
+
+
+class RegistryHttp:
+    """Requests to one registry. Every method raises `SealError` only."""
+
+    def __init__(
+        self, reference: RegistryReference, settings: RegistrySettings, authenticator: Authenticator
+    ) -> None:
+        self._reference = reference
+        self._settings = settings
+        self._authenticator = authenticator
+        self._authorization: dict[str, str] = {}
+        self._base = _parsed(
+            httpx.URL(),
+            f"{_scheme(reference, settings)}://{reference.registry}",
+            SealRefusal.REFERENCE_INVALID,
+        )
+        # The transport without httpx's client around it: cookies, proxies and .netrc of the
+        # environment, credentials in URLs and redirects are then nobody's business but ours.
+        self._transport = httpx.HTTPTransport(
+            verify=True if settings.tls is None else settings.tls, trust_env=False
+        )
+        timeout = httpx.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
+        self._extensions = {"timeout": timeout.as_dict()}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def call(self, call: Call, *, limit_bytes: int = limits.ERROR_BYTES) -> Answer:
+        """Return the answer to `call`, trying again while the registry is busy or away."""
+        return self.retrying(lambda: self.call_once(call, limit_bytes=limit_bytes))
+
+    def call_once(self, call: Call, *, limit_bytes: int = limits.ERROR_BYTES) -> Answer:
+        """Return the answer to `call`, or raise at the first failure."""
+        with self._exchange(call) as response:
+            body = read_body(response, limit_bytes, self._settings)
+            return Answer(response.status_code, response.headers, body)
+
+    def download(self, call: Call, receiver: Receiver) -> None:
+        """Give the body of the answer to `receiver` and return when that has verified it.
+
+        After a broken connection the body is asked for again, and what the receiver has is passed
+        over: it sees every byte once, and its digest is over what it saw.
+        """
+        self.retrying(lambda: self._download_once(call, receiver))
+        receiver.finish()
+
+    def retrying(self, action: Callable[[], _Result]) -> _Result:
+        """Return what `action` returns, after as many more tries as the settings have waits."""
+        for usual in self._settings.retry_seconds:
+            try:
+                return action()
+            except TransientError as error:
+                wait = usual if error.after_seconds is None else error.after_seconds
+                if wait > limits.RETRY_AFTER_SECONDS:
+                    raise
+            self._settings.sleep(wait)
+        return action()
+
+    def own_url(self, text: str) -> str:
+        """Return the URL that an answer of the registry names, if it is on the registry itself."""
+        url = _joined(self._base, text)
+        if not self._is_ours(url):
+            raise SealError(SealRefusal.REDIRECT_REFUSED, f"registry points to {_site(url)}")
+        return str(url)
+
+    def _download_once(self, call: Call, receiver: Receiver) -> None:
+        with self._exchange(call) as response:
+            receiver.require_size(response.headers.get("content-length"))
+            known = receiver.received
+            for chunk in body_of(response, receiver.size, self._settings):
+                passed = min(known, len(chunk))
+                known -= passed
+                receiver.feed(chunk[passed:])
+
+    @contextmanager
+    def _exchange(self, call: Call) -> Iterator[httpx.Response]:
+        """Give the answer with an expected status, its body not read yet."""
+        with reported(call.name):
+            response = self._authorized(call)
+            try:
+                if response.status_code not in call.expect:
+                    raise refusal_of(call.name, response, self._settings)
+                yield response
+            finally:
+                response.close()
+
+    def _authorized(self, call: Call) -> httpx.Response:
+        """Send `call`; when the registry asks who we are, answer once."""
+        response = self._followed(call)
+        if response.status_code != httpx.codes.UNAUTHORIZED:
+            return response
+        response.close()
+        self._authorization[call.scope] = self._answer_to(call, response)
+        response = self._followed(call)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            response.close()
+            del self._authorization[call.scope]
+            raise SealError(SealRefusal.UNAUTHORIZED, f"{call.name}: credentials were refused")
+        return response
+
+    def _answer_to(self, call: Call, response: httpx.Response) -> str:
+        if not self._is_ours(response.url):
+            raise SealError(
+                SealRefusal.UNAUTHORIZED, f"{_site(response.url)}, a redirect, wants credentials"
+            )
+        answer = self._authenticator.answer(
+            response.headers.get_list("www-authenticate"),
+            registry=self._reference.registry,
+            scope=call.scope,
+        )
+        if answer is None:
+            raise SealError(
+                SealRefusal.UNAUTHORIZED, f"{call.name}: registry wants credentials we do not have"
+            )
+        if self._base.scheme != "https" and not self._reference.is_loopback:
+            raise SealError(
+                SealRefusal.PLAIN_HTTP_REFUSED, "credentials are not sent without encryption"
+            )
+        return answer
+
+    def _followed(self, call: Call) -> httpx.Response:
+        """Send `call` and follow redirects, each hop with the headers that its host may see."""
+        url = self._base.join(call.path)
+        for _ in range(limits.REDIRECTS + 1):
+            response = self._sent(self._request(call, url))
+            if response.status_code not in _REDIRECTS:
+                return response
+            response.close()
+            if call.method not in ("GET", "HEAD"):
+                raise SealError(SealRefusal.REDIRECT_REFUSED, f"{call.name} was redirected")
+            url = _joined(url, response.headers.get("location", ""))
+            self._require_safe(url)
+        raise SealError(
+            SealRefusal.REDIRECT_REFUSED, f"{call.name}: more than {limits.REDIRECTS} redirects"
+        )
+
+    def _sent(self, request: httpx.Request) -> httpx.Response:
+        response = self._transport.handle_request(request)
+        response.request = request
+        return response
+
+    def _request(self, call: Call, url: httpx.URL) -> httpx.Request:
+        headers = {"User-Agent": "sealwasm", "Accept-Encoding": "identity", **call.headers}
+        if self._is_ours(url) and call.scope in self._authorization:
+            headers["Authorization"] = self._authorization[call.scope]
+        content = None
+        if call.body is not None:
+            # With the length given, httpx sends that instead of chunked encoding.
+            headers["Content-Length"] = str(call.body.size)
+            content = (bytes(chunk) for chunk in call.body.chunks())
+        return httpx.Request(
+            call.method, url, headers=headers, content=content, extensions=self._extensions
+        )
+
+    def _require_safe(self, url: httpx.URL) -> None:
+        """Refuse a redirect out of encryption or into this machine."""
+        if self._is_ours(url):
+            return
+        if url.scheme != "https":
+            raise SealError(SealRefusal.REDIRECT_REFUSED, f"redirect to {_site(url)}, not https")
+        if is_loopback_host(url.host) and not self._reference.is_loopback:
+            raise SealError(SealRefusal.REDIRECT_REFUSED, f"redirect to {_site(url)}, this machine")
+
+    def _is_ours(self, url: httpx.URL) -> bool:
+        return _site(url) == _site(self._base)
+
+
+def _scheme(reference: RegistryReference, settings: RegistrySettings) -> str:
+    if settings.plain_http is PlainHttp.UNSAFE_ALWAYS:
+        return "http"
+    loopback = settings.plain_http is PlainHttp.LOOPBACK and reference.is_loopback
+    return "http" if loopback else "https"
+
+
+def _site(url: httpx.URL) -> str:
+    """Return what decides whether two URLs are the same peer: scheme, host and port."""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def _joined(base: httpx.URL, text: str) -> httpx.URL:
+    """Return where a registry's words point to. Whether we may go there is not checked."""
+    if not (0 < len(text) <= limits.LOCATION_CHARS and text.isascii() and text.isprintable()):
+        raise SealError(SealRefusal.REGISTRY_MALFORMED, "answer names no usable URL")
+    url = _parsed(base, text, SealRefusal.REGISTRY_MALFORMED)
+    # A user name in a URL is how credentials get into logs, and into requests of other tools.
+    if url.userinfo:
+        raise SealError(SealRefusal.REGISTRY_MALFORMED, "URL in answer has a user name")
+    return url
+
+
+def _parsed(base: httpx.URL, text: str, code: SealRefusal) -> httpx.URL:
+    """Return `text` as seen from `base`, or raise `code` where httpx would fail later."""
+    try:
+        url = base.join(text)
+        # httpx takes ports that no socket takes, and addresses in more spellings than ours ...
+        check_authority(url.netloc.decode("ascii"))
+        # ... and decodes punycode when asked for the host, which can fail in its own way.
+        _ = url.host
+    except (httpx.InvalidURL, SealError, ValueError) as error:
+        raise SealError(code, "not a URL with a host that can be asked") from error
+    return url

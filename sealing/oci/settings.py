@@ -1,0 +1,76 @@
+"""How to talk to a registry, and as whom. Free of httpx: the base install can import it."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from sealing.canonical import b64encode
+from sealing.errors import SealError, SealRefusal
+from sealing.oci import limits
+
+
+class PlainHttp(StrEnum):
+    """For which registries `http://` is used instead of `https://`."""
+
+    LOOPBACK = "loopback"
+    NEVER = "never"
+    # Artifacts are encrypted and signed, so this leaks what is pulled; credentials never go along.
+    UNSAFE_ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """Everything about the connection that is not the registry's name."""
+
+    plain_http: PlainHttp = PlainHttp.LOOPBACK
+    # None: the usual public authorities, names checked.
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    connect_seconds: float = limits.CONNECT_SECONDS
+    silence_seconds: float = limits.SILENCE_SECONDS
+    body_seconds: float = limits.BODY_SECONDS
+    retry_seconds: Sequence[float] = limits.RETRY_SECONDS
+    sleep: Callable[[float], object] = field(default=time.sleep, repr=False)
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+
+class Authenticator(Protocol):
+    """Knows what to say to a registry that asks who we are."""
+
+    def answer(self, challenges: Sequence[str], *, registry: str, scope: str) -> str | None:
+        """Return an `Authorization` value for `scope`, or None if there is none to give.
+
+        `challenges` are the `WWW-Authenticate` lines of the registry, unchecked. The value is
+        sent to `registry` only, over TLS or loopback, and asked for again when refused once.
+        """
+
+
+class Anonymous:
+    """An `Authenticator` with nothing to say."""
+
+    def answer(self, challenges: Sequence[str], *, registry: str, scope: str) -> str | None:  # noqa: ARG002
+        """See `Authenticator`."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class BasicCredentials:
+    """An `Authenticator` with a name and a password, for registries that ask for `Basic`."""
+
+    username: str
+    password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        # RFC 7617 section 2: a colon would move the border between the two.
+        if ":" in self.username or not (self.username + self.password).isprintable():
+            raise SealError(SealRefusal.UNAUTHORIZED, "user name or password cannot be sent")
+
+    def answer(self, challenges: Sequence[str], *, registry: str, scope: str) -> str | None:  # noqa: ARG002
+        """See `Authenticator`. Gives nothing to a registry that asks for another scheme."""
+        if not any(line.partition(" ")[0].lower() == "basic" for line in challenges):
+            return None
+        return f"Basic {b64encode(f'{self.username}:{self.password}'.encode())}"

@@ -20,11 +20,10 @@ class BrokerCode(StrEnum):
     POLICY_UNKNOWN = "policy-unknown"
     ENVELOPE_FOR_ANOTHER_BROKER = "envelope-for-another-broker"
 
-    # Enrolment, evaluation and the log as peers see them
-    ENROLMENT_INVALID = "enrolment-invalid"
-    ENROLMENT_EXPIRED = "enrolment-expired"
+    # Signed documents, and the log as peers see it
+    DOCUMENT_FOR_ANOTHER_BROKER = "document-for-another-broker"
+    DOCUMENT_EXPIRED = "document-expired"
     DECISION_UNKNOWN = "decision-unknown"
-    PROOF_NOT_READY = "proof-not-ready"
 
     # The HTTP edge and the files the broker starts from
     REQUEST_TOO_LARGE = "request-too-large"

@@ -23,9 +23,8 @@ SHUTDOWN_SECONDS = 15
 CACHED_POLICIES = 1024
 CACHED_OWNERS = 4096
 
-# A lease is at least the time a runner needs to renew it, and at most a day.
-LEASE_SECONDS_LEAST = 30
-LEASE_SECONDS_MOST = 24 * 3600
+# How often what has expired is forgotten; a day's rows are a few MB on a busy broker.
+PURGE_SECONDS = 60.0
 
 # The configuration is a page of YAML; a guardrails file is read by the policy reader.
 CONFIG_BYTES = 64 * 1024

@@ -23,6 +23,7 @@ from sealing.errors import SealError, SealRefusal
 
 CONTENT_TYPE: Final = "application/problem+json"
 REFUSED: Final = (BrokerError, ProtocolError, SealError, EvidenceError, PolicyError, PolicyDenied)
+Refused = BrokerError | ProtocolError | SealError | EvidenceError | PolicyError | PolicyDenied
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -50,9 +51,8 @@ UNKNOWN: Final = Kind(404, "unknown", "Nothing is known under that name here")
 SLOW: Final = Kind(408, "request-too-slow", "The request took too long to arrive")
 CONFLICT: Final = Kind(409, "conflict", "This contradicts what was recorded before")
 LARGE: Final = Kind(413, "request-too-large", "The request is larger than any valid one")
-MISDIRECTED: Final = Kind(421, "misdirected", "The module was not sealed for this broker")
+MISDIRECTED: Final = Kind(421, "misdirected", "This was made for another broker")
 EVIDENCE: Final = Kind(422, "evidence-refused", "The evidence was refused")
-EARLY: Final = Kind(425, "too-early", "Not there yet; try again in a second")
 LIMITED: Final = Kind(429, "rate-limited", "Too many requests; try again later")
 QUOTA: Final = Kind(429, "quota-exceeded", "The owner's quota is used up")
 FAULT: Final = Kind(500, "internal-fault", "The broker failed; nothing was released")
@@ -74,8 +74,7 @@ _BY_CODE: Final[MappingProxyType[StrEnum, Kind]] = MappingProxyType(
         BrokerCode.CHALLENGE_EXPIRED: ATTEST_AGAIN,
         BrokerCode.CHALLENGE_FROM_THE_FUTURE: ATTEST_AGAIN,
         BrokerCode.CHALLENGE_SPENT: ATTEST_AGAIN,
-        BrokerCode.ENROLMENT_INVALID: MALFORMED,
-        BrokerCode.ENROLMENT_EXPIRED: MALFORMED,
+        BrokerCode.DOCUMENT_EXPIRED: MALFORMED,
         BrokerCode.OWNER_UNKNOWN: UNKNOWN,
         BrokerCode.POLICY_UNKNOWN: UNKNOWN,
         BrokerCode.DECISION_UNKNOWN: UNKNOWN,
@@ -85,17 +84,15 @@ _BY_CODE: Final[MappingProxyType[StrEnum, Kind]] = MappingProxyType(
         BrokerCode.OWNER_EXISTS: CONFLICT,
         BrokerCode.POLICY_NOT_NEWER: CONFLICT,
         BrokerCode.REQUEST_TOO_LARGE: LARGE,
+        BrokerCode.DOCUMENT_FOR_ANOTHER_BROKER: MISDIRECTED,
         BrokerCode.ENVELOPE_FOR_ANOTHER_BROKER: MISDIRECTED,
         BrokerCode.KEY_UNKNOWN: MISDIRECTED,
-        BrokerCode.PROOF_NOT_READY: EARLY,
         BrokerCode.RATE_LIMITED: LIMITED,
         BrokerCode.QUOTA_EXCEEDED: QUOTA,
         BrokerCode.STORE_UNAVAILABLE: UNAVAILABLE,
     }
 )
-_RETRY_AFTER_SECONDS: Final = MappingProxyType(
-    {EARLY.slug: "1", LIMITED.slug: "10", UNAVAILABLE.slug: "5"}
-)
+_RETRY_AFTER_SECONDS: Final = MappingProxyType({LIMITED.slug: "10", UNAVAILABLE.slug: "5"})
 
 
 def kind_of(code: StrEnum) -> Kind:
@@ -103,22 +100,29 @@ def kind_of(code: StrEnum) -> Kind:
     return _BY_CODE.get(code) or _BY_ENUM.get(type(code), FAULT)
 
 
+def code_of(error: Refused) -> StrEnum:
+    """Return the code of an error of ours; a denial that names no reason is the broadest one."""
+    return Denial.ENVIRONMENT if error.code is None else error.code
+
+
 def problem_of(error: Exception) -> Problem:
     """Return what a peer is told about an error of `REFUSED`; anything else is a blank fault."""
     if not isinstance(error, REFUSED):
         return fault(error)
-    if error.code is None or (kind := kind_of(error.code)) is FAULT:
+    code = code_of(error)
+    kind = kind_of(code)
+    if kind is FAULT:
         return fault(error)
     decision, rules = None, None
     if isinstance(error, BrokerError):
         decision, rules = error.decision, error.rules or None
-    refusal = {"code": str(error.code), "decision": decision, "detail": str(error)}
+    refusal = {"code": str(code), "decision": decision, "detail": str(error)}
     _log.info("refused", extra=refusal)
     return Problem(
         type=f"urn:sealwasm:problem:{kind.slug}",
         title=kind.title,
         status=kind.status,
-        code=str(error.code),
+        code=str(code),
         decision=decision,
         rules=rules,
     )

@@ -7,8 +7,9 @@ clock or holds a private key. Format: docs/specs/release-protocol.md.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
@@ -23,7 +24,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from sealing import canonical, dsse
+from sealing import canonical, dsse, names
 from sealing.errors import SealError
 from sealing.hpke import SealingKey
 from sealing.keys import VerifyingKey
@@ -42,8 +43,6 @@ MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 MAX_EVIDENCE_PARTS = 16
 MAX_EVIDENCE_CHARS = 512 * 1024
 NONCE_BYTES = RECEIPT_KEY_BYTES = 32
-
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class ProtocolRefusal(StrEnum):
@@ -65,20 +64,15 @@ class ProtocolError(Exception):
         self.detail = detail
 
 
-def format_time(moment: datetime) -> str:
-    """Return `moment` as RFC 3339 in UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime(TIME_FORMAT)
+format_time = names.format_time
 
 
 def parse_time(text: str) -> datetime:
     """Return the aware moment of an exact `format_time` text, or raise `ProtocolError`."""
     try:
-        moment = datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ProtocolError(ProtocolRefusal.MALFORMED, "time is not RFC 3339 UTC") from error
-    if format_time(moment) != text:
-        raise ProtocolError(ProtocolRefusal.MALFORMED, "time is not in its only form")
-    return moment
+        return names.parse_time(text, "time")
+    except SealError as error:
+        raise ProtocolError(ProtocolRefusal.MALFORMED, error.detail) from error
 
 
 def _from_base64(value: object) -> object:
@@ -98,6 +92,12 @@ def _is_time(value: str) -> str:
     return value
 
 
+def _names_a_tee(value: dict[str, str]) -> dict[str, str]:
+    if re.fullmatch("[a-z]{2,16}", value.get("tee", "")) is None:
+        raise ValueError("evidence names no TEE")
+    return value
+
+
 Base64 = Annotated[
     bytes,
     BeforeValidator(_from_base64),
@@ -107,10 +107,11 @@ Base64 = Annotated[
 Time = Annotated[
     str, AfterValidator(_is_time), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
+_WORD = r"[a-z0-9]+([._-][a-z0-9]+)*"
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{7,63}$")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._/-]{0,198}[a-z0-9])?$")]
+Name = Annotated[str, Field(max_length=200, pattern=rf"^{_WORD}(/{_WORD})*$")]
 Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
 IdempotencyKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22,64}$")]
 ChallengeToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~+/=-]{16,1024}$")]
@@ -196,6 +197,7 @@ Evidence = Annotated[
         Annotated[str, Field(max_length=MAX_EVIDENCE_CHARS)],
     ],
     Field(min_length=1, max_length=MAX_EVIDENCE_PARTS),
+    AfterValidator(_names_a_tee),
 ]
 
 
@@ -255,17 +257,6 @@ class ReleaseDocument(Message):
     request: Digest
     simulated: bool
 
-    def info(self) -> bytes:
-        """Return the HPKE info that ties the wrapped key to every byte of this document."""
-        binding = {
-            "decision": self.decision,
-            "grant": canonical.digest_of(canonical.encode(self.grant)),
-            "lease": self.lease.id,
-            "manifest": self.manifest,
-            "release": canonical.digest_of(self.to_bytes()),
-        }
-        return CONTEXT + canonical.encode(binding)
-
 
 class ReleaseResponse(Message):
     """The answer to a release: the signed document, and the key wrapped to the runner key."""
@@ -313,7 +304,7 @@ class Problem(Message):
     type: Annotated[str, Field(pattern=r"^urn:sealwasm:problem:[a-z-]{1,64}$")]
     title: Annotated[str, Field(max_length=200)]
     status: Annotated[int, Field(ge=400, le=599)]
-    code: Annotated[str, Field(pattern=r"^[a-z-]{1,64}$")]
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
     decision: Identifier | None = None
     rules: Annotated[tuple[str, ...], Field(max_length=64, strict=False)] | None = None
     incident: Identifier | None = None
@@ -328,17 +319,16 @@ class VerifiedRelease:
     wrapped_key: bytes = field(repr=False)
 
 
-def report_data(
-    manifest: str, nonce: bytes, receipt_key: bytes, runner_key: RunnerKey, idempotency_key: str
-) -> bytes:
-    """Return the 64 bytes of report data for a request made of these parts."""
-    return Binding(
-        idempotency_key=idempotency_key,
-        manifest=manifest,
-        nonce=nonce,
-        receipt_key=receipt_key,
-        runner_key=runner_key,
-    ).report_data()
+def release_info(document: ReleaseDocument, payload: bytes) -> bytes:
+    """Return the HPKE info that ties a wrapped key to a document and its signed bytes."""
+    binding = {
+        "decision": document.decision,
+        "grant": canonical.digest_of(canonical.encode(document.grant)),
+        "lease": document.lease.id,
+        "manifest": document.manifest,
+        "release": canonical.digest_of(payload),
+    }
+    return CONTEXT + canonical.encode(binding)
 
 
 def verify_descriptor(data: bytes, *, identity: str) -> Descriptor:
@@ -360,6 +350,11 @@ def verify_descriptor(data: bytes, *, identity: str) -> Descriptor:
     return descriptor
 
 
+def unverified_identity(data: bytes) -> str:
+    """Return the key id that a descriptor claims: for somebody to look at and pin."""
+    return Descriptor.parse(_unverified_payload(data)).identity_key().key_id
+
+
 def verify_release(
     data: bytes, *, identity: VerifyingKey, manifest: str, request: str, now: datetime
 ) -> VerifiedRelease:
@@ -378,7 +373,7 @@ def verify_release(
     if now >= parse_time(document.lease.expires):
         detail = f"lease ended at {document.lease.expires}"
         raise ProtocolError(ProtocolRefusal.LEASE_EXPIRED, detail)
-    return VerifiedRelease(document, document.info(), response.wrapped_key)
+    return VerifiedRelease(document, release_info(document, payload), response.wrapped_key)
 
 
 def _verified(envelope: bytes, payload_type: str, key: VerifyingKey) -> bytes:

@@ -24,7 +24,7 @@ CONTENT_KEY = b"content key"
 def _response() -> bytes:
     made = document()
     signed = dsse.sign(protocol.RELEASE_TYPE, made.to_bytes(), [IDENTITY])
-    wrapped = RUNNER.public.seal(CONTENT_KEY, info=made.info())
+    wrapped = RUNNER.public.seal(CONTENT_KEY, info=protocol.release_info(made, made.to_bytes()))
     return protocol.ReleaseResponse(release=signed.decode(), wrapped_key=wrapped).to_bytes()
 
 

@@ -30,7 +30,7 @@ OURS = {
             "LEAF_",
             "LOG_",
             "CHECKPOINT_",
-            "PROOF_M",
+            "PROOF_",
             "NOT_",
             "ALREADY",
         )

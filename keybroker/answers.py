@@ -1,0 +1,156 @@
+"""The answer to a release: lease, signed document, wrapped key, and the record of all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from attestation.appraise import AttestationResult
+from attestation.claims import VerifiedClaims
+from attestation.ear import issue_ear
+from keybroker.audit.leaf import ReleaseLeaf, encode_leaf
+from keybroker.keys import BrokerKeys
+from keybroker.modules import OwnedModule
+from keybroker.protocol import (
+    RELEASE_TYPE,
+    Lease,
+    PolicyName,
+    ReleaseDocument,
+    ReleaseResponse,
+    format_time,
+    release_info,
+)
+from keybroker.records import Attempt, decision_row, new_id, policy_reference
+from keybroker.rulings import GrantedPolicy
+from keybroker.store.protocol import (
+    DecisionKind,
+    Idempotency,
+    LeaseRow,
+    Quota,
+    ReleaseRecord,
+)
+from policies.decision import Decision
+from sealing import dsse
+from sealing.ocicrypt import PrivateOptions
+
+RELEASED = "released"
+# A runner renews when a third of its lease is left: time for several tries.
+_RENEW_AT = 2 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Everything that was proved and decided about one request, before its key is wrapped."""
+
+    claims: VerifiedClaims
+    result: AttestationResult
+    module: OwnedModule
+    decision: Decision
+    grant: GrantedPolicy
+
+
+class AnswerWriter:
+    """Writes answers under the broker's keys. Safe to call from many threads."""
+
+    def __init__(self, keys: BrokerKeys, *, quota: Quota, entropy: Callable[[int], bytes]) -> None:
+        self._keys = keys
+        self._quota = quota
+        self._entropy = entropy
+        self._ear_key: ec.EllipticCurvePrivateKey = keys.ear_private_key()
+        self._issuer = f"urn:sealwasm:broker:{keys.identity.key_id}"
+
+    def write(self, attempt: Attempt, ruling: Ruling, content_key: PrivateOptions) -> ReleaseRecord:
+        """Return what is stored and sent for this release. The key in it is wrapped."""
+        lease = self._lease(attempt, ruling)
+        leaf = encode_leaf(_leaf(attempt, ruling, lease))
+        document = self._document(attempt, ruling, lease, leaf)
+        payload = document.to_bytes()
+        signed = dsse.sign(RELEASE_TYPE, payload, [self._keys.identity])
+        wrapped = attempt.runner_key.seal(
+            content_key.to_json(), info=release_info(document, payload)
+        )
+        response = ReleaseResponse(release=signed.decode(), wrapped_key=wrapped)
+        return ReleaseRecord(
+            challenge=attempt.challenge_use,
+            idempotency=Idempotency(
+                lease.runner_key, attempt.request.idempotency_key, attempt.digest, lease.expires
+            ),
+            response=response.to_bytes(),
+            quota=self._quota,
+            lease=lease,
+            version=ruling.module.statement.version,
+            decision=decision_row(attempt, kind=DecisionKind.RELEASE, code=RELEASED),
+            leaf=leaf,
+        )
+
+    def _lease(self, attempt: Attempt, ruling: Ruling) -> LeaseRow:
+        said = ruling.module.statement
+        return LeaseRow(
+            id=new_id("lease", self._entropy),
+            decision=attempt.id,
+            owner=said.owner,
+            module=said.module,
+            policy=said.policy,
+            runner_key=attempt.runner_key.key_id,
+            issued=attempt.at,
+            expires=attempt.at + timedelta(seconds=max(1, ruling.decision.lease_ms // 1000)),
+        )
+
+    def _document(
+        self, attempt: Attempt, ruling: Ruling, lease: LeaseRow, leaf: bytes
+    ) -> ReleaseDocument:
+        said, policy = ruling.module.statement, ruling.decision.policy
+        seconds = int((lease.expires - lease.issued).total_seconds())
+        renew_after = lease.issued + timedelta(seconds=int(seconds * _RENEW_AT))
+        return ReleaseDocument(
+            v=1,
+            decision=attempt.id,
+            manifest=said.manifest,
+            module=said.module,
+            version=said.version,
+            owner=said.owner,
+            policy=PolicyName(name=policy.name, version=policy.version, digest=policy.digest),
+            guardrails=tuple(item.digest for item in ruling.decision.guardrails),
+            grant=dict(ruling.grant.document),
+            lease=Lease(
+                id=lease.id,
+                expires=format_time(lease.expires),
+                renew_after=format_time(renew_after),
+            ),
+            result=issue_ear(
+                ruling.result,
+                key=self._ear_key,
+                issuer=self._issuer,
+                now=attempt.at,
+                ttl_seconds=seconds,
+                nonce=attempt.challenge.nonce,
+            ),
+            leaf=leaf,
+            request=attempt.binding.digest(),
+            simulated=ruling.claims.simulated,
+        )
+
+
+def _leaf(attempt: Attempt, ruling: Ruling, lease: LeaseRow) -> ReleaseLeaf:
+    said = ruling.module.statement
+    return ReleaseLeaf(
+        id=attempt.id,
+        at=attempt.at,
+        owner=said.owner,
+        module=said.module,
+        version=said.version,
+        policy=policy_reference(ruling.decision),
+        guardrails=tuple(item.digest for item in ruling.decision.guardrails),
+        tee=ruling.claims.tee,
+        simulated=ruling.claims.simulated,
+        evidence=attempt.evidence_digest,
+        manifest=said.manifest,
+        request=attempt.binding.digest(),
+        grant=ruling.grant.digest,
+        runner_key=lease.runner_key,
+        lease=lease.id,
+        lease_expires=lease.expires,
+    )

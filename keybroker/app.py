@@ -1,0 +1,145 @@
+"""The HTTP applications: the API, and a second one for operators on a port of its own."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from keybroker.broker import Broker
+from keybroker.metrics import Metrics
+from keybroker.problems import (
+    REFUSED,
+    Application,
+    Kind,
+    LastResort,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    headers_of,
+    problem_of,
+)
+from keybroker.protocol import Problem
+from keybroker.routes import router, source
+
+HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_log = logging.getLogger("keybroker.access")
+
+
+class Edge:
+    """Adds security headers to every answer, counts it and writes one line about it."""
+
+    def __init__(self, app: Application, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), *HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, answer)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        # The template of the route; a path that a peer made up is neither label nor log line.
+        route = getattr(scope.get("route"), "path", "none")
+        self._metrics.count_request(route, status, seconds)
+        line = {
+            "method": scope["method"],
+            "path": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+            "source": source(Request(scope)),
+        }
+        _log.info("answered", extra=line)
+
+
+def create_app(broker: Broker, *, documented: bool = False) -> FastAPI:
+    """Return the API of one broker. `documented` adds /openapi.json; production has none."""
+    app = FastAPI(
+        title="sealwasm key broker",
+        version="1",
+        openapi_url="/openapi.json" if documented else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.broker = broker
+    app.include_router(router)
+    _answer_problems(app)
+    app.add_middleware(LastResort)
+    app.add_middleware(Edge, metrics=broker.metrics)
+    return app
+
+
+def create_operations_app(broker: Broker) -> FastAPI:
+    """Return /livez, /readyz and /metrics of one broker."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+
+    @app.get("/livez")
+    def get_livez() -> Response:
+        """Say that the process serves requests."""
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/readyz")
+    def get_readyz() -> Response:
+        """Say whether a release could be recorded and signed now."""
+        ready = broker.is_ready()
+        return Response("ok\n" if ready else "not ready\n", 200 if ready else 503)
+
+    @app.get("/metrics")
+    def get_metrics() -> Response:
+        """Return the metrics in Prometheus text format."""
+        return Response(broker.metrics.render(), media_type=METRICS_TYPE)
+
+    _answer_problems(app)
+    app.add_middleware(LastResort)
+    return app
+
+
+def _answer_problems(app: FastAPI) -> None:
+    for error in REFUSED:
+        app.add_exception_handler(error, _refused)
+    app.add_exception_handler(HTTPException, _not_routed)
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    return _problem_response(problem_of(error))
+
+
+def _not_routed(_request: Request, error: Exception) -> Response:
+    """Answer for a path or method that no route has: the framework's own errors."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    kind = Kind(status, "not-found" if status == 404 else "method-not-allowed", "No such call")
+    problem = Problem(
+        type=f"urn:sealwasm:problem:{kind.slug}", title=kind.title, status=status, code=kind.slug
+    )
+    return _problem_response(problem)
+
+
+def _problem_response(problem: Problem) -> Response:
+    return Response(problem.to_bytes(), problem.status, headers=headers_of(problem))

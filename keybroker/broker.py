@@ -1,0 +1,140 @@
+"""One broker, put together: its services, its log, and what it says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from attestation.ear_keys import public_jwk
+from keybroker.answers import AnswerWriter
+from keybroker.appraisal import EvidenceTrust
+from keybroker.audit.log import AuditLog
+from keybroker.challenges import Challenges
+from keybroker.enrolment import EnrolmentService
+from keybroker.errors import BrokerCode, BrokerError
+from keybroker.evaluation import EvaluationService
+from keybroker.keys import BrokerKeys
+from keybroker.metrics import Metrics
+from keybroker.protocol import (
+    BROKER_TYPE,
+    ChallengeResponse,
+    DescribedKey,
+    Descriptor,
+    LogKey,
+    Message,
+    format_time,
+)
+from keybroker.ratelimit import Rate, RateLimiter
+from keybroker.release import Clock, Entropy, ReleaseService
+from keybroker.rulings import Rulings
+from keybroker.store.protocol import Quota, Store
+from policies.models import Guardrails
+from sealing import dsse
+from sealing.keys import VerifyingKey
+
+
+class ChallengeRequest(Message):
+    """The body of a request for a challenge: an empty object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided about one broker."""
+
+    origin: str
+    operator: VerifyingKey
+    trust: EvidenceTrust
+    guardrails: Sequence[Guardrails]
+    challenge_rate: Rate
+    release_rate: Rate
+    quota: Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Everything the HTTP edge serves. Safe to call from many threads."""
+
+    store: Store = field(repr=False)
+    releases: ReleaseService
+    enrolment: EnrolmentService
+    evaluations: EvaluationService
+    log: AuditLog = field(repr=False)
+    metrics: Metrics = field(repr=False)
+    challenge_rate: RateLimiter = field(repr=False)
+    descriptor: bytes = field(repr=False)
+
+    def challenge(self, body: bytes, *, source: str) -> ChallengeResponse:
+        """Return a challenge to be used once. Raises `BrokerError` and `ProtocolError`."""
+        now = self.releases.clock()
+        self.challenge_rate.take(source, now=now)
+        ChallengeRequest.parse(body)
+        made = self.releases.challenges.issue(now=now, entropy=self.releases.entropy)
+        return ChallengeResponse(
+            challenge=made.token, nonce=made.nonce, expires=format_time(made.expires)
+        )
+
+    def proof(self, decision: str) -> bytes:
+        """Return the proof that a decision is in the log, or raise `DECISION_UNKNOWN`."""
+        proof = self.log.proof(decision)
+        if proof is None:
+            raise BrokerError(BrokerCode.DECISION_UNKNOWN, "no such decision")
+        return proof
+
+    def is_ready(self) -> bool:
+        """Return whether the log can be read and signed, which every release needs."""
+        try:
+            self.metrics.show_log(self.store.tree_size())
+            self.log.checkpoint()
+        except BrokerError:
+            return False
+        return True
+
+
+def assemble(
+    store: Store, keys: BrokerKeys, settings: Settings, *, clock: Clock, entropy: Entropy
+) -> Broker:
+    """Return the broker that these parts make."""
+    log = AuditLog(store, origin=settings.origin, key=keys.checkpoint)
+    rulings = Rulings(store.policy, settings.guardrails)
+    metrics = Metrics()
+    return Broker(
+        store=store,
+        releases=ReleaseService(
+            store=store,
+            keys=keys,
+            trust=settings.trust,
+            rulings=rulings,
+            challenges=Challenges(keys.challenges),
+            answers=AnswerWriter(keys, quota=settings.quota, entropy=entropy),
+            rate=RateLimiter(settings.release_rate),
+            metrics=metrics,
+            clock=clock,
+            entropy=entropy,
+        ),
+        enrolment=EnrolmentService(store, keys.identity.key_id, settings.operator, clock, entropy),
+        evaluations=EvaluationService(store, keys.identity.key_id, settings.trust, rulings, clock),
+        log=log,
+        metrics=metrics,
+        challenge_rate=RateLimiter(settings.challenge_rate),
+        descriptor=_describe(keys, settings, log, now=clock()),
+    )
+
+
+def _describe(keys: BrokerKeys, settings: Settings, log: AuditLog, *, now: datetime) -> bytes:
+    descriptor = Descriptor(
+        v=1,
+        identity=keys.identity.public.spki,
+        sealing_keys=tuple(
+            DescribedKey.model_validate(
+                {"id": key.public.key_id, "suite": key.suite, "public": key.public.raw}
+            )
+            for key in keys.sealing
+        ),
+        tees=settings.trust.tees,
+        simulated=settings.trust.simulated,
+        log=LogKey(origin=log.log_key.origin, key=log.log_key.vkey),
+        ear={"jwk": public_jwk(keys.ear_private_key().public_key())},
+        issued=format_time(now),
+    )
+    return dsse.sign(BROKER_TYPE, descriptor.to_bytes(), [keys.identity])

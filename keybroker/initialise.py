@@ -1,0 +1,163 @@
+"""The birth of a broker: a folder with its master key, its keys, its log and its configuration."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import yaml
+
+from attestation.errors import EvidenceError
+from keybroker.audit.leaf import BrokerInitialisedLeaf, encode_leaf
+from keybroker.config import (
+    API,
+    FILE_NAME,
+    OPERATIONS,
+    BrokerConfig,
+    EvidenceSection,
+    Listen,
+    SimulatedRoot,
+    invalid,
+)
+from keybroker.errors import BrokerCode, BrokerError
+from keybroker.keys import BrokerKeys
+from keybroker.records import new_id
+from keybroker.seals.file import create_master_key, open_master_key
+from keybroker.settings import load_settings, root_fingerprint
+from keybroker.store.protocol import Initialisation
+from keybroker.store.sqlite import SqliteStore
+from sealing.keys import VerifyingKey
+
+MASTER_KEY = "master.key"
+DATABASE = "broker.db"
+_HEAD = "# A sealwasm key broker: docs/specs/enrolment.md, section 1. Files are in this folder.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFiles:
+    """What a new broker checks evidence against. Without a simulated root: vendor roots only."""
+
+    references: bytes
+    certificates: bytes | None = None
+    crl: bytes | None = None
+    simulated_root: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewBroker:
+    """What the operator decides once, before the first start."""
+
+    operator: VerifyingKey
+    origin: str
+    evidence: EvidenceFiles = field(repr=False)
+    guardrails: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    listen: Listen = API
+    operations: Listen = OPERATIONS
+
+
+def init_broker(
+    folder: Path,
+    new: NewBroker,
+    *,
+    now: datetime,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> BrokerKeys:
+    """Make a broker in a folder that does not exist yet or is empty, wholly or not at all.
+
+    Returns its keys, whose public halves owners need. Raises `BrokerError`.
+    """
+    folder = folder.absolute()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        started = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    try:
+        _write_files(started, new)
+        keys = _write_keys(started, now, entropy)
+        started.rename(folder)
+        _sync(folder.parent)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    finally:
+        shutil.rmtree(started, ignore_errors=True)
+    return keys
+
+
+def _write_keys(folder: Path, now: datetime, entropy: Callable[[int], bytes]) -> BrokerKeys:
+    create_master_key(folder / MASTER_KEY, entropy=entropy)
+    seal = open_master_key(folder / MASTER_KEY)
+    keys, rows = BrokerKeys.create(seal, now=now, entropy=entropy)
+    leaf = BrokerInitialisedLeaf(
+        id=new_id("broker", entropy),
+        at=now,
+        identity=keys.identity.key_id,
+        sealing=tuple(key.public.key_id for key in keys.sealing),
+        ear=keys.ear.key_id,
+        checkpoint=keys.checkpoint.key_id,
+    )
+    with SqliteStore.create(folder / DATABASE) as store:
+        store.initialise(Initialisation(rows, encode_leaf(leaf)))
+    return keys
+
+
+def _write_files(folder: Path, new: NewBroker) -> None:
+    """Write the configuration and the files it names, and read them back as a start would."""
+    evidence = new.evidence
+    files = {
+        "operator.pem": new.operator.to_pem(),
+        "references.json": evidence.references,
+        "certificates.pem": evidence.certificates,
+        "crl.der": evidence.crl,
+        "simulated-root.pem": evidence.simulated_root,
+        **new.guardrails,
+    }
+    written = {name: data for name, data in files.items() if data is not None}
+    for name, data in written.items():
+        if Path(name).name != name:
+            raise invalid(f"{name!r} is not the name of a file in the broker's folder")
+        (folder / name).write_bytes(data)
+    config = BrokerConfig(
+        version=1,
+        origin=new.origin,
+        listen=new.listen,
+        operations=new.operations,
+        operator="operator.pem",
+        evidence=EvidenceSection(
+            simulated=_simulated(evidence.simulated_root),
+            certificates=tuple({"certificates.pem"} & written.keys()),
+            crls=tuple({"crl.der"} & written.keys()),
+            references="references.json",
+        ),
+        guardrails=tuple(new.guardrails),
+    )
+    text = yaml.safe_dump(config.to_document(), sort_keys=False)
+    (folder / FILE_NAME).write_text(_HEAD + text, encoding="utf-8")
+    load_settings(folder, config)
+
+
+def _simulated(root: bytes | None) -> SimulatedRoot | None:
+    if root is None:
+        return None
+    try:
+        return SimulatedRoot(root="simulated-root.pem", fingerprint=root_fingerprint(root))
+    except EvidenceError as error:
+        raise invalid(f"simulated root: {error}") from error
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unusable(folder: Path, error: OSError) -> BrokerError:
+    return BrokerError(BrokerCode.STORE_EXISTS, f"{folder}: {error.strerror}")

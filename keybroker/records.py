@@ -1,0 +1,127 @@
+"""What one request leaves behind: the attempt as the steps fill it, and its records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from attestation.claims import VerifiedClaims
+from keybroker.audit.fields import PolicyReference
+from keybroker.audit.leaf import RefusalLeaf, encode_leaf
+from keybroker.audit.limits import MAX_LIST
+from keybroker.challenges import Challenge
+from keybroker.modules import OwnedModule
+from keybroker.protocol import Binding, ReleaseRequest
+from keybroker.store.protocol import ChallengeUse, DecisionKind, DecisionRow, RefusalRecord
+from policies.claims import ClaimValue
+from policies.decision import Decision
+from sealing import canonical
+from sealing.hpke import SealingKey
+
+Entropy = Callable[[int], bytes]
+_ID_BYTES = 16
+
+
+def new_id(prefix: str, entropy: Entropy) -> str:
+    """Return an id that nobody can guess."""
+    return f"{prefix}-{entropy(_ID_BYTES).hex()}"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One request that answers an authentic challenge, and what the steps made of it so far.
+
+    A step that refuses leaves the members of later steps as they are; the log says no more.
+    """
+
+    id: str
+    at: datetime
+    request: ReleaseRequest = field(repr=False)
+    digest: str
+    runner_key: SealingKey
+    challenge: Challenge = field(repr=False)
+    binding: Binding = field(repr=False)
+    claims: VerifiedClaims | None = None
+    module: OwnedModule | None = None
+    facts: Mapping[str, ClaimValue] = field(default_factory=dict, repr=False)
+    decision: Decision | None = None
+    denial: Decision | None = None
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The ids of the rules that denied, as many as a page holds."""
+        return self.denial.failed[:MAX_LIST] if self.denial else ()
+
+    @property
+    def policy(self) -> PolicyReference | None:
+        """The release policy that decided, if one did."""
+        decided = self.decision or self.denial
+        return policy_reference(decided) if decided else None
+
+    @property
+    def challenge_use(self) -> ChallengeUse:
+        """What spends the challenge."""
+        return ChallengeUse(self.challenge.nonce_hash, self.challenge.expires)
+
+    @property
+    def evidence_digest(self) -> str:
+        """The digest of the evidence as it came."""
+        return canonical.digest_of(canonical.encode(self.request.evidence))
+
+
+def decision_row(
+    attempt: Attempt, *, kind: DecisionKind, code: str, reason: str = ""
+) -> DecisionRow:
+    """Return the entry of the decision log, for owner and compliance.
+
+    It holds the facts that policies saw: with the policy of the same digest they give the same
+    explanation again, rule by rule.
+    """
+    said = attempt.module.statement if attempt.module else None
+    detail = {
+        "environment": attempt.decision.environment if attempt.decision else None,
+        "facts": dict(attempt.facts),
+        "failed": list(attempt.rules),
+        "reason": reason,
+    }
+    return DecisionRow(
+        id=attempt.id,
+        kind=kind,
+        at=attempt.at,
+        code=code,
+        owner=said.owner if said else None,
+        module=said.module if said else None,
+        version=said.version if said else None,
+        policy=said.policy if said else None,
+        detail=canonical.encode(detail),
+    )
+
+
+def refusal_record(attempt: Attempt, *, code: StrEnum, reason: str) -> RefusalRecord:
+    """Return what a refusal leaves behind."""
+    said = attempt.module.statement if attempt.module else None
+    leaf = RefusalLeaf(
+        id=attempt.id,
+        at=attempt.at,
+        code=str(code),
+        rules=attempt.rules,
+        tee=attempt.request.evidence["tee"],
+        simulated=attempt.claims.simulated if attempt.claims else None,
+        evidence=attempt.evidence_digest,
+        manifest=attempt.binding.manifest,
+        request=attempt.binding.digest(),
+        owner=said.owner if said else None,
+        module=said.module if said else None,
+        version=said.version if said else None,
+        policy=attempt.policy,
+    )
+    row = decision_row(attempt, kind=DecisionKind.REFUSAL, code=str(code), reason=reason)
+    return RefusalRecord(attempt.challenge_use, row, encode_leaf(leaf))
+
+
+def policy_reference(decision: Decision) -> PolicyReference:
+    """Return the policy that decided."""
+    policy = decision.policy
+    return PolicyReference(policy.name, policy.version, policy.digest)

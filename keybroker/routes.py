@@ -1,0 +1,160 @@
+"""The HTTP routes: one call each. Refusals are raised and become problems in keybroker.problems."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from keybroker import limits, protocol
+from keybroker.broker import Broker
+from keybroker.enrolment import OwnerEnrolled, PolicyEnrolled
+from keybroker.errors import BrokerCode, BrokerError
+from keybroker.evaluation import EvaluationResponse
+from keybroker.problems import CONTENT_TYPE
+from keybroker.ratelimit import source_of
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+def broker_of(request: Request) -> Broker:
+    """Return the broker that this application serves."""
+    return cast("Broker", request.app.state.broker)
+
+
+def body_up_to(limit: int) -> Callable[[Request], Awaitable[bytes]]:
+    """Return a dependency that reads a body of at most `limit` bytes in bounded time."""
+
+    async def read(request: Request) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(limits.BODY_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > limit:
+                        raise BrokerError(BrokerCode.REQUEST_TOO_LARGE, f"body exceeds {limit}")
+        except TimeoutError as error:
+            raise BrokerError(BrokerCode.REQUEST_TOO_SLOW, f"{len(body)} bytes came") from error
+        return bytes(body)
+
+    return read
+
+
+def source(request: Request) -> str:
+    """Return who asks, as far as the rate limit cares."""
+    return source_of(request.client.host if request.client else "unknown")
+
+
+Served = Annotated[Broker, Depends(broker_of)]
+Source = Annotated[str, Depends(source)]
+ChallengeBody = Annotated[bytes, Depends(body_up_to(limits.CHALLENGE_BODY_BYTES))]
+ReleaseBody = Annotated[bytes, Depends(body_up_to(protocol.MAX_REQUEST_BYTES))]
+EnrolmentBody = Annotated[bytes, Depends(body_up_to(limits.ENROLMENT_BODY_BYTES))]
+
+
+def _inlined(schema: Any, known: dict[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(item, known) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if name := schema.get("$ref"):
+        return _inlined(known[name.rpartition("/")[2]], known)
+    return {key: _inlined(value, known) for key, value in schema.items() if key != "$defs"}
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON Schema of a message with nothing left to look up."""
+    schema = model.model_json_schema()
+    return cast("dict[str, Any]", _inlined(schema, schema.get("$defs", {})))
+
+
+def _takes(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+def _answers(schema: dict[str, Any], status: int = 200, kind: str = JSON) -> dict[int | str, Any]:
+    problem = {CONTENT_TYPE: {"schema": schema_of(protocol.Problem)}}
+    return {
+        status: {"description": "Done", "content": {kind: {"schema": schema}}},
+        "default": {"description": "Refused (RFC 9457)", "content": problem},
+    }
+
+
+DSSE_SCHEMA = {"type": "object", "description": "DSSE envelope in RFC 8785 form"}
+TEXT_SCHEMA = {"type": "string"}
+
+router = APIRouter(prefix="/v1", default_response_class=Response)
+
+
+@router.get("/broker", responses=_answers(DSSE_SCHEMA))
+def get_broker(broker: Served) -> Response:
+    """Return what this broker signs about itself: keys, accepted TEEs, log."""
+    return Response(broker.descriptor, media_type=JSON)
+
+
+@router.post(
+    "/challenges",
+    responses=_answers(schema_of(protocol.ChallengeResponse)),
+    openapi_extra=_takes({"type": "object", "maxProperties": 0}),
+)
+def post_challenges(body: ChallengeBody, broker: Served, who: Source) -> Response:
+    """Return a challenge to be used once."""
+    return Response(broker.challenge(body, source=who).to_bytes(), media_type=JSON)
+
+
+@router.post(
+    "/releases",
+    responses=_answers(schema_of(protocol.ReleaseResponse)),
+    openapi_extra=_takes(schema_of(protocol.ReleaseRequest)),
+)
+def post_releases(body: ReleaseBody, broker: Served, who: Source) -> Response:
+    """Release one content key to one attested runner."""
+    return Response(broker.releases.release(body, source=who), media_type=JSON)
+
+
+@router.post(
+    "/owners",
+    status_code=201,
+    responses=_answers(schema_of(OwnerEnrolled), 201),
+    openapi_extra=_takes(DSSE_SCHEMA),
+)
+def post_owners(body: EnrolmentBody, broker: Served) -> Response:
+    """Enrol a module owner by a document that operator and owner signed."""
+    return Response(broker.enrolment.enrol_owner(body).to_bytes(), 201, media_type=JSON)
+
+
+@router.post(
+    "/policies",
+    status_code=201,
+    responses=_answers(schema_of(PolicyEnrolled), 201),
+    openapi_extra=_takes(DSSE_SCHEMA),
+)
+def post_policies(body: EnrolmentBody, broker: Served) -> Response:
+    """Enrol a release policy by a document that its owner signed."""
+    return Response(broker.enrolment.enrol_policy(body).to_bytes(), 201, media_type=JSON)
+
+
+@router.post(
+    "/evaluations",
+    responses=_answers(schema_of(EvaluationResponse)),
+    openapi_extra=_takes(DSSE_SCHEMA),
+)
+def post_evaluations(body: EnrolmentBody, broker: Served) -> Response:
+    """Say to an owner what the policy would decide about evidence; nothing is released."""
+    return Response(broker.evaluations.evaluate(body).to_bytes(), media_type=JSON)
+
+
+@router.get("/audit/checkpoint", responses=_answers(TEXT_SCHEMA, kind="text/plain"))
+def get_checkpoint(broker: Served) -> Response:
+    """Return the signed head of the audit log (C2SP tlog-checkpoint)."""
+    return Response(broker.log.checkpoint(), media_type=TEXT)
+
+
+@router.get("/audit/proofs/{decision}", responses=_answers(TEXT_SCHEMA, kind="text/plain"))
+def get_proof(decision: str, broker: Served) -> Response:
+    """Return the proof that a decision is in the audit log (C2SP tlog-proof)."""
+    return Response(broker.proof(decision), media_type=TEXT)

@@ -1,0 +1,72 @@
+"""From broker.yaml and the files it names to what a broker works with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from attestation.endorsements import Endorsements
+from attestation.errors import EvidenceError
+from attestation.policy import CrlPolicy, EvidencePolicy
+from attestation.reference import ReferenceValues
+from attestation.trust import TrustAnchors
+from attestation.x509.pem import parse_pem
+from keybroker.appraisal import EvidenceTrust
+from keybroker.broker import Settings
+from keybroker.config import BrokerConfig, EvidenceSection, SimulatedRoot, invalid, read_named
+from keybroker.store.protocol import Quota
+from policies.errors import PolicyError
+from policies.load import load_guardrails
+from policies.models import Guardrails
+from sealing.errors import SealError
+from sealing.keys import VerifyingKey
+
+
+def load_settings(folder: Path, config: BrokerConfig) -> Settings:
+    """Return the settings that `config` names, or raise `BrokerError` with `CONFIG_INVALID`."""
+    try:
+        return Settings(
+            origin=config.origin,
+            operator=VerifyingKey.from_pem(read_named(folder, config.operator)),
+            trust=_trust(folder, config.evidence),
+            guardrails=tuple(_guardrails(folder, name) for name in config.guardrails),
+            challenge_rate=config.challenges.to_rate(),
+            release_rate=config.releases.to_rate(),
+            quota=Quota(config.quota.live_leases, config.quota.releases_per_day),
+        )
+    except (SealError, EvidenceError, PolicyError) as error:
+        raise invalid(str(error)) from error
+
+
+def root_fingerprint(pem: bytes) -> str:
+    """Return the digest by which a root is named, or raise `EvidenceError`: one certificate."""
+    (der,) = parse_pem(pem, label="CERTIFICATE", limit=1)
+    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+
+
+def _guardrails(folder: Path, name: str) -> Guardrails:
+    return load_guardrails(read_named(folder, name), name=name)
+
+
+def _trust(folder: Path, section: EvidenceSection) -> EvidenceTrust:
+    anchors = TrustAnchors.vendor()
+    if section.simulated is not None:
+        anchors = anchors.with_simulated(_simulated_root(folder, section.simulated))
+    return EvidenceTrust(
+        anchors=anchors,
+        endorsements=Endorsements.parse(
+            [read_named(folder, name) for name in section.certificates],
+            [read_named(folder, name) for name in section.crls],
+        ),
+        policy=EvidencePolicy(crl=CrlPolicy(section.crl)),
+        references=ReferenceValues.parse(read_named(folder, section.references)),
+        simulated=section.simulated is not None,
+    )
+
+
+def _simulated_root(folder: Path, root: SimulatedRoot) -> bytes:
+    pem = read_named(folder, root.root)
+    found = root_fingerprint(pem)
+    if found != root.fingerprint:
+        raise invalid(f"{root.root} has fingerprint {found}, expected {root.fingerprint}")
+    return pem

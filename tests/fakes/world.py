@@ -1,0 +1,229 @@
+"""A broker, owners, runners and simulated silicon in one process, with a clock that we turn."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from attestation.reference import ReferenceValue, ReferenceValues
+from attestation.simulated.guest import SimulatedGuest
+from attestation.simulated.platform import SimulatedPlatform
+from keybroker import protocol
+from keybroker.broker import Broker
+from keybroker.enrolment import sign_owner, sign_policy
+from keybroker.serve import EvidenceFiles, NewBroker, init_broker, open_broker
+from policies.load import parse_document
+from sealing import canonical, hpke
+from sealing.keys import SigningKey
+from sealing.ocicrypt import PrivateOptions
+from sealing.seal import SealedModule, seal
+from tests.fakes.silicon import MEASUREMENT, make_platform
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MODULE = b"\0asm\x01\x00\x00\x00"
+SOURCE = "192.0.2.7"
+POLICY = "prod"
+
+
+@dataclass
+class Clock:
+    """Says the time we tell it."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+def release_policy(*, version: int = 1, name: str = POLICY, **spec: Any) -> dict[str, Any]:
+    """The canonical document of a policy that wants our measurement on simulated silicon."""
+    document = {
+        "apiVersion": "sealwasm/v1",
+        "kind": "ReleasePolicy",
+        "metadata": {"name": name, "version": version},
+        "spec": {
+            "any-of": [{"name": "here", "tee": "snp", "measurement": {"in": [MEASUREMENT.hex()]}}],
+            "simulated-tee": "allow",
+            "lease": "15m",
+            **spec,
+        },
+    }
+    return parse_document(document).to_document()
+
+
+def capabilities(**spec: Any) -> dict[str, Any]:
+    """The canonical document of a capability policy."""
+    document = {
+        "apiVersion": "sealwasm/v1",
+        "kind": "CapabilityPolicy",
+        "metadata": {"name": "solver", "version": 1},
+        "spec": {"imports": ["wasi_snapshot_preview1.fd_write"], **spec},
+    }
+    return parse_document(document).to_document()
+
+
+@dataclass
+class Runner:
+    """One run of a runner: its keys, its guest, and what it asks for."""
+
+    guest: SimulatedGuest
+    module: SealedModule
+    key: hpke.OpeningKey = field(default_factory=hpke.OpeningKey.generate)
+    receipt_key: SigningKey = field(default_factory=lambda: SigningKey.generate("ed25519"))
+    idempotency_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    binding: protocol.Binding | None = None
+
+    @property
+    def runner_key(self) -> protocol.RunnerKey:
+        return protocol.RunnerKey.model_validate(
+            {"suite": self.key.suite, "public": self.key.public.raw}
+        )
+
+    def request(self, challenge: protocol.ChallengeResponse, **changes: Any) -> bytes:
+        """The body of a release; `changes` replace members after the evidence was made."""
+        self.binding = protocol.Binding(
+            idempotency_key=self.idempotency_key,
+            manifest=canonical.digest_of(self.module.manifest),
+            nonce=challenge.nonce,
+            receipt_key=self.receipt_key.public.spki[-32:],
+            runner_key=self.runner_key,
+        )
+        evidence = self.guest.attest(self.binding.report_data())
+        members = {
+            "challenge": challenge.challenge,
+            "runner_key": self.runner_key,
+            "receipt_key": self.binding.receipt_key,
+            "evidence": evidence.to_wire(),
+            "manifest": self.module.manifest,
+            "signatures": (self.module.bundle,),
+            "idempotency_key": self.idempotency_key,
+        }
+        return protocol.ReleaseRequest.model_validate(members | changes).to_bytes()
+
+    def open(self, response: bytes, *, broker: Broker, now: datetime) -> PrivateOptions:
+        """Verify an answer as a runner does, and unwrap the content key."""
+        assert self.binding is not None
+        release = protocol.verify_release(
+            response,
+            identity=broker.releases.keys.identity.public,
+            manifest=self.binding.manifest,
+            request=self.binding.digest(),
+            now=now,
+        )
+        return PrivateOptions.parse(self.key.open(release.wrapped_key, info=release.info))
+
+
+@dataclass
+class World:
+    """Everything around one broker. Verbs make the things that go wrong."""
+
+    broker: Broker
+    clock: Clock
+    platform: SimulatedPlatform
+    operator: SigningKey
+    owner: SigningKey
+
+    @property
+    def identity(self) -> str:
+        return self.broker.releases.keys.identity.key_id
+
+    def enrol_owner(self, owner: SigningKey, *, name: str = "acme") -> None:
+        self.broker.enrolment.enrol_owner(self.owner_document(owner, name=name))
+
+    def owner_document(self, owner: SigningKey, *, name: str = "acme", **changes: Any) -> bytes:
+        arguments: dict[str, Any] = {
+            "broker": self.identity,
+            "name": name,
+            "tenant": name,
+            "operator": self.operator,
+            "owner": owner,
+            "not_after": self.clock.now + timedelta(hours=1),
+        }
+        return sign_owner(**(arguments | changes))
+
+    def enrol_policy(self, document: dict[str, Any], *, owner: SigningKey | None = None) -> None:
+        self.broker.enrolment.enrol_policy(self.policy_document(document, owner=owner))
+
+    def policy_document(
+        self, document: dict[str, Any], *, owner: SigningKey | None = None, **changes: Any
+    ) -> bytes:
+        arguments: dict[str, Any] = {
+            "broker": self.identity,
+            "owner": owner or self.owner,
+            "not_after": self.clock.now + timedelta(hours=1),
+        }
+        return sign_policy(document, **(arguments | changes))
+
+    def seal(self, **changes: Any) -> SealedModule:
+        """A module sealed by our owner for our broker, unless told otherwise."""
+        arguments: dict[str, Any] = {
+            "name": "acme/solver",
+            "version": 1,
+            "policy_name": POLICY,
+            "capabilities": capabilities(),
+            "broker_identity": self.identity,
+            "broker_key": self.broker.releases.keys.sealing[0].public,
+            "owner": self.owner,
+            "now": self.clock.now,
+        }
+        return seal(MODULE, **(arguments | changes))
+
+    def guest(self, measurement: bytes = MEASUREMENT) -> SimulatedGuest:
+        return self.platform.launch(measurement)
+
+    def runner(
+        self, module: SealedModule | None = None, *, guest: SimulatedGuest | None = None
+    ) -> Runner:
+        return Runner(guest or self.guest(), module or self.seal())
+
+    def challenge(self) -> protocol.ChallengeResponse:
+        return self.broker.challenge(b"{}", source=SOURCE)
+
+    def release(self, body: bytes) -> bytes:
+        return self.broker.releases.release(body, source=SOURCE)
+
+
+def references(*measurements: bytes) -> bytes:
+    values = [ReferenceValue("snp", one, f"runner {n}") for n, one in enumerate(measurements)]
+    return ReferenceValues.of(values).to_bytes()
+
+
+@contextmanager
+def make_world(
+    folder: Path,
+    *,
+    guardrails: Sequence[str] = (),
+    trust_simulated: bool = True,
+    enrolled: bool = True,
+) -> Iterator[World]:
+    """A broker in `folder`, with one owner and one policy enrolled."""
+    platform = make_platform(folder / "tee", now=START - timedelta(days=1))
+    operator, owner = SigningKey.generate("ed25519"), SigningKey.generate("p256")
+    evidence = EvidenceFiles(
+        references=references(MEASUREMENT),
+        certificates=platform.endorsements_pem(),
+        crl=platform.crl(),
+        simulated_root=platform.roots_pem() if trust_simulated else None,
+    )
+    new = NewBroker(
+        operator=operator.public,
+        origin="broker.example/log",
+        evidence=evidence,
+        guardrails={f"g{n}.yaml": text.encode() for n, text in enumerate(guardrails)},
+    )
+    clock = Clock()
+    init_broker(folder / "broker", new, now=clock.now)
+    with open_broker(folder / "broker", clock=clock) as broker:
+        world = World(broker, clock, platform, operator, owner)
+        if enrolled:
+            world.enrol_owner(owner)
+            world.enrol_policy(release_policy())
+        yield world

@@ -9,8 +9,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Where `sealwasm broker serve` listens unless told otherwise.
-DEFAULT_BROKER = "http://127.0.0.1:7443"
+# Where `sealwasm broker serve` listens unless told otherwise (keybroker.config.API).
+DEFAULT_BROKER = "http://127.0.0.1:8440"
 
 
 def broker_options(command: Command) -> Command:

@@ -42,3 +42,8 @@ def simulated_material(simulated_folder: str | None) -> tuple[list[bytes], list[
         [_file_of(simulated_folder, "endorsements.pem")],
         [_file_of(simulated_folder, "crl.der")],
     )
+
+
+def simulated_root(simulated_folder: str | None) -> bytes | None:
+    """Return the root certificate of a simulated platform, if one is named."""
+    return None if simulated_folder is None else _file_of(simulated_folder, "root.pem")

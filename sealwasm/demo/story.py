@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from runner.exit_codes import RunExit
 from sealwasm.demo import documents
-from sealwasm.demo.stage import Stage, require
+from sealwasm.demo.stage import Finished, Stage, copy_packages, require
+from sealwasm.guard import PACKAGES
+
+RELEASE_DENIED = int(RunExit.RELEASE_DENIED)
+EVIDENCE_REFUSED = int(RunExit.EVIDENCE)
+OUT_OF_FUEL = int(RunExit.OUT_OF_FUEL)
+WALL_CLOCK = int(RunExit.WALL_CLOCK)
 
 OWNER = "acme"
 MODULE = "acme/solver"
@@ -31,6 +39,10 @@ def solver_module() -> Path:
 
 def make_platforms(stage: Stage) -> str:
     """A machine with a TEE, one in debug mode, and one whose root nobody here knows."""
+    stage.path("problems").mkdir()
+    stage.path("problems/square.smt2").write_text(documents.PROBLEM, encoding="utf-8")
+    impossible = documents.IMPOSSIBLE_PROBLEM
+    stage.path("problems/impossible.smt2").write_text(impossible, encoding="utf-8")
     stage.call("simulate", "platform", "tee")
     stage.call("simulate", "platform", "tee-debug", "--like", "tee", "--fault", "debug")
     stage.call("simulate", "platform", "tee-stranger")
@@ -110,9 +122,146 @@ def registry_sees_ciphertext(stage: Stage) -> str:
     )
 
 
-def _run_solver(stage: Stage, *arguments: str, **options: object) -> object:
+def _run(stage: Stage, *extra: str, platform: str = "tee", **how: Any) -> Finished:
+    """Run the published solver on the given platform; `how` goes to `Stage.call`."""
+    arguments = list(extra)
+    split = arguments.index("--") if "--" in arguments else len(arguments)
     return stage.call(
-        "run", "oci:registry:solver", "--owner", "owner.key.pub", "--broker",
-        stage.facts["broker"], "--dir", f"/problems={stage.path('problems')}", *arguments,
-        **options,  # type: ignore[arg-type]
+        "run", f"oci:registry@{stage.facts['manifest']}",
+        "--owner", "owner.key.pub", "--broker", stage.facts["broker"],
+        "--simulated-platform", platform, "--dir", "/problems=problems",
+        *arguments[:split], *(arguments[split:] or ["--", "/problems/square.smt2"]), **how,
     )  # fmt: skip
+
+
+def refused_changed_runner(stage: Stage) -> str:
+    """A copy of the runner with one comment changed: another measurement, so no key."""
+    copy = copy_packages(stage.packages, stage.path("changed"), PACKAGES)
+    changed = copy / "runner" / "run.py"
+    changed.write_text(changed.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    done = _run(stage, packages=copy, expect=RELEASE_DENIED)
+    require(done.error_code() == "release-denied", f"expected release-denied, got {done.err}")
+    require("measurement" in done.err, "the refusal names the rule")
+    require(not done.out, "nothing ran")
+    return "release denied: rule `measurement` of policy acme/prod"
+
+
+def refused_debug(stage: Stage) -> str:
+    """The same chip, the guest in debug mode: its memory can be read from outside."""
+    return _evidence_refused(stage, "tee-debug", "debug-enabled")
+
+
+def refused_stranger(stage: Stage) -> str:
+    """Perfect evidence, signed under a root that this broker was not told to trust."""
+    return _evidence_refused(stage, "tee-stranger", "simulated-not-trusted")
+
+
+def _evidence_refused(stage: Stage, platform: str, reason: str) -> str:
+    done = _run(stage, platform=platform, expect=EVIDENCE_REFUSED)
+    require(reason in done.err, f"expected {reason}, got {done.err}")
+    require(not done.out, "nothing ran")
+    return f"evidence refused: {reason}"
+
+
+def refused_replay(stage: Stage) -> str:
+    """One challenge, two requests, both with good evidence: the second comes too late."""
+    from sealwasm.demo.replay import replay_challenge
+
+    code = replay_challenge(
+        stage.facts["broker"], stage.path("tee"), stage.path("registry"), stage.facts["manifest"]
+    )
+    require(code == "challenge-spent", f"expected challenge-spent, got {code}")
+    return f"second use refused: {code}"
+
+
+def granted_and_solved(stage: Stage) -> str:
+    """The key is released, the solver runs, and its answers are right."""
+    solved = _run(stage, "--receipt", "run.receipt.json")
+    require(solved.out.splitlines()[0] == "sat", f"expected sat, got {solved.out!r}")
+    digits = re.search(r"#x([0-9a-f]{8})|#b([01]{32})", solved.out)
+    require(digits, f"expected a value for x, got {solved.out!r}")
+    value = int(digits[1], 16) if digits and digits[1] else int(digits[2] if digits else "0", 2)
+    require(value * value % 2**32 == 49 and value < 100, f"x = {value} is no solution")
+    unsolvable = _run(stage, "--", "/problems/impossible.smt2")
+    require(unsolvable.out.splitlines()[0] == "unsat", f"expected unsat, got {unsolvable.out!r}")
+    return f"square.smt2: sat, x = {value}; impossible.smt2: unsat"
+
+
+def write_refused(stage: Stage) -> str:
+    """The solver is told to write its answer into the folder it may only read."""
+    before = sorted(path.name for path in stage.path("problems").iterdir())
+    done = _run(
+        stage, "--", "-o", "/problems/answer.txt", "/problems/square.smt2", expect=None
+    )  # fmt: skip
+    require(done.code != 0, "the solver could not write")
+    after = sorted(path.name for path in stage.path("problems").iterdir())
+    require(before == after, f"the folder changed: {after}")
+    told = (done.err or done.out).strip().splitlines()
+    return f"exit {done.code}: {told[0][:70] if told else 'no message'}"
+
+
+def loop_stopped(stage: Stage) -> str:
+    """A sealed guest that never ends meets its limit."""
+    from runner.engine import assemble
+
+    stage.path("spinner.wasm").write_bytes(assemble(documents.SPINNER_MODULE))
+    stage.path("spinner.yaml").write_text(documents.SPINNER_GRANT, encoding="utf-8")
+    digest = _seal(stage, "spinner.wasm", "acme/spinner", "spinner.yaml", "oci:registry:spinner")
+    done = stage.call(
+        "run", f"oci:registry@{digest}", "--owner", "owner.key.pub",
+        "--broker", stage.facts["broker"], "--simulated-platform", "tee", expect=None,
+    )  # fmt: skip
+    stopped = {OUT_OF_FUEL: "out of fuel", WALL_CLOCK: "wall-clock limit"}
+    require(done.code in stopped, f"expected a limit, got exit {done.code}: {done.err}")
+    return f"exit {done.code}: {stopped[done.code]}"
+
+
+def receipt_verified(stage: Stage) -> str:
+    """The receipt, offline: no broker is asked. One flipped bit, and it is refused."""
+    descriptor = stage.call("broker", "describe", "--broker", stage.facts["broker"]).out
+    stage.path("broker.json").write_text(descriptor, encoding="utf-8")
+    stage.close()
+    checked = _verify_receipt(stage, "run.receipt.json")
+    require(checked["verified"] is True and checked["simulated"] is True, "verified, simulated")
+    require(checked["measurement"] == stage.facts["measurement"], "the runner that was named")
+    data = bytearray(stage.path("run.receipt.json").read_bytes())
+    data[len(data) // 2] ^= 1
+    stage.path("forged.json").write_bytes(data)
+    stage.call("receipt", "verify", "forged.json", *RECEIPT_TRUST, expect=4)
+    return "to the SIMULATED vendor root, broker stopped; forged copy refused"
+
+
+RECEIPT_TRUST = (
+    "--descriptor", "broker.json", "--trust-simulated", "tee", "--owner", "owner.key.pub",
+)  # fmt: skip
+
+
+def _verify_receipt(stage: Stage, name: str) -> dict[str, Any]:
+    identity = ("--broker-identity", stage.facts["identity"])
+    return stage.call("receipt", "verify", name, *RECEIPT_TRUST, *identity, "-o", "json").document()
+
+
+def audit_verified(stage: Stage) -> str:
+    """The release is in the broker's Merkle log: the proof travels in the receipt."""
+    checked = _verify_receipt(stage, "run.receipt.json")
+    shown = {check["name"]: check["shown"] for check in checked["checks"]}
+    require("inclusion" in shown, "the inclusion proof was checked")
+    return str(shown["inclusion"])
+
+
+STEPS: tuple[Step, ...] = (
+    Step("simulated TEE platforms", make_platforms),
+    Step("key broker started", start_broker),
+    Step("owner and release policy enrolled", enrol_owner),
+    Step("module sealed and published", seal_and_publish),
+    Step("what the registry sees", registry_sees_ciphertext),
+    Step("attack: a changed runner", refused_changed_runner),
+    Step("attack: a TEE in debug mode", refused_debug),
+    Step("attack: a stranger's root", refused_stranger),
+    Step("attack: a replayed challenge", refused_replay),
+    Step("released and run: real answers", granted_and_solved),
+    Step("attack: a write outside the grant", write_refused),
+    Step("attack: an endless loop", loop_stopped),
+    Step("receipt verified offline", receipt_verified),
+    Step("audit inclusion proof verified", audit_verified),
+)

@@ -1,0 +1,159 @@
+"""`sealwasm broker`: a key broker in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealwasm.options import broker_options
+from sealwasm.session import Session, output_option, pass_session, table
+
+if TYPE_CHECKING:
+    from sealing.keys import VerifyingKey
+
+OPERATOR_KEY = "operator.key"
+
+
+@click.group()
+def broker() -> None:
+    """Set up and serve a key broker."""
+
+
+@broker.command()
+@click.argument("folder")
+@click.option("--operator", metavar="FILE", help="Public key of the operator. Made if not given.")
+@click.option("--origin", default="sealwasm.local/log", show_default=True, help="Name of the log.")
+@click.option("--trust-simulated", metavar="FOLDER", help="Trust that simulated platform's root.")
+@click.option("--certificates", metavar="FILE", help="Vendor certificates (PEM).")
+@click.option("--crl", metavar="FILE", help="Vendor revocation list.")
+@click.option("--references", metavar="FILE", help="Reference values; this runner's by default.")
+@click.option("--guardrails", multiple=True, metavar="FILE", help="What nobody may exceed.")
+@output_option
+@pass_session
+def init(
+    session: Session,
+    folder: str,
+    operator: str | None,
+    origin: str,
+    trust_simulated: str | None,
+    certificates: str | None,
+    crl: str | None,
+    references: str | None,
+    guardrails: tuple[str, ...],
+) -> None:
+    """Make a broker: its master key, its signing and sealing keys, its log, its configuration.
+
+    Vendor roots are pinned; nothing else is trusted unless named here. The operator's key enrols
+    owners: without --operator one is made, in FOLDER/operator.key; move it to a safe place.
+
+    Example: sealwasm broker init broker --trust-simulated tee
+    """
+    from keybroker.initialise import EvidenceFiles, NewBroker, init_broker
+    from sealwasm.files import read_file, refuse_existing, write_file
+    from sealwasm.trust import simulated_material, simulated_root
+
+    home = Path(folder)
+    refuse_existing(home)
+    public, private_pem = _operator(operator)
+    chains, crls = simulated_material(trust_simulated)
+    evidence = EvidenceFiles(
+        references=read_file(references) if references else _own_references(),
+        certificates=read_file(certificates) if certificates else b"".join(chains) or None,
+        crl=read_file(crl) if crl else b"".join(crls) or None,
+        simulated_root=simulated_root(trust_simulated),
+    )
+    rails = {Path(name).name: _guardrails(name) for name in guardrails}
+    keys = init_broker(home, NewBroker(public, origin, evidence, rails), now=session.now())
+    if private_pem is not None:
+        write_file(home / OPERATOR_KEY, private_pem, mode=0o600)
+    facts = {
+        "folder": folder,
+        "identity": keys.identity.key_id,
+        "operator": public.key_id,
+        "operator_key": str(home / OPERATOR_KEY) if private_pem else "",
+        "simulated": trust_simulated is not None,
+    }
+    session.say(f"next: sealwasm broker serve {folder}")
+    session.show(facts, table=table(list(facts.items())))
+
+
+def _operator(path: str | None) -> tuple[VerifyingKey, bytes | None]:
+    from sealing.keys import SigningKey
+    from sealwasm.keyfiles import load_public_key
+
+    if path is not None:
+        return load_public_key(path), None
+    made = SigningKey.generate("ed25519")
+    return made.public, made.to_pem(None)
+
+
+def _own_references() -> bytes:
+    """Reference values that name this very installation of the runner."""
+    from attestation.reference import ReferenceValue, ReferenceValues
+    from sealwasm.failure import CliError, Kind
+
+    try:
+        from runner.measure import runner_measurement
+    except ModuleNotFoundError as error:
+        raise CliError(
+            Kind.USAGE,
+            "references-missing",
+            "this installation has no runner that reference values could be taken from",
+            why=f"{error.name} is not installed",
+            next_step="--references FILE (where the runner is: sealwasm reference measure --document)",
+        ) from error
+    own = ReferenceValue("snp", runner_measurement().digest, "this-installation")
+    return ReferenceValues.of([own]).to_bytes()
+
+
+def _guardrails(path: str) -> bytes:
+    from policies.load import load_guardrails
+    from sealwasm.files import read_file
+
+    data = read_file(path)
+    load_guardrails(data, name=path)
+    return data
+
+
+@broker.command()
+@click.argument("folder")
+@click.option("--host", metavar="ADDRESS", help="Listen here instead of where broker.yaml says.")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free port.")
+@pass_session
+def serve(session: Session, folder: str, host: str | None, port: int | None) -> None:
+    """Serve the broker in FOLDER until it is told to stop.
+
+    Prints one JSON line with its address and identity when it is ready; logs go to standard error.
+    """
+    from keybroker.config import Listen, load_config
+    from keybroker.serve import serve as serve_folder
+    from sealwasm.guard import require_own_packages
+
+    del session
+    require_own_packages()
+    home = Path(folder)
+    config = load_config(home)
+    listen = Listen(
+        host=host or config.listen.host, port=config.listen.port if port is None else port
+    )
+    operations = Listen(host=config.operations.host, port=0) if port == 0 else None
+    serve_folder(home, listen=listen, operations=operations)
+
+
+@broker.command()
+@broker_options
+@pass_session
+def describe(session: Session, broker: str, broker_identity: str | None) -> None:
+    """Print the broker's signed descriptor: its identity, sealing keys and log key.
+
+    Keep it: receipts are verified offline with it.
+
+    Example: sealwasm broker describe > broker.json
+    """
+    from sealwasm.broker_api import exchange, fetch_descriptor
+
+    found = fetch_descriptor(broker, broker_identity)
+    session.say(f"identity {found.identity_key().key_id}")
+    click.echo(exchange("GET", broker, "/v1/broker"), nl=False)

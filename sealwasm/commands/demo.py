@@ -1,0 +1,28 @@
+"""`sealwasm demo`: see `sealwasm.demo.story` for what it does."""
+
+from __future__ import annotations
+
+import click
+
+from sealwasm.session import Session, output_option, pass_session
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Keep the demo's folder to look at.")
+@output_option
+@pass_session
+def demo(session: Session, keep: bool) -> int:
+    """Run the main job end to end on a simulated TEE.
+
+    Starts a broker and runners as processes of their own on loopback, in a temporary folder, and
+    checks every step. Exit code 1 if one did not go as said.
+    """
+    from sealwasm.demo.play import as_document, as_text, play
+
+    played = play(keep=keep)
+    document = as_document(played)
+    failed = [one for one in played if not one.ok]
+    for one in failed:
+        session.say(f"\n{one.title}: {one.shown}")
+    session.show(document, table="\n" + as_text(played))
+    return 0 if document["ok"] else 1

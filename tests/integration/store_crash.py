@@ -89,7 +89,7 @@ def purge(store: SqliteStore, journal: Journal) -> None:
 
 
 def together(store: SqliteStore, journal: Journal) -> None:
-    """Three releases, one of them with a spent challenge, and a refusal, in one transaction."""
+    """In one transaction: two releases, a refusal, and two releases that must leave nothing."""
 
     def act(record, write) -> None:
         try:
@@ -98,7 +98,9 @@ def together(store: SqliteStore, journal: Journal) -> None:
             return
         journal.ack(record.decision.id)
 
-    releases = [records.release(SUBJECT), records.release(99, nonce=1), records.release(101)]
+    over_quota = records.release(98, quota=records.Quota(live_leases=0, releases_per_day=0))
+    replayed = records.release(99, nonce=1)
+    releases = [records.release(SUBJECT), over_quota, replayed, records.release(101)]
     acts = [(record, store.record_release) for record in releases]
     acts.append((records.refusal(102), store.record_refusal))
     held, gate = threading.Event(), threading.Event()

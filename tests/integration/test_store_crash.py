@@ -158,12 +158,13 @@ def after_purge(store: SqliteStore, done: list[str]) -> None:
 
 
 def after_together(store: SqliteStore, done: list[str]) -> None:
-    """All that could succeed did, or none; the one with the spent challenge never."""
+    """All that could succeed did, or none; of what could not there is no trace."""
     names = [f"release-{SUBJECT}", "release-101", "refusal-102"]
     written = {store.decision(name) is not None for name in names}
     assert len(written) == 1
     assert written == {True} or not done
-    assert store.decision("release-99") is None
+    assert store.decision("release-98") is store.decision("release-99") is None
+    assert not store.challenge_spent(records.nonce_hash(98))
 
 
 def after_birth(store: SqliteStore, done: list[str]) -> None:

@@ -212,6 +212,9 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body in one packet: two would wait for each other's acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
     server: _Server
 
     def log_message(self, *_: object) -> None:
@@ -239,6 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
             for byte in response.body:
                 response.pause()
                 self.wfile.write(bytes([byte]))
+                self.wfile.flush()
         self.close_connection = length != len(response.body)
 
     do_GET = do_HEAD = do_PUT = do_POST = _serve  # noqa: N815

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from sealing.errors import SealError, SealRefusal
 from sealing.oci.blob import Blob
 from sealing.oci.descriptor import EMPTY_TYPE, MANIFEST_TYPE, Descriptor
 from sealing.oci.store import ArtifactStore
+from sealing.seal import SealedModule, seal
+from tests.unit.sealing import makers
+from tests.unit.sealing.wasm_maker import SMALL
 
 CONFIG = b'{"architecture":"wasm","os":"wasip1"}'
 LAYER = bytes(range(256)) * 5
@@ -58,3 +62,19 @@ def publish(store: ArtifactStore, data: bytes, *, tag: str | None = None) -> str
     for blob in (CONFIG, LAYER):
         store.put_blob(Blob.of(blob))
     return store.put_manifest(data, tag=tag)
+
+
+@cache
+def sealed() -> SealedModule:
+    """Return one real sealed module, the same in all tests of a process."""
+    return seal(
+        SMALL,
+        name="acme/scoring",
+        version=7,
+        policy_name="acme/prod",
+        capabilities=makers.CAPABILITIES,
+        broker_identity=makers.IDENTITY.key_id,
+        broker_key=makers.BROKER.public,
+        owner=makers.OWNER,
+        now=makers.NOW,
+    )

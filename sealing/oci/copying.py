@@ -1,0 +1,52 @@
+"""Carry an artifact with its signatures from one store to another, byte for byte."""
+
+from __future__ import annotations
+
+from sealing import limits as format_limits
+from sealing.errors import SealError, SealRefusal
+from sealing.oci.blob import Blob
+from sealing.oci.descriptor import parse_manifest
+from sealing.oci.progress import Progress, put_metered
+from sealing.oci.reference import Reference, check_tag, tag_of
+from sealing.oci.store import ArtifactStore
+from sealing.oci.transfer import SIMPLE_SUFFIX, attach, describe, fetch_layer, has_manifest
+
+
+def copy(
+    source: ArtifactStore,
+    reference: Reference,
+    target: ArtifactStore,
+    tag: str,
+    *,
+    progress: Progress | None = None,
+) -> str:
+    """Publish under `tag` in `target` what `reference` means in `source`; return its digest.
+
+    Every digest is checked on the way and none changes; whose artifact it is is not checked. The
+    tag moves last. Raises `SealError`.
+    """
+    check_tag(tag)
+    found = describe(source, reference)
+    target.put_blob(Blob.of(found.config))
+    layer = fetch_layer(source, found.manifest, progress=progress)
+    put_metered(target, Blob.of(layer), "layer", progress)
+    target.put_manifest(found.manifest.raw)
+    for attachment in found.attachments:
+        attach(target, attachment)
+    _copy_simple(source, target, tag_of(found.digest, SIMPLE_SUFFIX))
+    return target.put_manifest(found.manifest.raw, tag=tag)
+
+
+def _copy_simple(source: ArtifactStore, target: ArtifactStore, tag: str) -> None:
+    """Carry cosign's `.sig` along, unless there is none or the target has one."""
+    if not has_manifest(source, tag) or has_manifest(target, tag):
+        return
+    manifest = source.get_manifest(tag)
+    blobs = parse_manifest(manifest).blobs
+    if len(blobs) > format_limits.BUNDLES + 1 or any(
+        blob.size > format_limits.BUNDLE_BYTES for blob in blobs
+    ):
+        raise SealError(SealRefusal.TOO_LARGE, f"{tag} holds more than signatures do")
+    for blob in blobs:
+        target.put_blob(Blob.of(source.get_blob(blob.digest, blob.size)))
+    target.put_manifest(manifest, tag=tag)

@@ -1,0 +1,1 @@
+"""The cases of the policy vectors, one module per folder."""

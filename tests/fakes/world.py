@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from attestation.reference import ReferenceValue, ReferenceValues
 from attestation.simulated.guest import SimulatedGuest
@@ -28,6 +31,7 @@ START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MODULE = b"\0asm\x01\x00\x00\x00"
 SOURCE = "192.0.2.7"
 POLICY = "prod"
+NO_RATE = {"burst": 1_000_000, "per-second": 1_000_000}
 
 
 @dataclass
@@ -80,10 +84,11 @@ class Runner:
     receipt_key: SigningKey = field(default_factory=lambda: SigningKey.generate("ed25519"))
     idempotency_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     binding: protocol.Binding | None = None
+    wire_key: protocol.RunnerKey | None = None
 
     @property
     def runner_key(self) -> protocol.RunnerKey:
-        return protocol.RunnerKey.model_validate(
+        return self.wire_key or protocol.RunnerKey.model_validate(
             {"suite": self.key.suite, "public": self.key.public.raw}
         )
 
@@ -108,16 +113,20 @@ class Runner:
         }
         return protocol.ReleaseRequest.model_validate(members | changes).to_bytes()
 
-    def open(self, response: bytes, *, broker: Broker, now: datetime) -> PrivateOptions:
-        """Verify an answer as a runner does, and unwrap the content key."""
+    def verify(self, response: bytes, world: World) -> protocol.VerifiedRelease:
+        """Verify an answer as a runner does before it has the key."""
         assert self.binding is not None
-        release = protocol.verify_release(
+        return protocol.verify_release(
             response,
-            identity=broker.releases.keys.identity.public,
+            identity=world.broker.releases.keys.identity.public,
             manifest=self.binding.manifest,
             request=self.binding.digest(),
-            now=now,
+            now=world.clock.now,
         )
+
+    def open(self, response: bytes, world: World) -> PrivateOptions:
+        """Verify an answer and unwrap the content key."""
+        release = self.verify(response, world)
         return PrivateOptions.parse(self.key.open(release.wrapped_key, info=release.info))
 
 
@@ -202,9 +211,12 @@ def make_world(
     *,
     guardrails: Sequence[str] = (),
     trust_simulated: bool = True,
-    enrolled: bool = True,
+    **settings: Any,
 ) -> Iterator[World]:
-    """A broker in `folder`, with one owner and one policy enrolled."""
+    """A broker in `folder`, with one owner and one policy enrolled.
+
+    `settings` replace members of broker.yaml.
+    """
     platform = make_platform(folder / "tee", now=START - timedelta(days=1))
     operator, owner = SigningKey.generate("ed25519"), SigningKey.generate("p256")
     evidence = EvidenceFiles(
@@ -221,9 +233,13 @@ def make_world(
     )
     clock = Clock()
     init_broker(folder / "broker", new, now=clock.now)
+    written = folder / "broker" / "broker.yaml"
+    config = yaml.safe_load(written.read_text()) | {
+        name: copy.deepcopy(value) for name, value in settings.items()
+    }
+    written.write_text(yaml.safe_dump(config, sort_keys=False))
     with open_broker(folder / "broker", clock=clock) as broker:
         world = World(broker, clock, platform, operator, owner)
-        if enrolled:
-            world.enrol_owner(owner)
-            world.enrol_policy(release_policy())
+        world.enrol_owner(owner)
+        world.enrol_policy(release_policy())
         yield world

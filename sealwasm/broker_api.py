@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from keybroker import protocol
+from sealwasm.advice import advice_for
 from sealwasm.failure import CliError, Kind
 
 if TYPE_CHECKING:
@@ -16,14 +15,17 @@ if TYPE_CHECKING:
 
 # A broker answers within milliseconds; longer means that it is not there.
 TIMEOUT_SECONDS = 10.0
-KIND_OF_STATUS: dict[int, Kind] = {
-    401: Kind.EVIDENCE,
-    404: Kind.NOT_FOUND,
-    409: Kind.CONFLICT,
-    422: Kind.EVIDENCE,
-    425: Kind.UNREACHABLE,
-    429: Kind.UNREACHABLE,
-    503: Kind.BROKER_SEALED,
+# By the last part of a problem's type: docs/specs/release-protocol.md has the table.
+KIND_OF_SLUG: dict[str, Kind] = {
+    "attest-again": Kind.EVIDENCE,
+    "artifact-refused": Kind.ARTIFACT,
+    "malformed-request": Kind.USAGE,
+    "unknown": Kind.NOT_FOUND,
+    "conflict": Kind.CONFLICT,
+    "evidence-refused": Kind.EVIDENCE,
+    "too-early": Kind.UNREACHABLE,
+    "rate-limited": Kind.UNREACHABLE,
+    "unavailable": Kind.BROKER_SEALED,
 }
 
 
@@ -85,20 +87,21 @@ def exchange(method: str, url: str, path: str, *, body: bytes | None = None) -> 
 
 
 def _problem(response: httpx.Response, path: str) -> CliError:
+    where = f"{response.request.method} {path}"
     try:
-        problem: Mapping[str, Any] = json.loads(response.content)
-        code, title = str(problem["code"]), str(problem["title"])
-    except (ValueError, KeyError, TypeError):
-        code, title = "broker-answer", f"the broker answered {response.status_code}"
-        problem = {}
-    rules = problem.get("rules") or ()
+        problem = protocol.Problem.parse(response.content)
+    except protocol.ProtocolError:
+        what = f"the broker answered {response.status_code}, which is no answer of a broker"
+        return CliError(Kind.UNREACHABLE, "broker-answer", what, where=where)
+    slug = problem.type.rpartition(":")[2]
+    advice = advice_for(problem.code, KIND_OF_SLUG.get(slug, Kind.DENIED))
     return CliError(
-        KIND_OF_STATUS.get(response.status_code, Kind.DENIED),
-        code,
-        title,
-        why=f"rules that failed: {', '.join(map(str, rules))}" if rules else "",
-        where=f"{response.request.method} {path}"
-        + (f", decision {problem['decision']}" if problem.get("decision") else ""),
+        advice.kind,
+        problem.code,
+        advice.what or problem.title,
+        why=f"rules that failed: {', '.join(problem.rules)}" if problem.rules else "",
+        where=where + (f", decision {problem.decision}" if problem.decision else ""),
+        next_step=advice.next_step,
     )
 
 

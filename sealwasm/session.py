@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from sealwasm.advice import NEXT_OF_KIND
 from sealwasm.failure import CliError, Kind
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -22,6 +23,7 @@ class Session:
 
     output: str = "table"
     exit_code_of_kind: Mapping[Kind, int] = field(default_factory=dict)
+    exit_code_of_code: Callable[[str], int | None] = lambda _code: None
 
     def say(self, text: str) -> None:
         """Talk goes to standard error; standard output is for data."""
@@ -29,8 +31,11 @@ class Session:
 
     def fail(self, error: CliError) -> int:
         """Print `error` in the chosen format and return its exit code."""
+        if error.exit_code is None:
+            error.exit_code = self.exit_code_of_code(error.code)
         if error.exit_code is None and error.kind in self.exit_code_of_kind:
-            error.exit_code = self.exit_code_of_kind[error.kind]
+            error.exit_code = int(self.exit_code_of_kind[error.kind])
+        error.next_step = error.next_step or NEXT_OF_KIND[error.kind]
         click.echo(error.as_json() if self.output == "json" else error.as_text(), err=True)
         return error.status
 

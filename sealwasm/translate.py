@@ -8,37 +8,14 @@ from __future__ import annotations
 
 import traceback
 
+from sealwasm.advice import advice_for
 from sealwasm.failure import CliError, Kind
-
-# Codes that mean something else than "this does not verify".
-KIND_OF_CODE: dict[str, Kind] = {
-    "seal-not-found": Kind.NOT_FOUND,
-    "seal-unauthorized": Kind.DENIED,
-    "seal-unreachable": Kind.UNREACHABLE,
-    "seal-registry-refused": Kind.UNREACHABLE,
-    "seal-reference-invalid": Kind.USAGE,
-    "seal-module-malformed": Kind.BAD_MODULE,
-    "seal-module-unsupported": Kind.BAD_MODULE,
-    "seal-not-wasm": Kind.BAD_MODULE,
-    "seal-key-invalid": Kind.USAGE,
-    "seal-key-passphrase": Kind.USAGE,
-}
-
-# The next command, where there is an obvious one.
-NEXT_OF_CODE: dict[str, str] = {
-    "seal-not-found": "sealwasm inspect REFERENCE, or list the folder's index.json",
-    "seal-unreachable": "check the host name and the network, then try again",
-    "seal-reference-invalid": "write oci:FOLDER:TAG, oci:FOLDER@sha256:..., or HOST/REPOSITORY:TAG",
-    "seal-signer-unknown": "pass the owner's public key with --owner FILE",
-    "seal-not-sealed": "seal it first: sealwasm seal --help",
-    "simulated-not-trusted": "name the simulated platform with --trust-simulated FOLDER",
-}
 
 KIND_OF_PACKAGE: dict[str, Kind] = {
     "sealing": Kind.ARTIFACT,
     "attestation": Kind.EVIDENCE,
     "policies": Kind.BAD_POLICY,
-    "keybroker": Kind.DENIED,
+    "keybroker": Kind.USAGE,
     "runner": Kind.DENIED,
 }
 
@@ -50,9 +27,8 @@ def _internal_fault(error: Exception) -> CliError:
         Kind.FAULT,
         "internal-fault",
         f"a fault of ours: {type(error).__name__}",
-        why="the command met a case it was not written for; nothing was half-written",
+        why="the command met a case it was not written for",
         where=where,
-        next_step="please report it with the command line; `sealwasm doctor -o json` helps",
     )
 
 
@@ -63,10 +39,14 @@ def translate(error: Exception) -> CliError:
     if code is None or package not in KIND_OF_PACKAGE:
         return _internal_fault(error)
     text = str(getattr(code, "value", code))
+    reason = str(getattr(error, "reason", ""))
+    advice = advice_for(reason or text, KIND_OF_PACKAGE[package])
+    detail = str(getattr(error, "detail", "")) or text.replace("-", " ")
     return CliError(
-        KIND_OF_CODE.get(text, KIND_OF_PACKAGE[package]),
+        advice_for(text, KIND_OF_PACKAGE[package]).kind,
         text,
-        str(getattr(error, "detail", "")) or text.replace("-", " "),
+        advice.what or detail,
+        why=": ".join(part for part in (reason, detail if advice.what else "") if part),
         where=str(getattr(error, "where", "")),
-        next_step=NEXT_OF_CODE.get(text, ""),
+        next_step=str(getattr(error, "remedy", "")) or advice.next_step,
     )

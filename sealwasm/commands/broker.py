@@ -102,7 +102,7 @@ def _own_references() -> bytes:
             "references-missing",
             "this installation has no runner that reference values could be taken from",
             why=f"{error.name} is not installed",
-            next_step="--references FILE (where the runner is: sealwasm reference measure --document)",
+            next_step="--references FILE; see `sealwasm reference measure --document`",
         ) from error
     own = ReferenceValue("snp", runner_measurement().digest, "this-installation")
     return ReferenceValues.of([own]).to_bytes()

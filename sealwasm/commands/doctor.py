@@ -28,6 +28,19 @@ TOOLS = {
 }
 
 
+# (module (memory (export "memory") 1) (func (export "_start")))
+EMPTY_MODULE = bytes.fromhex(
+    "0061736d 01000000 0104 01 600000 0302 0100 0503 01 0001"
+    "0713 02 066d656d6f7279 0200 065f7374617274 0000 0a04 01 02 00 0b"
+)
+NOTHING_GRANTED = b"""\
+apiVersion: sealwasm/v1
+kind: CapabilityPolicy
+metadata: {name: nothing}
+spec: {imports: [], limits: {memory: 64KiB, fuel: 1000, wall-clock: 5s}}
+"""
+
+
 class Finding(NamedTuple):
     """One line: does it hold, what was looked at, what was seen, what to do if it must hold."""
 
@@ -90,7 +103,7 @@ def _kernel() -> Iterator[Finding]:
 
 def _engine() -> Iterator[Finding]:
     yield from _probe("engine", _engine_facts, "pip install 'sealwasm[runner]'")
-    yield from _probe("worker lock-down", _lockdown_facts, "use a newer kernel")
+    yield from _probe("worker", _worker_facts, "a newer kernel may help")
 
 
 def _probe(what: str, look: Callable[[], str], next_step: str) -> Iterator[Finding]:
@@ -103,18 +116,28 @@ def _probe(what: str, look: Callable[[], str], next_step: str) -> Iterator[Findi
 
 
 def _engine_facts() -> str:
-    from runner.engine import engine_facts
+    from runner.engine import BASE_PROFILE
+    from runner.engine.selftest import require_working_engine
 
-    facts = engine_facts()
-    return f"{facts.name} {facts.version}, profile {facts.profile}"
+    require_working_engine()
+    version = importlib.metadata.version("wasmtime")
+    return f"wasmtime {version} passes its self-test, profile {BASE_PROFILE.digest}"
 
 
-def _lockdown_facts() -> str:
-    from runner.worker.lockdown import probe_lockdown
+def _worker_facts() -> str:
+    """Run a module that does nothing in a real worker, and say what its kernel took away."""
+    from policies.load import load_capabilities
+    from runner.inputs import Offer
+    from runner.order import Place, Terms
+    from runner.run import run_unsealed
+    from runner.supervise import Clock, Sinks
+    from sealwasm.session import Session
 
-    report = probe_lockdown()
-    missing = f"; missing: {', '.join(sorted(report.missing))}" if report.missing else ""
-    return f"{', '.join(sorted(report.held))}{missing}"
+    policy = load_capabilities(NOTHING_GRANTED, name="doctor")
+    place = Place(Clock(Session().now), Sinks(len, len))
+    locked = run_unsealed(EMPTY_MODULE, policy, Offer(), Terms(), place).ended.locked.lockdown
+    missing = f"; this kernel does not offer: {', '.join(locked.missing)}" if locked.missing else ""
+    return f"runs a module behind {', '.join(sorted(locked.held))}{missing}"
 
 
 def _tees() -> Iterator[Finding]:

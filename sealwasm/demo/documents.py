@@ -46,11 +46,18 @@ spec:
   imports: []
 """
 
-SPINNER_MODULE = """\
-(module
-  (memory (export "memory") 1)
-  (func (export "_start") (loop $forever (br $forever))))
-"""
+# (module (memory (export "memory") 1) (func (export "_start") (loop $forever (br $forever))))
+SPINNER_MODULE = b"".join(
+    bytes.fromhex(section)
+    for section in (
+        "0061736d 01000000",  # magic, version 1
+        "01 04 01 600000",  # one type: no parameters, no results
+        "03 02 01 00",  # one function of it
+        "05 03 01 0001",  # one memory of one page
+        "07 13 02 066d656d6f7279 0200 065f7374617274 0000",  # exports: memory, _start
+        "0a 09 01 07 00 0340 0c00 0b0b",  # loop, branch to it, end, end
+    )
+)
 
 RELEASE_POLICY = """\
 # Keys of {owner} go to this one build of the runner, on SEV-SNP, without debug.

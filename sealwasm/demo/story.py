@@ -53,7 +53,7 @@ def start_broker(stage: Stage) -> str:
     """A broker that trusts the first platform's root, as its own process on loopback."""
     stage.call("broker", "init", "broker", "--trust-simulated", "tee")
     ready = stage.start_broker("broker", "--port", "0")
-    stage.facts["broker"] = str(ready["url"])
+    stage.facts["broker"] = str(ready["address"])
     stage.facts["identity"] = str(ready["identity"])
     return f"broker {stage.facts['identity'][:12]}... at {stage.facts['broker']}"
 
@@ -167,9 +167,8 @@ def refused_replay(stage: Stage) -> str:
     """One challenge, two requests, both with good evidence: the second comes too late."""
     from sealwasm.demo.replay import replay_challenge
 
-    code = replay_challenge(
-        stage.facts["broker"], stage.path("tee"), stage.path("registry"), stage.facts["manifest"]
-    )
+    reference = f"oci:{stage.path('registry')}@{stage.facts['manifest']}"
+    code = replay_challenge(stage.facts["broker"], stage.path("tee"), reference)
     require(code == "challenge-spent", f"expected challenge-spent, got {code}")
     return f"second use refused: {code}"
 
@@ -202,9 +201,7 @@ def write_refused(stage: Stage) -> str:
 
 def loop_stopped(stage: Stage) -> str:
     """A sealed guest that never ends meets its limit."""
-    from runner.engine import assemble
-
-    stage.path("spinner.wasm").write_bytes(assemble(documents.SPINNER_MODULE))
+    stage.path("spinner.wasm").write_bytes(documents.SPINNER_MODULE)
     stage.path("spinner.yaml").write_text(documents.SPINNER_GRANT, encoding="utf-8")
     digest = _seal(stage, "spinner.wasm", "acme/spinner", "spinner.yaml", "oci:registry:spinner")
     done = stage.call(

@@ -1,0 +1,124 @@
+"""What a code means for the person at the command line: its kind, plain words, the next command.
+
+Codes that are not here keep the words of the package that refused; every kind has a next step.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from sealwasm.failure import Kind
+
+NEXT_OF_KIND: Final[dict[Kind, str]] = {
+    Kind.FAULT: "please report it with the command line; `sealwasm doctor -o json` helps",
+    Kind.USAGE: "correct what is named above; `sealwasm COMMAND --help` shows what is expected",
+    Kind.BAD_POLICY: "correct the file, then: sealwasm policy check FILE",
+    Kind.BAD_MODULE: "sealwasm inspect FILE shows whether it is a module that can be sealed",
+    Kind.DENIED: "ask whoever wrote the policy; sealwasm policy explain shows its rules",
+    Kind.EVIDENCE: "do not rely on it; collect fresh evidence, then try again",
+    Kind.ARTIFACT: "do not run it; ask its owner for the reference by digest",
+    Kind.NOT_FOUND: "check the name; sealwasm inspect shows what a reference holds",
+    Kind.CONFLICT: "choose another name or a higher version",
+    Kind.UNREACHABLE: "check address and network, then try again",
+    Kind.BROKER_SEALED: "ask the broker's operator, then try again",
+}
+
+
+class Advice(NamedTuple):
+    """`what` empty: the package's own words are good enough."""
+
+    kind: Kind
+    what: str = ""
+    next_step: str = ""
+
+
+_REGISTRY: Final = "check the registry's address and that you may use it, then try again"
+
+OF_CODE: Final[dict[str, Advice]] = {
+    # Artifacts and registries
+    "seal-not-found": Advice(Kind.NOT_FOUND),
+    "seal-unauthorized": Advice(Kind.DENIED, next_step=_REGISTRY),
+    "seal-forbidden": Advice(Kind.DENIED, next_step=_REGISTRY),
+    "seal-unreachable": Advice(Kind.UNREACHABLE),
+    "seal-registry-refused": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
+    "seal-registry-failed": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
+    "seal-registry-slow": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
+    "seal-registry-untrusted": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
+    "seal-plain-http-refused": Advice(Kind.USAGE, next_step="use https"),
+    "seal-reference-invalid": Advice(
+        Kind.USAGE, next_step="write oci:FOLDER:TAG, oci:FOLDER@sha256:..., or HOST/REPOSITORY:TAG"
+    ),
+    "seal-reference-incomplete": Advice(Kind.USAGE, next_step="add :TAG or @sha256:..."),
+    "seal-store-unusable": Advice(Kind.USAGE),
+    "seal-store-malformed": Advice(Kind.USAGE),
+    # Modules and keys
+    "seal-module-malformed": Advice(Kind.BAD_MODULE),
+    "seal-module-unsupported": Advice(Kind.BAD_MODULE),
+    "seal-not-wasm": Advice(Kind.BAD_MODULE),
+    "seal-key-invalid": Advice(Kind.USAGE, next_step="sealwasm key generate --help"),
+    "seal-key-passphrase": Advice(Kind.USAGE, next_step="--passphrase-file FILE"),
+    "seal-signer-unknown": Advice(
+        Kind.ARTIFACT, next_step="use the key of the owner who signed: --owner FILE, --key FILE"
+    ),
+    "seal-not-sealed": Advice(Kind.ARTIFACT, next_step="seal it first: sealwasm seal --help"),
+    # Evidence
+    "simulated-not-trusted": Advice(
+        Kind.EVIDENCE, next_step="name the simulated platform: --trust-simulated FOLDER"
+    ),
+    "crl-missing": Advice(Kind.EVIDENCE, next_step="give the vendor's revocation list: --crl FILE"),
+    "no-endorsement": Advice(
+        Kind.EVIDENCE, next_step="give the vendor's certificates: --chain FILE, --vek FILE"
+    ),
+    # What a broker answers
+    "owner-unknown": Advice(
+        Kind.NOT_FOUND, "this key is not enrolled with the broker", "sealwasm owner enrol --help"
+    ),
+    "owner-exists": Advice(Kind.CONFLICT, "this owner is enrolled already"),
+    "policy-unknown": Advice(
+        Kind.NOT_FOUND,
+        "the broker has no such release policy",
+        "sealwasm policy publish FILE --key KEY",
+    ),
+    "policy-not-newer": Advice(
+        Kind.CONFLICT,
+        "the broker has this version of the policy or a newer one",
+        "raise metadata.version in the file, then publish it again",
+    ),
+    "version-rolled-back": Advice(
+        Kind.CONFLICT, "a newer version of this module has been released already"
+    ),
+    "document-expired": Advice(Kind.EVIDENCE, next_step="check the clock of this machine"),
+    "document-for-another-broker": Advice(Kind.USAGE, next_step="check --broker"),
+    # A broker in a folder of ours
+    "broker-config-invalid": Advice(Kind.USAGE, next_step="sealwasm broker init FOLDER"),
+    "store-missing": Advice(Kind.NOT_FOUND, next_step="sealwasm broker init FOLDER"),
+    "store-exists": Advice(Kind.CONFLICT),
+    "store-in-use": Advice(Kind.CONFLICT, next_step="stop the broker that is running there"),
+    "master-key-missing": Advice(Kind.BROKER_SEALED),
+    "master-key-unsafe": Advice(Kind.BROKER_SEALED, next_step="chmod 600 FOLDER/master.key"),
+    "broker-identity-differs": Advice(
+        Kind.EVIDENCE, next_step="do not use it; ask the operator for the broker's identity"
+    ),
+    "message-malformed": Advice(
+        Kind.UNREACHABLE, "whoever answers there is no broker", "check --broker"
+    ),
+    # A runner of ours
+    "runner-not-measurable": Advice(Kind.NOT_FOUND, next_step="--path FOLDER of an installation"),
+    "attester-missing": Advice(
+        Kind.USAGE, next_step="sealwasm simulate platform FOLDER, then --simulated-platform FOLDER"
+    ),
+    "broker-unreachable": Advice(
+        Kind.UNREACHABLE, next_step="sealwasm broker serve FOLDER, or check --broker"
+    ),
+    "broker-url-invalid": Advice(Kind.USAGE, next_step="--broker https://HOST"),
+}
+
+
+def advice_for(code: str, default: Kind) -> Advice:
+    """Return what to say about `code`; codes of receipts and proofs are about verification."""
+    found = OF_CODE.get(code)
+    if found is not None:
+        return found
+    if code.startswith(("receipt-", "audit-")):
+        return Advice(Kind.EVIDENCE)
+    return Advice(default)

@@ -1,0 +1,158 @@
+"""`sealwasm run`: the runner's story from the command line. It is told in `runner/run.py`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealwasm.options import DEFAULT_BROKER, plain_http_option
+from sealwasm.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from runner.order import Place, Report, Terms
+
+UNSEALED_WARNING = """\
+UNSEALED: this module runs in plaintext. Nobody attests to it, no broker decided about it, and
+there is no receipt. It is limited by the capability policy and by nothing else."""
+
+
+@click.command(context_settings={"ignore_unknown_options": False})
+@click.argument("subject", metavar="REFERENCE|FILE")
+@click.argument("arguments", nargs=-1)
+@click.option("--owner", "owners", multiple=True, metavar="FILE", help="Owner to trust.")
+@click.option("--broker", default=DEFAULT_BROKER, show_default=True, metavar="URL")
+@click.option("--simulated-platform", metavar="FOLDER", help="Attest with simulated silicon.")
+@click.option("--guardrails", multiple=True, metavar="FILE", help="What this node allows at most.")
+@click.option(
+    "--dir", "folders", multiple=True, metavar="GUEST=HOST", help="Host folder, if granted."
+)
+@click.option("--env", "variables", multiple=True, metavar="NAME", help="Pass on, if granted.")
+@click.option("--receipt", metavar="FILE", help="Write the signed receipt there.")
+@click.option("--unsealed", is_flag=True, help="Run a plaintext FILE, without any broker.")
+@click.option("--capabilities", metavar="FILE", help="With --unsealed: the capability policy.")
+@plain_http_option
+@pass_session
+def run(session: Session, /, subject: str, unsealed: bool, **given: Any) -> int:
+    """Run a sealed module under its grant.
+
+    Arguments for the guest follow `--`. Exit codes 0 to 127 are the guest's own, 128 and up are
+    ours: docs/reference/exit-codes.md.
+
+    Example: sealwasm run oci:shop:app --owner owner.key.pub --simulated-platform tee -- -v
+    """
+    from sealwasm.guard import require_own_packages
+    from sealwasm.run_exits import RUN_EXIT_OF_KIND, exit_of_code
+
+    session.exit_code_of_kind, session.exit_code_of_code = RUN_EXIT_OF_KIND, exit_of_code
+    require_own_packages()
+    report = _unsealed(session, subject, given) if unsealed else _sealed(session, subject, given)
+    return _finish(session, report, given["receipt"])
+
+
+def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
+    from runner.attest import pick_attester
+    from runner.broker import HttpBroker
+    from runner.measure import runner_measurement
+    from runner.order import Order, World
+    from runner.run import run_sealed
+    from sealing.oci.connect import open_store
+    from sealwasm.artifacts import parse_reference, registry_settings
+    from sealwasm.files import refuse_existing
+    from sealwasm.keyfiles import load_public_key
+
+    _require(given["owners"], "whose module this must be is not said", "--owner FILE.pub")
+    _require(given["capabilities"] is None, "--capabilities is for --unsealed", "drop it")
+    if given["receipt"]:
+        refuse_existing(Path(given["receipt"]))
+    reference = parse_reference(subject)
+    owners = tuple(load_public_key(path) for path in given["owners"])
+    platform = given["simulated_platform"]
+    attester = pick_attester(Path(platform) if platform else None, runner_measurement())
+    order = Order(reference, owners, _offer(given), _terms(given["guardrails"]))
+    settings = registry_settings(plain_http=given["plain_http"])
+    with open_store(reference, settings=settings) as store:
+        world = World(store, HttpBroker(given["broker"]), attester)
+        return run_sealed(order, _place(session), world)
+
+
+def _unsealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
+    from runner.run import run_unsealed
+    from sealwasm.artifacts import read_module
+    from sealwasm.sealing_work import load_capabilities_file
+
+    _require(given["capabilities"], "what the module may do is not said", "--capabilities FILE")
+    _require(not given["receipt"], "an unsealed run has no receipt", "drop --receipt")
+    module = read_module(subject)
+    policy = load_capabilities_file(given["capabilities"])
+    session.say(UNSEALED_WARNING)
+    return run_unsealed(module, policy, _offer(given), _terms(given["guardrails"]), _place(session))
+
+
+def _require(condition: object, what: str, next_step: str) -> None:
+    from sealwasm.failure import CliError, Kind
+
+    if not condition:
+        raise CliError(Kind.USAGE, "usage", what, next_step=next_step)
+
+
+def _offer(given: dict[str, Any]) -> Any:
+    import os
+
+    from runner.inputs import Offer, parse_folders
+
+    return Offer(
+        arguments=tuple(given["arguments"]),
+        environment={name: os.environ[name] for name in given["variables"] if name in os.environ},
+        folders=parse_folders(given["folders"]),
+        read_stdin=sys.stdin.buffer.read,
+    )
+
+
+def _terms(guardrails: tuple[str, ...]) -> Terms:
+    from policies.load import load_guardrails
+    from runner.order import Terms
+    from sealwasm.files import read_file
+
+    return Terms(tuple(load_guardrails(read_file(path), name=path) for path in guardrails))
+
+
+def _place(session: Session) -> Place:
+    from runner.order import Place
+    from runner.supervise import Clock, Sinks
+
+    return Place(Clock(session.now), Sinks(_write_to(1), _write_to(2)))
+
+
+def _write_to(descriptor: int) -> Any:
+    stream = sys.stdout.buffer if descriptor == 1 else sys.stderr.buffer
+
+    def write(data: bytes) -> None:
+        stream.write(data)
+        stream.flush()
+
+    return write
+
+
+def _finish(session: Session, report: Report, receipt: str | None) -> int:
+    from runner.ending import Ending
+    from sealwasm.files import write_file
+
+    if receipt and report.receipt:
+        write_file(receipt, report.receipt)
+    if report.failure is not None:
+        raise report.failure
+    if report.simulated:
+        session.say("SIMULATED: the evidence of this run comes from silicon in software")
+    ended = report.ended
+    if ended.ending is not Ending.EXIT:
+        session.say(f"stopped[{ended.ending.value}]: {ended.trap or _limit(ended.ending)}")
+    return report.exit_code
+
+
+def _limit(ending: Any) -> str:
+    from runner.exit_codes import MEANING, OF_ENDING
+
+    return MEANING[OF_ENDING[ending]]

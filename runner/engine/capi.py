@@ -12,6 +12,9 @@ from typing import Any, ClassVar, Final
 # wasm.h and wasmtime/extern.h
 KIND_FUNCTION: Final = 0
 KIND_MEMORY: Final = 3
+# wasmtime/trap.h: the codes that are not a fault of the guest.
+TRAP_INTERRUPT: Final = 10
+TRAP_OUT_OF_FUEL: Final = 11
 # One wasmtime_val_raw_t is 16 bytes: four 32-bit words.
 RAW_WORDS: Final = 4
 
@@ -159,7 +162,7 @@ PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "wasmtime_context_set_epoch_deadline": (None, (_P, c_uint64)),
     "wasmtime_memory_data_size": (c_size_t, (_P, _P)),
     "wasmtime_func_call_unchecked": (_P, (_P, _P, _P, c_size_t, ctypes.POINTER(_P))),
-    "wasmtime_trap_new": (_P, (c_char_p, c_size_t)),
+    "wasmtime_trap_new_code": (_P, (c_uint8,)),
     "wasmtime_trap_code": (c_bool, (_P, ctypes.POINTER(c_uint8))),
     "wasm_trap_trace": (None, (_P, ctypes.POINTER(Vector))),
     "wasm_trap_delete": (None, (_P,)),

@@ -70,7 +70,7 @@ class Execution:
             return take_trap(self._library, trap.value)
         if error:
             message = self._library.take_message(error)
-            if self._memories.refusals or "exceeds" in message:
+            if self._memories.refusals or "exceed" in message:
                 return TrapReport(Ending.MEMORY, "limit")
             detail = f"cannot be instantiated: {message[:MAX_ENGINE_MESSAGE_CHARACTERS]}"
             raise RunnerError(RunnerCode.MODULE_INVALID, detail)

@@ -57,7 +57,9 @@ BASE_SETTINGS: Final[Mapping[str, bool | int]] = {
     "consume_fuel": True,
     "epoch_interruption": True,
     "max_wasm_stack": 512 * KIB,
-    "async_stack_size": 2 * MIB,
+    # Not used, but the engine aborts the process if a guest's stack is to be larger; 4 MiB is the
+    # most that a policy can name.
+    "async_stack_size": 8 * MIB,
     # Guard pages and signals back up the compiled bounds checks (CVE-2026-24116).
     "signals_based_traps": True,
     # The memory never moves, so a view of it stays valid while it grows.

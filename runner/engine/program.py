@@ -62,7 +62,7 @@ class Program:
         require_imports(compiled.imports, granted, audit=self.grant.spec.mode == "audit")
         require_entrypoint(compiled.exports)
         self._shows_memory = has_memory(compiled.exports)
-        self._slot = Slot(self._engine.library.wasmtime_trap_new)
+        self._slot = Slot(self._engine.library.wasmtime_trap_new_code)
         functions = {
             name: function if (MODULE, name) in granted else _recording(function)
             for name, function in FUNCTIONS.items()

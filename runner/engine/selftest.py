@@ -60,7 +60,7 @@ def _check(engine: Engine) -> None:
 
     function = Function(FUNCTION, SIGNATURES[FUNCTION], returns=True, call=call)
     module = Module(engine, MODULE)
-    slot = Slot(engine.library.wasmtime_trap_new)
+    slot = Slot(engine.library.wasmtime_trap_new_code)
     linked = LinkedModule(engine, module, {FUNCTION: function}, slot)
     execution = Execution(engine, Limits())
     try:

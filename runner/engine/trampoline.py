@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.engine.capi import RAW_WORDS, HostCallback
+from runner.engine.capi import RAW_WORDS, TRAP_INTERRUPT, HostCallback
 from runner.wasi.errors import WasiError
 from runner.wasi.host import Host
 from runner.wasi.table import Function
@@ -24,7 +24,7 @@ class Slot:
     One guest runs at a time per program, so one slot serves all its callbacks.
     """
 
-    new_trap: Callable[[bytes, int], int] = field(repr=False)
+    new_trap: Callable[[int], int] = field(repr=False)
     host: Host | None = None
     parked: BaseException | None = field(default=None, repr=False)
     calls: dict[str, int] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Slot:
     def park(self, error: BaseException) -> int:
         """Keep what stops the guest and return a trap for the engine."""
         self.parked = error
-        return self.new_trap(b"host", 4)
+        return self.new_trap(TRAP_INTERRUPT)
 
 
 def shielded(kind: Any, body: Callable[..., int], failed: Callable[[BaseException], int]) -> Any:
@@ -70,6 +70,9 @@ def host_callback(function: Function, slot: Slot) -> Any:
 def _narrow(function: Function, slot: Slot) -> Callable[[Any], int]:
     """Calls with 32-bit arguments: every fourth word is one."""
     call, end = function.call, RAW_WORDS * len(function.parameters)
+    if not end:
+        # An empty slice with a step is not empty in ctypes.
+        return lambda _raw: call(slot.host)
     return lambda raw: call(slot.host, *raw[0:end:RAW_WORDS])
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from runner.ending import Ending
 from runner.engine.binding import Library, name_text
-from runner.engine.capi import Vector
+from runner.engine.capi import TRAP_INTERRUPT, TRAP_OUT_OF_FUEL, Vector
 from runner.limits import MAX_TRAP_FRAMES
 
 # wasmtime/trap.h; the rest can only come from features that are off.
@@ -26,8 +26,6 @@ _TRAPS: Final = {
     9: "unreachable",
     15: "allocation-too-large",
 }
-_INTERRUPT: Final = 10
-_OUT_OF_FUEL: Final = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +43,9 @@ def take_trap(library: Library, trap: int) -> TrapReport:
     has_code = library.wasmtime_trap_code(trap, byref(code))
     frames = _frames(library, trap)
     library.wasm_trap_delete(trap)
-    if has_code and code.value == _INTERRUPT:
+    if has_code and code.value == TRAP_INTERRUPT:
         return TrapReport(Ending.WALL_CLOCK, frames=frames)
-    if has_code and code.value == _OUT_OF_FUEL:
+    if has_code and code.value == TRAP_OUT_OF_FUEL:
         return TrapReport(Ending.OUT_OF_FUEL, frames=frames)
     name = _TRAPS.get(code.value, "other") if has_code else "other"
     return TrapReport(Ending.TRAP, name, frames)

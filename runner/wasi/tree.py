@@ -205,17 +205,19 @@ class Tree:
 
     def add_file(self, path: str, contents: bytes) -> None:
         """Put a file there before the guest starts, with the directories that lead to it."""
-        *folders, name = path.split("/")
+        *folders, name = names = path.split("/")
+        if "\0" in path or not {"", ".", ".."}.isdisjoint(names):
+            raise WasiError(Errno.INVAL)
         directory = self.root
         for folder in folders:
             child = directory.get(folder)
             if child is None:
+                self._check_name(directory, folder)
                 child = self.create_directory(directory, folder, charged=0)
             if not isinstance(child, DirectoryNode):
                 raise WasiError(Errno.NOTDIR)
             directory = child
-        if directory.get(name) is not None:
-            raise WasiError(Errno.EXIST)
+        self.check_new_name(directory, name)
         self.write(self.create_file(directory, name), 0, [memoryview(contents)])
 
     def files(self) -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,1 @@
+"""Guests of our own: sources here, modules in build/guests, built when first needed."""

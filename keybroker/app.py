@@ -87,6 +87,7 @@ def create_app(broker: Broker, *, documented: bool = False) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.broker = broker
     app.include_router(router)

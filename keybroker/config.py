@@ -7,7 +7,7 @@ roots pinned in the package; simulated silicon takes its root and that root's fi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -102,10 +102,6 @@ class BrokerConfig(Section):
     challenges: RateSection = RateSection(burst=200, per_second=100)
     releases: RateSection = RateSection(burst=100, per_second=50)
     quota: QuotaSection = QuotaSection()
-
-    def to_document(self) -> dict[str, Any]:
-        """Return what a file says that means this configuration."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def parse_config(data: bytes, *, name: str = FILE_NAME) -> BrokerConfig:

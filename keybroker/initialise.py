@@ -6,10 +6,11 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -19,11 +20,9 @@ from keybroker.config import (
     API,
     FILE_NAME,
     OPERATIONS,
-    BrokerConfig,
-    EvidenceSection,
     Listen,
-    SimulatedRoot,
     invalid,
+    parse_config,
 )
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.keys import BrokerKeys
@@ -123,30 +122,34 @@ def _write_files(folder: Path, new: NewBroker) -> None:
         if Path(name).name != name:
             raise invalid(f"{name!r} is not the name of a file in the broker's folder")
         (folder / name).write_bytes(data)
-    config = BrokerConfig(
-        version=1,
-        origin=new.origin,
-        listen=new.listen,
-        operations=new.operations,
-        operator="operator.pem",
-        evidence=EvidenceSection(
-            simulated=_simulated(evidence.simulated_root),
-            certificates=tuple({"certificates.pem"} & written.keys()),
-            crls=tuple({"crl.der"} & written.keys()),
-            references="references.json",
-        ),
-        guardrails=tuple(new.guardrails),
-    )
-    text = yaml.safe_dump(config.to_document(), sort_keys=False)
-    (folder / FILE_NAME).write_text(_HEAD + text, encoding="utf-8")
-    load_settings(folder, config)
+    text = _HEAD + yaml.safe_dump(_document(new, written.keys()), sort_keys=False)
+    (folder / FILE_NAME).write_text(text, encoding="utf-8")
+    load_settings(folder, parse_config(text.encode()))
 
 
-def _simulated(root: bytes | None) -> SimulatedRoot | None:
-    if root is None:
-        return None
+def _document(new: NewBroker, written: Collection[str]) -> dict[str, Any]:
+    evidence: dict[str, Any] = {
+        "certificates": [name for name in ("certificates.pem",) if name in written],
+        "crls": [name for name in ("crl.der",) if name in written],
+        "references": "references.json",
+    }
+    if new.evidence.simulated_root is not None:
+        fingerprint = _fingerprint(new.evidence.simulated_root)
+        evidence["simulated"] = {"root": "simulated-root.pem", "fingerprint": fingerprint}
+    return {
+        "version": 1,
+        "origin": new.origin,
+        "listen": new.listen.model_dump(),
+        "operations": new.operations.model_dump(),
+        "operator": "operator.pem",
+        "evidence": evidence,
+        "guardrails": list(new.guardrails),
+    }
+
+
+def _fingerprint(root: bytes) -> str:
     try:
-        return SimulatedRoot(root="simulated-root.pem", fingerprint=root_fingerprint(root))
+        return root_fingerprint(root)
     except EvidenceError as error:
         raise invalid(f"simulated root: {error}") from error
 

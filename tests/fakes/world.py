@@ -18,7 +18,9 @@ from attestation.simulated.guest import SimulatedGuest
 from attestation.simulated.platform import SimulatedPlatform
 from keybroker import protocol
 from keybroker.broker import Broker
+from keybroker.documents import sign_document
 from keybroker.enrolment import sign_owner, sign_policy
+from keybroker.evaluation import EVALUATION_TYPE, EvaluationDocument
 from keybroker.serve import EvidenceFiles, NewBroker, init_broker, open_broker
 from policies.load import parse_document
 from sealing import canonical, hpke
@@ -170,6 +172,28 @@ class World:
             "not_after": self.clock.now + timedelta(hours=1),
         }
         return sign_policy(document, **(arguments | changes))
+
+    def evaluation(
+        self,
+        *,
+        owner: SigningKey | None = None,
+        guest: SimulatedGuest | None = None,
+        **changes: Any,
+    ) -> bytes:
+        """A question of an owner about evidence for made-up report data."""
+        asks = owner or self.owner
+        report_data = bytes(range(64))
+        members: dict[str, Any] = {
+            "v": 1,
+            "broker": self.identity,
+            "owner": asks.key_id,
+            "policy": POLICY,
+            "evidence": (guest or self.guest()).attest(report_data).to_wire(),
+            "report_data": report_data,
+            "not_after": protocol.format_time(self.clock.now + timedelta(hours=1)),
+        }
+        document = EvaluationDocument.model_validate(members | changes)
+        return sign_document(document, EVALUATION_TYPE, asks)
 
     def seal(self, **changes: Any) -> SealedModule:
         """A module sealed by our owner for our broker, unless told otherwise."""

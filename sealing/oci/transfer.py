@@ -79,15 +79,7 @@ def push(
     """
     # (1) Nothing leaves that a reader would refuse.
     check_tag(tag)
-    manifest = SealedManifest.parse(sealed.manifest)
-    require_blob(
-        sealed.config, digest=manifest.config_digest, size=manifest.config_size, what="config"
-    )
-    layer = Blob.of(sealed.layer)
-    if (layer.digest, layer.size) != (manifest.layer_digest, manifest.layer_size):
-        raise SealError(SealRefusal.DIGEST_MISMATCH, "layer is not the one of the manifest")
-    if simple is not None and simple.tag != tag_of(manifest.digest, SIMPLE_SUFFIX):
-        raise SealError(SealRefusal.DIGEST_MISMATCH, f".sig is not for {manifest.digest}")
+    layer = _require_whole(sealed, simple)
 
     # (2) Blobs, then the manifest by its digest.
     store.put_blob(Blob.of(sealed.config))
@@ -165,6 +157,19 @@ def has_manifest(store: ArtifactStore, target: str) -> bool:
             return False
         raise
     return True
+
+
+def _require_whole(sealed: SealedModule, simple: SimpleSignature | None) -> Blob:
+    """Return the layer if manifest, config, layer and `.sig` belong together, or raise."""
+    manifest = SealedManifest.parse(sealed.manifest)
+    config_size = manifest.config_size
+    require_blob(sealed.config, digest=manifest.config_digest, size=config_size, what="config")
+    layer = Blob.of(sealed.layer)
+    if (layer.digest, layer.size) != (manifest.layer_digest, manifest.layer_size):
+        raise SealError(SealRefusal.DIGEST_MISMATCH, "layer is not the one of the manifest")
+    if simple is not None and simple.tag != tag_of(manifest.digest, SIMPLE_SUFFIX):
+        raise SealError(SealRefusal.DIGEST_MISMATCH, f".sig is not for {manifest.digest}")
+    return layer
 
 
 def _attachment(store: ArtifactStore, entry: Descriptor, subject: str) -> Attachment:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests.vectors.folder import fresh_folder, write_case
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -278,23 +279,19 @@ REFUSED: list[tuple[str, str, str, str, Change]] = [
 
 def generate(root: Path) -> None:
     """Write every case below `root`/oci_layout."""
-    folder = root / "oci_layout"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = fresh_folder(root, "oci_layout")
     for name, step, referrers, change in ACCEPTED:
-        _write(folder / name, step, change, {"expect": "accepted", "referrers": referrers})
+        expected = {"stage": "referrers", "expect": "accepted", "referrers": referrers}
+        _write(folder, name, step, change, expected)
     for name, step, stage, code, change in REFUSED:
-        _write(folder / f"{name}_refused", step, change, {"expect": code, "stage": stage})
+        _write(folder, name, step, change, {"stage": stage, "expect": code})
 
 
-def _write(folder: Path, step: str, change: Change, expected: dict[str, Any]) -> None:
+def _write(folder: Path, name: str, step: str, change: Change, expected: dict[str, Any]) -> None:
     layout = Layout()
     change(layout)
-    layout.write(folder / "layout")
-    what = folder.name.removesuffix("_refused").replace("-", " ")
-    case = {
-        "why": f"docs/specs/oci-artifact.md step {step}: {what}",
-        "target": layout.target,
-        "artifact_type": NOTE_TYPE,
-    }
-    text = json.dumps(case | expected, indent=1, sort_keys=True)
-    (folder / "case.json").write_text(text + "\n", encoding="utf-8")
+    why = f"docs/specs/oci-artifact.md step {step}: {name.replace('-', ' ')}"
+    case = {"why": why, "target": layout.target, "artifact_type": NOTE_TYPE}
+    write_case(folder, name, case | expected)
+    refused = expected["expect"] != "accepted"
+    layout.write(folder / (f"{name}_refused" if refused else name) / "layout")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
+
+from tests.vectors.folder import fresh_folder, write_case
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 HOST = "registry.example.com"
@@ -93,20 +93,14 @@ REFUSED = [
 
 def generate(root: Path) -> None:
     """Write every case below `root`/oci_reference."""
-    folder = root / "oci_reference"
-    shutil.rmtree(folder, ignore_errors=True)
+    folder = fresh_folder(root, "oci_reference")
     for name, step, reference, location, target in ACCEPTED:
-        case = {"expect": "accepted", "location": location, "target": target}
-        _write(folder / name, step, reference, case)
+        case = {"stage": "target", "expect": "accepted", "location": location, "target": target}
+        write_case(folder, name, case | {"why": _why(step, name), "reference": reference})
     for name, step, reference, code in REFUSED:
-        stage = "target" if code.endswith("incomplete") else "parse"
-        _write(folder / f"{name}_refused", step, reference, {"expect": code, "stage": stage})
+        case = {"stage": "target" if code.endswith("incomplete") else "parse", "expect": code}
+        write_case(folder, name, case | {"why": _why(step, name), "reference": reference})
 
 
-def _write(folder: Path, step: str, reference: str, case: dict[str, str]) -> None:
-    folder.mkdir(parents=True)
-    why = f"docs/specs/oci-artifact.md step {step}: {folder.name.removesuffix('_refused')}"
-    document = {"why": why.replace("-", " ").replace("oci artifact", "oci-artifact")}
-    document |= {"stage": "target", "reference": reference} | case
-    text = json.dumps(document, indent=1, sort_keys=True)
-    (folder / "case.json").write_text(text + "\n", encoding="utf-8")
+def _why(step: str, name: str) -> str:
+    return f"docs/specs/oci-artifact.md step {step}: {name.replace('-', ' ')}"

@@ -18,6 +18,9 @@ EVIDENCE_REFUSED = int(RunExit.EVIDENCE)
 OUT_OF_FUEL = int(RunExit.OUT_OF_FUEL)
 WALL_CLOCK = int(RunExit.WALL_CLOCK)
 
+# The solver's own exit codes, passed through: those of SAT competitions.
+SAT, UNSAT = 10, 20
+
 OWNER = "acme"
 MODULE = "acme/solver"
 
@@ -175,13 +178,13 @@ def refused_replay(stage: Stage) -> str:
 
 def granted_and_solved(stage: Stage) -> str:
     """The key is released, the solver runs, and its answers are right."""
-    solved = _run(stage, "--receipt", "run.receipt.json")
+    solved = _run(stage, "--receipt", "run.receipt.json", expect=SAT)
     require(solved.out.splitlines()[0] == "sat", f"expected sat, got {solved.out!r}")
     digits = re.search(r"#x([0-9a-f]{8})|#b([01]{32})", solved.out)
     require(digits, f"expected a value for x, got {solved.out!r}")
     value = int(digits[1], 16) if digits and digits[1] else int(digits[2] if digits else "0", 2)
     require(value * value % 2**32 == 49 and value < 100, f"x = {value} is no solution")
-    unsolvable = _run(stage, "--", "/problems/impossible.smt2")
+    unsolvable = _run(stage, "--", "/problems/impossible.smt2", expect=UNSAT)
     require(unsolvable.out.splitlines()[0] == "unsat", f"expected unsat, got {unsolvable.out!r}")
     return f"square.smt2: sat, x = {value}; impossible.smt2: unsat"
 

@@ -17,6 +17,9 @@ ACCEPTED = [
     ("layout-default-tag", "1.7", "oci:out", "oci:out", "latest"),
     ("layout-parent-folder", "1.2", "oci:../out dir/x:v1", "oci:../out dir/x", "v1"),
     ("layout-that-looks-like-a-host", "1.1", "oci:5000/repo:v1", "oci:5000/repo", "v1"),
+    ("layout-longest", "1.2", "oci:" + "x" * 4096, "oci:" + "x" * 4096, "latest"),
+    ("host-label-longest", "1.4", "a" * 63 + ".example/a:v1", "a" * 63 + ".example/a", "v1"),
+    ("port-lowest", "1.4", "registry:1/a:v1", "registry:1/a", "v1"),
     ("registry-tag", "1.3", f"{HOST}/acme/scoring:v1", f"{HOST}/acme/scoring", "v1"),
     ("registry-digest", "1.3", f"{HOST}/acme/scoring@{DIGEST}", f"{HOST}/acme/scoring", DIGEST),
     (

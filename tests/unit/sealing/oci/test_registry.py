@@ -362,6 +362,20 @@ class TestReferrersThatLie:
         assert self.listed(client, published) is SealRefusal.TOO_LARGE
         assert len(registry.requests) == limits.REFERRER_PAGES
 
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_number_of_pages(
+        self, client: RegistryClient, registry: FakeRegistry, published: str, more: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(limits, "REFERRER_PAGES", 2)
+        registry.referrers_api, registry.page_size = True, 1
+        for number in range(2 + more):
+            client.put_manifest(samples.referrer(samples.manifest(), note=str(number + 1)))
+        if more:
+            assert self.listed(client, published) is SealRefusal.TOO_LARGE
+        else:
+            assert len(client.referrers(published, artifact_type=samples.NOTE_TYPE)) == 2
+
     def test_pages_elsewhere(
         self, client: RegistryClient, registry: FakeRegistry, published: str
     ) -> None:

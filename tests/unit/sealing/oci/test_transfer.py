@@ -296,6 +296,11 @@ class TestReferrerManifests:
         data = self.document(**changes)
         assert refusal(parse_bundle_manifest, data, subject=sealed().manifest_digest) is code
 
+    def test_largest_bundle(self) -> None:
+        largest = replace(Descriptor.of(b"", BUNDLE_TYPE), size=format_limits.BUNDLE_BYTES)
+        data = self.document(layers=[largest.to_document()])
+        assert parse_bundle_manifest(data, subject=sealed().manifest_digest) == largest
+
     def test_that_is_no_object(self) -> None:
         code = refusal(parse_bundle_manifest, b"[]", subject=sealed().manifest_digest)
         assert code is SealRefusal.MALFORMED

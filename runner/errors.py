@@ -13,6 +13,7 @@ class RunnerCode(StrEnum):
     WORKER_LOST = "worker-lost"
     WORKER_SLOW = "worker-slow"
     LOCKDOWN_FAILED = "worker-lockdown-failed"
+    WORKER_FAULT = "worker-fault"
 
     # Engine
     ENGINE_UNUSABLE = "engine-unusable"
@@ -29,11 +30,13 @@ class RunnerCode(StrEnum):
     INPUT_MISSING = "input-missing"
     INPUT_TOO_LARGE = "input-too-large"
 
-    # Host folders
+    # What the caller gives
+    INPUT_MALFORMED = "input-malformed"
     PATH_REFUSED = "path-refused"
     WRITE_BACK_FAILED = "write-back-failed"
 
     # Artifact, broker, release
+    REGISTRY_UNREACHABLE = "registry-unreachable"
     ARTIFACT_REFUSED = "artifact-refused"
     GRANT_DENIED = "grant-denied"
     NOT_MEASURABLE = "runner-not-measurable"

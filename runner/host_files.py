@@ -26,10 +26,12 @@ CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A folder's content by relative path. `left_out`: links, devices, unusable names."""
+    """A folder's files by relative path. `left_out`: links, devices, unusable names.
+
+    A folder without files is not told: the guest's tree is made of files.
+    """
 
     files: Mapping[str, bytes] = field(repr=False)
-    folders: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
@@ -55,7 +57,7 @@ def read_tree(host: Path, *, max_bytes: int, max_files: int) -> Tree:
             reader.folder(root, ())
     except OSError as error:
         raise RunnerError(RunnerCode.INPUT_MISSING, f"{host}: {error.strerror}") from error
-    return Tree(reader.files, tuple(sorted(reader.folders)), tuple(sorted(reader.left_out)))
+    return Tree(reader.files, tuple(sorted(reader.left_out)))
 
 
 class _Reader:
@@ -63,7 +65,6 @@ class _Reader:
 
     def __init__(self, max_bytes: int, max_files: int) -> None:
         self.files: dict[str, bytes] = {}
-        self.folders: list[str] = []
         self.left_out: list[str] = []
         self._bytes = max_bytes
         self._files = max_files
@@ -86,7 +87,6 @@ class _Reader:
         if self._folders < 0 or len(path) > limits.MAX_PATH_DEPTH:
             detail = f"more than {limits.MAX_FOLDERS} folders or {limits.MAX_PATH_DEPTH} levels"
             raise _too_large(detail)
-        self.folders.append("/".join(path))
         with _closing(os.open(path[-1], FOLDER_FLAGS, dir_fd=descriptor)) as inner:
             self.folder(inner, path)
 
@@ -108,8 +108,8 @@ class _Reader:
 
 def write_back(
     host: Path,
-    before: Tree,
-    after: Tree,
+    before: Mapping[str, bytes],
+    after: Mapping[str, bytes],
     *,
     token: Callable[[], str] = lambda: secrets.token_hex(8),
 ) -> tuple[str, ...]:
@@ -119,16 +119,13 @@ def write_back(
     were not in `before` and are not in `after` are not touched. Raises `RunnerError`; then nothing
     or, if the disk fails between two renames, a part of the files is changed, each as a whole.
     """
-    changed = {path: data for path, data in after.files.items() if before.files.get(path) != data}
-    gone = sorted(set(before.files) - set(after.files))
-    for path in (*changed, *gone, *after.folders):
+    changed = {path: data for path, data in after.items() if before.get(path) != data}
+    gone = sorted(set(before) - set(after))
+    for path in (*changed, *gone):
         check_relative(path)
     try:
         with _closing(os.open(host, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
             _write_all(root, changed, token)
-            for folder in sorted(set(after.folders) - set(before.folders)):
-                with _beneath(root, check_relative(folder)):
-                    pass
             for path in gone:
                 parts = check_relative(path)
                 with _beneath(root, parts[:-1]) as folder_descriptor:

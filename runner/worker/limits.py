@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 import policies.limits
-import sealing.limits
+import runner.limits
 
 KIBIBYTE: Final = 1024
 MEBIBYTE: Final = 1024 * KIBIBYTE
 
 # A frame header names things; whatever has a size of its own travels in the body.
 MAX_HEADER_BYTES: Final = 64 * KIBIBYTE
-# A sealed layer, or a plain module, is as large as the format allows.
-MAX_MODULE_BYTES: Final = sealing.limits.MODULE_BYTES
+# A sealed layer has the size of its module.
+MAX_MODULE_BYTES: Final = runner.limits.MAX_MODULE_BYTES
 # Manifest, config, bundle, release, grant: the policy inside may carry inline files.
 MAX_DOCUMENT_BYTES: Final = 16 * MEBIBYTE
 # What the policy language allows at most; the grant sets the lower, real bound.
@@ -30,6 +30,8 @@ MAX_PATH_DEPTH: Final = 32
 # The reason a worker gives for a failure; the supervisor logs it and shows nothing of it outside.
 MAX_DETAIL_CHARS: Final = 512
 MAX_DENIALS: Final = 256
+# Pieces that come more than once: owner signatures and the node's guardrails.
+MAX_SEVERAL: Final = 16
 
 # A worker imports its code, makes a key pair and says so: far below a second on an idle machine.
 HELLO_SECONDS: Final = 60.0

@@ -33,8 +33,8 @@ class Part(StrEnum):
     SECCOMP = "seccomp"
 
 
-# Every kernel that a runner is installed on has these; a worker without them does not start.
-DEFAULT_REQUIRED: Final = frozenset(
+# Every kernel that a runner is installed on has these; no guest runs without them.
+ALWAYS_REQUIRED: Final = frozenset(
     {Part.NOT_DUMPABLE, Part.NO_NEW_PRIVS, Part.RLIMITS, Part.SECCOMP}
 )
 
@@ -57,9 +57,8 @@ class LockdownReport:
 class Lockdown:
     """Two stages: `enter` before anything secret arrives, `complete` before the guest runs."""
 
-    def __init__(self, kernel: Kernel, *, required: frozenset[Part] = DEFAULT_REQUIRED) -> None:
+    def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._required = required
         self._held: dict[Part, str] = {}
         self._missing: dict[Part, str] = {}
 
@@ -67,7 +66,7 @@ class Lockdown:
         """Die with the parent, leave no core, have no network, use bounded memory.
 
         Must run while the process has one thread: namespaces are a matter of single threads.
-        Raises `RunnerError` if the parent is gone already or a required part is not to be had.
+        Raises `RunnerError` if the parent is gone already. What did not hold, `complete` says.
         """
         self._kernel.prctl(k.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -76,11 +75,11 @@ class Lockdown:
         self._take(Part.NOT_DUMPABLE, lambda: leave_no_core(self._kernel))
         self._take(Part.NET_NAMESPACE, lambda: _empty_net_namespace(self._kernel))
 
-    def complete(self) -> LockdownReport:
+    def complete(self, required: frozenset[Part]) -> LockdownReport:
         """Take away everything else and return what held. There is no way back.
 
         Whatever the process still needs must be imported, opened, compiled and linked before.
-        Raises `RunnerError` if a required part does not hold.
+        Raises `RunnerError` if a part does not hold that is in `required` or in `ALWAYS_REQUIRED`.
         """
         # Landlock and seccomp without privileges need no_new_privs, so it comes first.
         self._take(Part.NO_NEW_PRIVS, lambda: _no_new_privs(self._kernel))
@@ -91,6 +90,9 @@ class Lockdown:
         self._take(Part.NO_NEW_CODE, lambda: _no_new_code(self._kernel))
         # Last, because the filter forbids prctl and all the rest.
         self._take(Part.SECCOMP, lambda: _seccomp(self._kernel))
+        for part in sorted(self._missing.keys() & (required | ALWAYS_REQUIRED)):
+            detail = f"{part} does not hold: {self._missing[part]}"
+            raise RunnerError(RunnerCode.LOCKDOWN_FAILED, detail)
         return LockdownReport(dict(self._held), dict(self._missing))
 
     def _take(self, part: Part, action: Callable[[], str]) -> None:
@@ -98,9 +100,6 @@ class Lockdown:
             self._held[part] = action()
         except OSError as error:
             self._missing[part] = errno.errorcode.get(error.errno or 0, "unknown")
-            if part in self._required:
-                detail = f"{part} does not hold: {error.strerror}"
-                raise RunnerError(RunnerCode.LOCKDOWN_FAILED, detail) from error
 
 
 def leave_no_core(kernel: Kernel) -> str:

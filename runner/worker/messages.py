@@ -11,13 +11,17 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from keybroker.protocol import RunnerKey
+from runner.ending import Ending
+from runner.receipt import Engine, Lockdown
 from runner.worker import limits
 from runner.worker.frames import malformed
+from runner.worker.lockdown import Part
 
 MAX_COUNTER = 2**53 - 1
 
 
-class PartName(StrEnum):
+class PieceName(StrEnum):
     """The pieces a supervisor hands in, each in a frame of its own."""
 
     MANIFEST = "manifest"
@@ -30,16 +34,17 @@ class PartName(StrEnum):
     GUARDRAILS = "guardrails"
     MODULE = "module"
     GRANT = "grant"
+    CALL = "call"
     STDIN = "stdin"
 
 
-PART_BYTES: dict[PartName, int] = {
-    PartName.LAYER: limits.MAX_MODULE_BYTES,
-    PartName.MODULE: limits.MAX_MODULE_BYTES,
-    PartName.STDIN: limits.MAX_STDIN_BYTES,
+PIECE_BYTES: dict[PieceName, int] = {
+    PieceName.LAYER: limits.MAX_MODULE_BYTES,
+    PieceName.MODULE: limits.MAX_MODULE_BYTES,
+    PieceName.STDIN: limits.MAX_STDIN_BYTES,
 }
-# Parts that may come more than once, in order.
-SEVERAL = frozenset({PartName.BUNDLE, PartName.GUARDRAILS})
+# Pieces that may come more than once, in order.
+SEVERAL = frozenset({PieceName.BUNDLE, PieceName.GUARDRAILS})
 
 
 class Header(BaseModel):
@@ -55,8 +60,12 @@ class Header(BaseModel):
 GuestPath = Annotated[str, Field(min_length=1, max_length=limits.MAX_PATH_BYTES)]
 Counter = Annotated[int, Field(ge=0, le=MAX_COUNTER)]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
-Detail = Annotated[str, Field(max_length=limits.MAX_DETAIL_CHARS)]
-ShortText = Annotated[str, Field(max_length=200)]
+# No control characters but line ends: some of this is shown on a terminal.
+Detail = Annotated[
+    str, Field(max_length=limits.MAX_DETAIL_CHARS, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$")
+]
+LockdownPart = Annotated[Part, Field(strict=False)]
+ShortText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
 class Hello(Header):
@@ -64,15 +73,14 @@ class Hello(Header):
 
     type: Literal["hello"] = "hello"
     v: Annotated[int, Field(ge=1, le=1)] = 1
-    suite: ShortText
-    public: Annotated[str, Field(max_length=4096)]
+    key: RunnerKey
 
 
-class Part(Header):
-    """Supervisor: one piece, in the body."""
+class Piece(Header):
+    """Supervisor: one piece of what a run needs, in the body."""
 
-    type: Literal["part"] = "part"
-    name: Annotated[PartName, Field(strict=False)]
+    type: Literal["piece"] = "piece"
+    name: Annotated[PieceName, Field(strict=False)]
 
 
 class TreeFile(Header):
@@ -90,17 +98,25 @@ class Start(Header):
     sealed: bool
     # For a sealed module: the digest of the binding document that the release must answer.
     request: Annotated[str, Field(max_length=80)]
+    # Folders that come with files; one that is empty has no file frame to name it.
+    mounts: Annotated[tuple[GuestPath, ...], Field(max_length=64, strict=False)]
+    # Parts of the lock-down that the node insists on, by name.
+    required: Annotated[tuple[LockdownPart, ...], Field(max_length=16, strict=False)]
+
+
+class Call(Header):
+    """The piece `call`: what the guest is called with, as canonical JSON."""
+
     arguments: Annotated[tuple[str, ...], Field(max_length=4096, strict=False)]
     environment: Annotated[dict[str, str], Field(max_length=256)]
-    mounts: Annotated[tuple[GuestPath, ...], Field(max_length=64, strict=False)]
 
 
 class Locked(Header):
     """Worker: the module is compiled and linked, I am locked down, the guest starts now."""
 
     type: Literal["locked"] = "locked"
-    lockdown: dict[Literal["held", "missing"], dict[ShortText, ShortText]]
-    engine: dict[ShortText, ShortText]
+    lockdown: Lockdown
+    engine: Engine
     grant: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     milliseconds: dict[ShortText, Counter]
 
@@ -116,13 +132,15 @@ class Done(Header):
     """Worker: the guest has ended, and so do I."""
 
     type: Literal["done"] = "done"
-    # How it ended, by the engine's closed list; `exit_code` only if the guest chose one.
-    ending: Code
-    exit_code: Annotated[int, Field(ge=0, le=255)] | None
-    detail: Detail
+    # `exit_code` only if the guest chose one, `trap` only a class name.
+    ending: Annotated[Ending, Field(strict=False)]
+    exit_code: Annotated[int, Field(ge=0, le=2**32 - 1)] | None
+    trap: ShortText
     usage: dict[Code, Counter]
     denials: Annotated[tuple[ShortText, ...], Field(max_length=limits.MAX_DENIALS, strict=False)]
     deterministic: bool
+    # Where the guest was when it trapped. Its owner's business: empty unless the run is unsealed.
+    frames: Annotated[tuple[ShortText, ...], Field(max_length=64, strict=False)]
 
 
 class Failed(Header):
@@ -131,13 +149,15 @@ class Failed(Header):
     type: Literal["failed"] = "failed"
     code: Code
     detail: Detail
+    remedy: Detail
+    reason: ShortText
 
 
-FromSupervisor = Part | TreeFile | Start
+FromSupervisor = Piece | TreeFile | Start
 FromWorker = Hello | Locked | Output | TreeFile | Done | Failed
 
 _SUPERVISOR: Mapping[str, type[FromSupervisor]] = {
-    "part": Part,
+    "piece": Piece,
     "file": TreeFile,
     "start": Start,
 }
@@ -155,8 +175,8 @@ Message = TypeVar("Message", bound=Header)
 def from_supervisor(header: Mapping[str, Any]) -> tuple[FromSupervisor, int]:
     """Return a supervisor's message and how large its body may be, or raise `RunnerError`."""
     message = _parse(header, _SUPERVISOR)
-    if isinstance(message, Part):
-        return message, PART_BYTES.get(message.name, limits.MAX_DOCUMENT_BYTES)
+    if isinstance(message, Piece):
+        return message, PIECE_BYTES.get(message.name, limits.MAX_DOCUMENT_BYTES)
     return message, limits.MAX_FILE_BYTES if isinstance(message, TreeFile) else 0
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from runner import host_files
 from runner.errors import RunnerCode, RunnerError
-from runner.host_files import Tree, check_relative, read_tree, write_back
+from runner.host_files import check_relative, read_tree, write_back
 from runner.worker import limits
 
 BOUNDS = {"max_bytes": 1000, "max_files": 10}
@@ -33,7 +33,6 @@ def host(tmp_path: Path) -> Path:
 def test_a_tree_is_read_whole(host: Path) -> None:
     tree = read_tree(host, **BOUNDS)
     assert tree.files == {"a.txt": b"alpha", "in/deep/b.bin": b"\x00\x01"}
-    assert tree.folders == ("in", "in/deep")
     assert tree.left_out == ()
     assert "alpha" not in repr(tree)
 
@@ -97,7 +96,7 @@ def test_bounds(host: Path, bounds: dict[str, int], fits: bool) -> None:
 
 def test_folders_are_counted_too(host: Path, monkeypatch) -> None:
     monkeypatch.setattr(limits, "MAX_FOLDERS", 2)
-    assert len(read_tree(host, **BOUNDS).folders) == 2
+    assert len(read_tree(host, **BOUNDS).files) == 2
     monkeypatch.setattr(limits, "MAX_FOLDERS", 1)
     with pytest.raises(RunnerError) as caught:
         read_tree(host, **BOUNDS)
@@ -112,20 +111,19 @@ def test_no_folder(host: Path, name: str) -> None:
 
 
 def test_write_back_changes_what_the_guest_changed(host: Path) -> None:
-    before = read_tree(host, **BOUNDS)
+    before = read_tree(host, **BOUNDS).files
     (host / "beside.txt").write_bytes(b"written by somebody else meanwhile")
-    after = Tree({"a.txt": b"beta", "new/c": b"3"}, ("new", "empty"))
+    after = {"a.txt": b"beta", "new/c": b"3"}
     assert write_back(host, before, after) == ("a.txt", "in/deep/b.bin", "new/c")
     assert content(host) == {
         "a.txt": b"beta",
         "new/c": b"3",
         "beside.txt": b"written by somebody else meanwhile",
     }
-    assert (host / "empty").is_dir()
 
 
 def test_write_back_of_nothing_touches_nothing(host: Path) -> None:
-    before = read_tree(host, **BOUNDS)
+    before = read_tree(host, **BOUNDS).files
     stamp = (host / "a.txt").stat().st_mtime_ns
     assert write_back(host, before, before) == ()
     assert (host / "a.txt").stat().st_mtime_ns == stamp
@@ -135,9 +133,9 @@ def test_write_back_never_goes_through_a_link(host: Path) -> None:
     (host / "out").symlink_to("..")
     (host / "leaf").symlink_to("../secret.txt")
     with pytest.raises(RunnerError) as caught:
-        write_back(host, Tree({}), Tree({"out/secret.txt": b"overwritten"}))
+        write_back(host, {}, {"out/secret.txt": b"overwritten"})
     assert caught.value.code is RunnerCode.WRITE_BACK_FAILED
-    write_back(host, Tree({}), Tree({"leaf": b"a file now"}))
+    write_back(host, {}, {"leaf": b"a file now"})
     assert (host.parent / "secret.txt").read_bytes() == b"outside"
     assert (host / "leaf").read_bytes() == b"a file now"
     assert not (host / "leaf").is_symlink()
@@ -163,9 +161,9 @@ def test_paths_that_leave_the_folder_are_refused_before_anything_changes(
     host: Path, path: str
 ) -> None:
     before = content(host.parent)
-    for after in (Tree({"a.txt": b"beta", path: b"x"}), Tree({"a.txt": b"beta"}, (path,))):
+    for old, new in (({}, {"a.txt": b"beta", path: b"x"}), ({path: b"x"}, {"a.txt": b"beta"})):
         with pytest.raises(RunnerError) as caught:
-            write_back(host, Tree({"a.txt": b"alpha"}), after)
+            write_back(host, old, new)
         assert caught.value.code is RunnerCode.PATH_REFUSED
     assert content(host.parent) == before
 
@@ -183,12 +181,12 @@ def test_a_failing_disk_leaves_no_file_of_ours(host: Path, monkeypatch, call: st
     before = content(host)
     monkeypatch.setattr(host_files.os, call, fail)
     with pytest.raises(RunnerError) as caught:
-        write_back(host, Tree({}), Tree({"a.txt": b"beta", "in/c": b"3"}))
+        write_back(host, {}, {"a.txt": b"beta", "in/c": b"3"})
     assert caught.value.code is RunnerCode.WRITE_BACK_FAILED
     assert content(host) == before
 
 
 def test_write_back_into_a_folder_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(RunnerError) as caught:
-        write_back(tmp_path / "gone", Tree({}), Tree({"a": b""}))
+        write_back(tmp_path / "gone", {}, {"a": b""})
     assert caught.value.code is RunnerCode.WRITE_BACK_FAILED

@@ -101,22 +101,17 @@ def main(descriptor: int, parent: int) -> None:
     channel = Channel(descriptor)
     OLDER.start()
     environment = len(os.environ)
-    report = lockdown.complete().to_document()
-    usage = {"environment": environment, "pid": os.getpid()}
-    done = messages.Done(
-        ending="locked",
-        exit_code=None,
-        detail=str(report),
-        usage=usage,
-        denials=(),
-        deterministic=True,
-    )
-    channel.send(done.to_header())
+    report = lockdown.complete(frozenset())
+    say(channel, f"{os.getpid()} {environment} {' '.join(report.held)}")
     while True:
         name = bytes(channel.receive(messages.from_supervisor).body).decode()
         try:
             ATTEMPTS[name]()
-            answer = "ok"
         except OSError as error:
-            answer = errno.errorcode[error.errno or 0]
-        channel.send(done.model_copy(update={"detail": answer}).to_header())
+            say(channel, errno.errorcode[error.errno or 0])
+        else:
+            say(channel, "ok")
+
+
+def say(channel: Channel, text: str) -> None:
+    channel.send(messages.Failed(code="probe", detail=text, remedy="", reason="").to_header())

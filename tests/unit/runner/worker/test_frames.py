@@ -53,7 +53,7 @@ def test_a_message_arrives_with_its_body(pair) -> None:
 def test_a_body_larger_than_the_socket_buffer_arrives(pair) -> None:
     ours, theirs = pair
     body = os.urandom(5 << 20)
-    header = messages.Part(name=messages.PartName.LAYER).to_header()
+    header = messages.Piece(name=messages.PieceName.LAYER).to_header()
     sender = threading.Thread(target=ours.send, args=(header, body))
     sender.start()
     got = theirs.receive(messages.from_supervisor, deadline=time.monotonic() + 60)
@@ -88,7 +88,7 @@ def test_body_bound(raw, size: int) -> None:
         pytest.param(PREFIX.pack(9, 0) + b'{"a": 1 }', id="not canonical"),
         pytest.param(frame([1]), id="not an object"),
         pytest.param(frame({}), id="no type"),
-        pytest.param(frame({"type": "part", "name": "layer"}), id="the other side's message"),
+        pytest.param(frame({"type": "piece", "name": "layer"}), id="the other side's message"),
         pytest.param(frame({"type": ["output"]}), id="type of another type"),
         pytest.param(frame({"type": "output", "stream": "stdlog"}), id="unknown stream"),
         pytest.param(frame({**OUTPUT, "more": 1}), id="unknown member"),
@@ -123,7 +123,7 @@ def test_reading_ends_at_the_deadline(raw) -> None:
 
 def test_writing_ends_at_the_deadline(raw) -> None:
     channel, _other = raw
-    header = messages.Part(name=messages.PartName.LAYER).to_header()
+    header = messages.Piece(name=messages.PieceName.LAYER).to_header()
     with pytest.raises(TimeoutError):
         channel.send(header, bytes(4 << 20), deadline=time.monotonic() + 0.02)
 
@@ -146,13 +146,13 @@ def test_reading_from_a_reset_peer_is_a_lost_worker(raw) -> None:
 
 
 def test_body_limits_follow_the_message() -> None:
-    part = {"type": "part", "name": "layer"}
-    assert messages.from_supervisor(part)[1] == limits.MAX_MODULE_BYTES
-    assert messages.from_supervisor({**part, "name": "grant"})[1] == limits.MAX_DOCUMENT_BYTES
+    piece = {"type": "piece", "name": "layer"}
+    assert messages.from_supervisor(piece)[1] == limits.MAX_MODULE_BYTES
+    assert messages.from_supervisor({**piece, "name": "grant"})[1] == limits.MAX_DOCUMENT_BYTES
     tree = {"type": "file", "mount": "/d", "path": "a"}
     assert messages.from_supervisor(tree)[1] == limits.MAX_FILE_BYTES
     assert messages.from_worker(tree)[1] == limits.MAX_FILE_BYTES
-    start = messages.Start(sealed=False, request="", arguments=(), environment={}, mounts=())
+    start = messages.Start(sealed=False, request="", mounts=(), required=())
     assert messages.from_supervisor(start.to_header()) == (start, 0)
 
 

@@ -11,7 +11,7 @@ import pytest
 from runner.errors import RunnerCode, RunnerError
 from runner.worker import kernel as k
 from runner.worker import landlock
-from runner.worker.lockdown import DEFAULT_REQUIRED, Lockdown, Part
+from runner.worker.lockdown import ALWAYS_REQUIRED, Lockdown, Part
 from tests.unit.runner.worker.fakes import FakeKernel
 
 BREAKS = {
@@ -26,10 +26,13 @@ BREAKS = {
 PLAIN_NETNS = f"unshare {k.CLONE_NEWNET:#x}"
 
 
-def lock(kernel: FakeKernel, required: frozenset[Part] = DEFAULT_REQUIRED):
-    lockdown = Lockdown(kernel, required=required)
+OPTIONAL = frozenset(Part) - ALWAYS_REQUIRED
+
+
+def lock(kernel: FakeKernel, required: frozenset[Part] = frozenset()):
+    lockdown = Lockdown(kernel)
     lockdown.enter(parent=os.getppid())
-    return lockdown.complete()
+    return lockdown.complete(required)
 
 
 def test_a_generous_kernel_gives_every_part() -> None:
@@ -43,25 +46,32 @@ def test_a_generous_kernel_gives_every_part() -> None:
 
 
 @pytest.mark.parametrize("part", BREAKS)
-def test_a_part_that_is_not_to_be_had(part: Part) -> None:
-    kernel = FakeKernel().without(BREAKS[part], PLAIN_NETNS)
-    report = lock(kernel, frozenset())
-    assert report.missing == {part: "EPERM"}
+def test_a_required_part_that_is_not_to_be_had(part: Part) -> None:
     with pytest.raises(RunnerError) as caught:
         lock(FakeKernel().without(BREAKS[part], PLAIN_NETNS), frozenset({part}))
     assert caught.value.code is RunnerCode.LOCKDOWN_FAILED
     assert part in caught.value.detail
 
 
-@pytest.mark.parametrize("part", set(BREAKS) - {Part.NET_NAMESPACE, Part.NO_CAPABILITIES})
+@pytest.mark.parametrize("part", sorted(OPTIONAL))
+def test_an_optional_part_that_is_not_to_be_had_is_told(part: Part) -> None:
+    report = lock(FakeKernel().without(BREAKS[part], PLAIN_NETNS))
+    assert report.missing == {part: "EPERM"}
+    assert part not in report.held
+
+
+@pytest.mark.parametrize("part", sorted(ALWAYS_REQUIRED & set(BREAKS)))
+def test_no_guest_runs_without_the_parts_every_kernel_has(part: Part) -> None:
+    with pytest.raises(RunnerError) as caught:
+        lock(FakeKernel().without(BREAKS[part]))
+    assert caught.value.code is RunnerCode.LOCKDOWN_FAILED
+
+
+@pytest.mark.parametrize("part", sorted(set(BREAKS) - {Part.NET_NAMESPACE, Part.NO_CAPABILITIES}))
 def test_a_kernel_that_says_yes_and_does_nothing_is_noticed(part: Part) -> None:
-    report = lock(FakeKernel().pretending(BREAKS[part]), frozenset())
-    assert report.missing == {part: "ENOTSUP"}
-
-
-def test_the_default_requires_the_parts_every_kernel_has() -> None:
-    kernel = FakeKernel().without("landlock", "capset", PLAIN_NETNS, BREAKS[Part.NET_NAMESPACE])
-    assert set(lock(kernel).missing) == {Part.LANDLOCK, Part.NO_CAPABILITIES, Part.NET_NAMESPACE}
+    with pytest.raises(RunnerError) as caught:
+        lock(FakeKernel().pretending(BREAKS[part]), frozenset({part}))
+    assert "ENOTSUP" in caught.value.detail
 
 
 def test_a_net_namespace_without_privileges() -> None:

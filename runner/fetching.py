@@ -1,0 +1,71 @@
+"""From a reference to an artifact that its owner signed and that fits this node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from policies.models import CapabilityPolicy
+from runner.errors import RunnerCode
+from runner.grants import parse_grant, require_imports_granted, within
+from runner.inputs import Offer, require_folders_granted
+from runner.order import Terms
+from runner.refusing import refused_as
+from sealing.keys import VerifyingKey
+from sealing.oci.reference import Reference
+from sealing.oci.store import ArtifactStore
+from sealing.oci.transfer import describe, fetch_layer
+from sealing.statement import SealedModuleStatement, unverified_key_hint
+from sealing.unseal import VerifiedArtifact, verify_artifact
+
+
+@dataclass(frozen=True, slots=True)
+class SignedModule:
+    """An artifact without its ciphertext, whose owner signature and profile hold."""
+
+    artifact: VerifiedArtifact
+    config: bytes = field(repr=False)
+    bundle: bytes = field(repr=False)
+    requested: CapabilityPolicy
+
+    @property
+    def manifest(self) -> bytes:
+        """The exact bytes of the manifest."""
+        return self.artifact.manifest.raw
+
+    @property
+    def statement(self) -> SealedModuleStatement:
+        """What the owner says about the module."""
+        return self.artifact.statement
+
+
+def fetch_signed(
+    store: ArtifactStore, reference: Reference, *, owners: Sequence[VerifyingKey]
+) -> SignedModule:
+    """Return what `reference` names, if one of `owners` signed it. Raises `RunnerError`."""
+    with refused_as(RunnerCode.ARTIFACT_REFUSED):
+        found = describe(store, reference)
+        artifact = verify_artifact(found.manifest.raw, found.config, found.bundles, owners=owners)
+        # verify_artifact has made sure that there is exactly one.
+        bundle = next(
+            one for one in found.bundles if unverified_key_hint(one) == artifact.owner.key_id
+        )
+    requested = parse_grant(artifact.statement.capabilities)
+    return SignedModule(artifact, found.config, bundle, requested)
+
+
+def require_fit(module: SignedModule, offer: Offer, terms: Terms) -> None:
+    """Accept a module that could run here, by its signed bill of materials and this node's terms.
+
+    The broker may still grant less. Raises `RunnerError`.
+    """
+    grant = within(module.requested, terms.guardrails)
+    bill = module.statement.bill
+    require_imports_granted(grant, [(one.module, one.name) for one in bill.imports])
+    require_folders_granted(offer.folders, grant)
+
+
+def fetch_ciphertext(store: ArtifactStore, module: SignedModule) -> bytes:
+    """Return the layer, with its digest checked. Raises `RunnerError`."""
+    with refused_as(RunnerCode.ARTIFACT_REFUSED):
+        return fetch_layer(store, module.artifact.manifest)

@@ -128,7 +128,8 @@ def names(world):
     world.call("key", "generate", "--out", "stranger.key")
     made = {
         "text": "text.txt", "empty": "empty", "truncated": "truncated.wasm",
-        "claims": "claims.json", "evidence": "evidence.json", "caps": "caps.yaml", "duplicate": "duplicate.yaml",
+        "claims": "claims.json", "evidence": "evidence.json", "caps": "caps.yaml",
+        "duplicate": "duplicate.yaml",
         "unknownkey": "unknownkey.yaml", "wrongtype": "wrongtype.yaml", "anchor": "anchor.yaml",
         "stranger": "stranger.key.pub", "strangerkey": "stranger.key", "new": "new-folder",
         "broker": world.facts["broker"],

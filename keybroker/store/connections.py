@@ -25,6 +25,7 @@ _SETTINGS = (
 _WRITER_SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
+    "PRAGMA temp_store = MEMORY",  # what a savepoint must remember never goes to a file
     f"PRAGMA journal_size_limit = {limits.WAL_BYTES}",
 )
 

@@ -143,8 +143,6 @@ class Text:
 
 def _parse_instant(value: object) -> datetime:
     expected = "a UTC time such as 2026-11-22T10:00:00Z"
-    if isinstance(value, datetime):
-        return value
     if not isinstance(value, str):
         raise unexpected(value, expected)
     if not _INSTANT.fullmatch(value):

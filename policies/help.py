@@ -31,7 +31,7 @@ HELP: Final[Mapping[str, str]] = {
     "Entrypoint.kind": "command: the function _start, once",
     "Args.allow": "whether the caller may give arguments",
     "Args.max-count": "how many, the program's name not counted",
-    "Args.max-bytes": "all together, with one byte each for the NUL at the end",
+    "Args.max-bytes": "how many bytes all together",
     "Args.literal": "these arguments and no others, instead of the caller's",
     "Variable.value": "the value itself",
     "Variable.from": "runner: whoever starts the module gives the value",

@@ -143,7 +143,7 @@ def _determinise(positions: _Positions, whole: _Fragment) -> tuple[list[list[int
             number = numbers.get(target)
             if number is None:
                 number = numbers[target] = len(rows)
-                if number > MAX_PATTERN_STATES:
+                if number > MAX_PATTERN_STATES + 1:  # the dead and the first state are free
                     raise PatternError(f"needs more than {MAX_PATTERN_STATES} states")
                 rows.append([])
                 sets.append(target)

@@ -58,7 +58,8 @@ def _streams(inner: CapabilitySpec, outer: CapabilitySpec) -> Iterator[Widening]
     for name in ("stdout", "stderr"):
         small, large = getattr(inner, name), getattr(outer, name)
         yield from _numbers(f"spec.{name}", small, large, ("max_bytes",))
-        yield from _same(f"spec.{name}.on-quota", small.on_quota, large.on_quota)
+        if small.max_bytes:
+            yield from _same(f"spec.{name}.on-quota", small.on_quota, large.on_quota)
 
 
 def _sources(inner: CapabilitySpec, outer: CapabilitySpec) -> Iterator[Widening]:

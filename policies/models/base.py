@@ -39,8 +39,6 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
-        if isinstance(value, cls):
-            return value
         known = cls.document_keys()
         if not isinstance(value, Mapping):
             raise unexpected(value, f"a mapping with {', '.join(known)}")

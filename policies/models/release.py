@@ -84,8 +84,6 @@ class Environment(Model):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
-        if isinstance(value, cls):
-            return value
         if not isinstance(value, Mapping):
             raise unexpected(value, f"a mapping with {', '.join(_OWN_KEYS)} and claims")
         own = {key: value[key] for key in _OWN_KEYS if key in value}

@@ -34,6 +34,7 @@ class RunnerCode(StrEnum):
     INPUT_MALFORMED = "input-malformed"
     PATH_REFUSED = "path-refused"
     WRITE_BACK_FAILED = "write-back-failed"
+    OUTPUT_CLOSED = "output-closed"
 
     # Artifact, broker, release
     REGISTRY_UNREACHABLE = "registry-unreachable"

@@ -81,6 +81,7 @@ OF_ERROR: Final[dict[RunnerCode, RunExit]] = {
     RunnerCode.INPUT_MALFORMED: RunExit.USAGE,
     RunnerCode.PATH_REFUSED: RunExit.FAULT,
     RunnerCode.WRITE_BACK_FAILED: RunExit.USAGE,
+    RunnerCode.OUTPUT_CLOSED: RunExit.USAGE,
     RunnerCode.REGISTRY_UNREACHABLE: RunExit.UNREACHABLE,
     RunnerCode.ARTIFACT_REFUSED: RunExit.ARTIFACT,
     RunnerCode.GRANT_DENIED: RunExit.CAPABILITY,

@@ -94,13 +94,17 @@ class _Stream:
         self._size = 0
 
     def write(self, data: bytes) -> None:
-        """Pass `data` on. Raises `RunnerError` beyond the grant."""
+        """Pass `data` on. Raises `RunnerError` beyond the grant, or if nobody takes it."""
         self._left -= len(data)
         if self._left < 0:
             raise malformed("worker sent more output than granted")
         self._hash.update(data)
         self._size += len(data)
-        self._sink(data)
+        try:
+            self._sink(data)
+        except OSError as error:
+            detail = f"the guest's output is not taken: {error.strerror}"
+            raise RunnerError(RunnerCode.OUTPUT_CLOSED, detail) from error
 
     def facts(self) -> Stream:
         """Return digest and size of what was passed on."""

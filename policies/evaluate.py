@@ -92,16 +92,17 @@ def evaluate(
         # Rules of environments that did not match led to nothing if another one did.
         decisive = rows if environment is None else [*rows[:head], *rows[tail:]]
         code = _denial(compiled, applies=applies, in_time=in_time, environment=environment)
+    # By position: with names this one call would be a fifth of the decision's time.
     return Decision(
-        allowed=allowed,
-        code=code,
-        policy=compiled.policy,
-        guardrails=compiled.guardrail_refs,
-        environment=environment,
-        lease_ms=compiled.lease_ms if allowed else 0,
-        simulated=claims.get("simulated") is not False,
-        results=tuple(rows),
-        decisive=tuple(decisive),
+        allowed,
+        code,
+        compiled.policy,
+        compiled.guardrail_refs,
+        environment,
+        compiled.lease_ms if allowed else 0,
+        claims.get("simulated") is not False,
+        tuple(rows),
+        tuple(decisive),
     )
 
 

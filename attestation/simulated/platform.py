@@ -65,6 +65,7 @@ class SimulatedPlatform:
         """
         if product not in MODELS:
             raise ValueError(f"product is {product}, expected one of {', '.join(MODELS)}")
+        known_faults = sorted(map(Fault, faults))
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FileExistsError(f"{folder} is not empty")
@@ -73,7 +74,7 @@ class SimulatedPlatform:
         store.save(_SECRET, entropy(_SECRET_BYTES))
         state = {
             "created": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "faults": sorted(map(Fault, faults)),
+            "faults": known_faults,
             "format": 1,
             "platform": entropy(4).hex(),
             "product": product,

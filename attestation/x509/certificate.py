@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -142,8 +143,9 @@ def read_extensions(items: DerReader) -> Mapping[str, Extension]:
     return MappingProxyType(found)
 
 
+@lru_cache(maxsize=64)
 def common_name(name: bytes) -> str:
-    """Return the one common name in a DER Name, or an empty string if it has none."""
+    """Return the one common name in a DER Name, or an empty string; issuers' names repeat."""
     outer = DerReader(name, what="name")
     names: list[str] = []
     relative = outer.reader(der.SEQUENCE)

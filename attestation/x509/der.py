@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from attestation.errors import EvidenceError, Refusal
@@ -61,32 +62,28 @@ class DerReader:
 
     def take_raw(self, tag: int) -> tuple[bytes, bytes]:
         """Return (whole encoding, content) of the next value, which must have `tag`."""
-        found = self.peek()
-        if found != tag:
-            raise malformed(f"{self._what}: tag is {found}, expected {tag}")
-        start = self._offset
-        body = self._content_start(start + 1)
-        end = body[0] + body[1]
-        if end > len(self._data):
+        data, start = self._data, self._offset
+        if start + 1 >= len(data) or data[start] != tag:
+            raise malformed(f"{self._what}: tag is {self.peek()}, expected {tag}, or no length")
+        # Nearly every value is short, so its length is the byte itself.
+        body, length = start + 2, data[start + 1]
+        if length >= 0x80:
+            body, length = self._long_length(start + 2, length & 0x7F)
+        end = body + length
+        if end > len(data):
             raise malformed(f"{self._what}: value ends behind its container")
         self._offset = end
-        return self._data[start:end], self._data[body[0] : end]
+        return data[start:end], data[body:end]
 
-    def _content_start(self, offset: int) -> tuple[int, int]:
+    def _long_length(self, offset: int, count: int) -> tuple[int, int]:
         """Return (offset of the content, its length); the length must be in its shortest form."""
-        if offset >= len(self._data):
-            raise malformed(f"{self._what}: length is missing")
-        first = self._data[offset]
-        if first < 0x80:
-            return offset + 1, first
-        count = first & 0x7F
-        octets = self._data[offset + 1 : offset + 1 + count]
+        octets = self._data[offset : offset + count]
         if not 1 <= count <= _MAX_LENGTH_BYTES or len(octets) != count:
             raise malformed(f"{self._what}: length is indefinite, too long or cut off")
         length = int.from_bytes(octets, "big")
         if octets[0] == 0 or length < 0x80:
             raise malformed(f"{self._what}: length is not in its shortest form")
-        return offset + 1 + count, length
+        return offset + count, length
 
     def reader(self, tag: int) -> DerReader:
         """Return a cursor over the content of the next value."""
@@ -98,7 +95,7 @@ class DerReader:
 
     def take_oid(self) -> str:
         """Return an OBJECT IDENTIFIER in dotted form."""
-        return oid(self.take(OBJECT_IDENTIFIER), what=self._what)
+        return oid(self.take(OBJECT_IDENTIFIER))
 
     def take_bits(self) -> bytes:
         """Return a BIT STRING of whole bytes."""
@@ -146,20 +143,21 @@ def unsigned(content: bytes, *, what: str) -> int:
     return int.from_bytes(content, "big")
 
 
-def oid(content: bytes, *, what: str) -> str:
-    """Return the dotted form of OBJECT IDENTIFIER content."""
+@lru_cache(maxsize=256)
+def oid(content: bytes) -> str:
+    """Return the dotted form of OBJECT IDENTIFIER content; the same few come again and again."""
     arcs: list[int] = []
     value, fresh = 0, True
     for octet in content:
         if fresh and octet == 0x80:
-            raise malformed(f"{what}: object identifier arc is not in its shortest form")
+            raise malformed("object identifier: an arc is not in its shortest form")
         value = value << 7 | octet & 0x7F
         fresh = octet < 0x80
         if fresh:
             arcs.append(value)
             value = 0
     if not arcs or not fresh:
-        raise malformed(f"{what}: object identifier is empty or cut off")
+        raise malformed("object identifier is empty or cut off")
     top = min(arcs[0] // 40, 2)
     return ".".join(str(arc) for arc in (top, arcs[0] - 40 * top, *arcs[1:]))
 

@@ -136,7 +136,7 @@ def vek_of(silicon: Silicon, kind: str = "vcek") -> Certificate:
 
 
 def rebuilt(certificate: Certificate, role: str, **fields: bytes) -> bytes:
-    """Return the certificate with other fields, signed by `role`; `outer` is the outer algorithm."""
+    """Return the certificate with other fields, signed by `role` (`outer`: outer algorithm)."""
     outer = fields.pop("outer", fields.get("algorithm", certificate.signature_algorithm))
     reader = der.DerReader(certificate.tbs, what="tbs").reader(der.SEQUENCE)
     items = {name: reader.take_raw(reader.peek() or 0)[0] for name in FIELDS}

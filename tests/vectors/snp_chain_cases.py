@@ -170,6 +170,9 @@ CHAINS = (
     bad_extension(
         "vek-struct-version", "C9: structure version", x1_3_6_1_4_1_3704_1_1=w.integer(2)
     ),
+    bad_extension(
+        "vek-product-not-ascii", "C9: product", x1_3_6_1_4_1_3704_1_2=b"\x16\x02\xc3\xa9"
+    ),
     bad_extension("vek-no-product", "C9: product", x1_3_6_1_4_1_3704_1_2=None),
     bad_extension("vek-no-ucode", "C9: every SPL", x1_3_6_1_4_1_3704_1_3_8=None),
     bad_extension("vek-fmc-on-milan", "C9: no unknown SPL", x1_3_6_1_4_1_3704_1_3_9=w.integer(1)),

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Final
 
 from attestation.claims import ClaimValue, VerifiedClaims
 from attestation.verifiers.snp import acceptance as bits
 from attestation.verifiers.snp.chain import VerifiedChain
+from attestation.verifiers.snp.products import PRODUCTS
 from attestation.verifiers.snp.report import SnpReport
-from attestation.verifiers.snp.tcb import parts_of
+
+# Per product, for each of the four TCBs: (claim name, offset).
+_TCB_NAMES: Final = {
+    product.name: tuple(
+        tuple((f"tcb.{kind}.{part}", offset) for part, offset in product.tcb.items())
+        for kind in ("reported", "committed", "current", "launch")
+    )
+    for product in PRODUCTS.values()
+}
 
 
 def claims_of(report: SnpReport, chain: VerifiedChain) -> VerifiedClaims:
@@ -82,11 +92,8 @@ def _add_platform(values: dict[str, ClaimValue], info: int) -> None:
 
 
 def _add_tcb(values: dict[str, ClaimValue], report: SnpReport, chain: VerifiedChain) -> None:
-    for kind, tcb in (
-        ("reported", report.reported_tcb),
-        ("committed", report.committed_tcb),
-        ("current", report.current_tcb),
-        ("launch", report.launch_tcb),
-    ):
-        for part, value in parts_of(tcb, chain.vek.product).items():
-            values[f"tcb.{kind}.{part}"] = value
+    names = _TCB_NAMES[chain.vek.product.name]
+    tcbs = (report.reported_tcb, report.committed_tcb, report.current_tcb, report.launch_tcb)
+    for tcb, parts in zip(tcbs, names, strict=True):
+        for name, offset in parts:
+            values[name] = tcb[offset]

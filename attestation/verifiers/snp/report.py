@@ -38,6 +38,10 @@ _LAYOUT: Final = struct.Struct(
     "48s24s48s24s"  # 0x2A0 R and S: little-endian, 48 bytes used of 72
     "368s"  # 0x330 reserved and not signed
 )
+# Compared as a whole: this runs for every report.
+_ZERO_TAIL: Final = bytes(368)
+_ZERO_HIGH: Final = bytes(2 * 24)
+_ZERO_RESERVED: Final = bytes(4 + 21 + 152)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +108,12 @@ def parse_report(data: bytes) -> SnpReport:
     if algorithm != ECDSA_P384_SHA384:
         raise EvidenceError(Refusal.ALG_MISMATCH, f"SIGNATURE_ALGO is {algorithm}, expected 1")
     _check_version(version, cpuid, launch_mit | current_mit)
-    if any(tail):
+    if tail != _ZERO_TAIL:
         raise _malformed("bytes behind the signature are not zero")
-    if any(r_high + s_high):
+    if r_high + s_high != _ZERO_HIGH:
         raise _malformed("R or S is longer than 48 bytes")
-    if any(reserved_04c + reserved_18b + reserved_208) or reserved_1eb or reserved_1ef:
+    reserved = reserved_04c + reserved_18b + reserved_208
+    if reserved != _ZERO_RESERVED or reserved_1eb or reserved_1ef:
         raise _malformed("reserved bytes are not zero")
     if key_info >> 5 or (key_info >> 2) not in {VCEK, VLEK, NO_KEY}:
         raise _malformed(f"key information is {key_info:#x}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -14,15 +15,7 @@ from attestation.ear import issue_ear
 from keybroker.audit.leaf import ReleaseLeaf, encode_leaf
 from keybroker.keys import BrokerKeys
 from keybroker.modules import OwnedModule
-from keybroker.protocol import (
-    RELEASE_TYPE,
-    Lease,
-    PolicyName,
-    ReleaseDocument,
-    ReleaseResponse,
-    format_time,
-    release_info,
-)
+from keybroker.protocol import RELEASE_TYPE, format_time, release_info
 from keybroker.records import Attempt, decision_row, new_id, policy_reference
 from keybroker.rulings import GrantedPolicy
 from keybroker.store.protocol import (
@@ -33,7 +26,7 @@ from keybroker.store.protocol import (
     ReleaseRecord,
 )
 from policies.decision import Decision
-from sealing import dsse
+from sealing import canonical, dsse
 from sealing.ocicrypt import PrivateOptions
 
 RELEASED = "released"
@@ -66,19 +59,26 @@ class AnswerWriter:
         """Return what is stored and sent for this release. The key in it is wrapped."""
         lease = self._lease(attempt, ruling)
         leaf = encode_leaf(_leaf(attempt, ruling, lease))
-        document = self._document(attempt, ruling, lease, leaf)
-        payload = document.to_bytes()
-        signed = dsse.sign(RELEASE_TYPE, payload, [self._keys.identity])
-        wrapped = attempt.runner_key.seal(
-            content_key.to_json(), info=release_info(document, payload)
+        payload = canonical.encode(self._document(attempt, ruling, lease, leaf))
+        info = release_info(
+            payload,
+            decision=attempt.id,
+            grant=ruling.grant.digest,
+            lease=lease.id,
+            manifest=attempt.binding.manifest,
         )
-        response = ReleaseResponse(release=signed.decode(), wrapped_key=wrapped)
+        response = {
+            "release": dsse.sign(RELEASE_TYPE, payload, [self._keys.identity]).decode(),
+            "wrapped_key": canonical.b64encode(
+                attempt.runner_key.seal(content_key.to_json(), info=info)
+            ),
+        }
         return ReleaseRecord(
             challenge=attempt.challenge_use,
             idempotency=Idempotency(
                 lease.runner_key, attempt.request.idempotency_key, attempt.digest, lease.expires
             ),
-            response=response.to_bytes(),
+            response=canonical.encode(response),
             quota=self._quota,
             lease=lease,
             version=ruling.module.statement.version,
@@ -101,36 +101,40 @@ class AnswerWriter:
 
     def _document(
         self, attempt: Attempt, ruling: Ruling, lease: LeaseRow, leaf: bytes
-    ) -> ReleaseDocument:
+    ) -> dict[str, Any]:
+        """Return a `protocol.ReleaseDocument`, as the JSON values that runners read."""
         said, policy = ruling.module.statement, ruling.decision.policy
         seconds = int((lease.expires - lease.issued).total_seconds())
         renew_after = lease.issued + timedelta(seconds=int(seconds * _RENEW_AT))
-        return ReleaseDocument(
-            v=1,
-            decision=attempt.id,
-            manifest=said.manifest,
-            module=said.module,
-            version=said.version,
-            owner=said.owner,
-            policy=PolicyName(name=policy.name, version=policy.version, digest=policy.digest),
-            guardrails=tuple(item.digest for item in ruling.decision.guardrails),
-            grant=dict(ruling.grant.document),
-            lease=Lease(
-                id=lease.id,
-                expires=format_time(lease.expires),
-                renew_after=format_time(renew_after),
-            ),
-            result=issue_ear(
-                ruling.result,
-                key=self._ear_key,
-                issuer=self._issuer,
-                now=attempt.at,
-                ttl_seconds=seconds,
-                nonce=attempt.challenge.nonce,
-            ),
-            leaf=leaf,
-            request=attempt.binding.digest(),
-            simulated=ruling.claims.simulated,
+        return {
+            "v": 1,
+            "decision": attempt.id,
+            "manifest": attempt.binding.manifest,
+            "module": said.module,
+            "version": said.version,
+            "owner": said.owner,
+            "policy": {"name": policy.name, "version": policy.version, "digest": policy.digest},
+            "guardrails": [item.digest for item in ruling.decision.guardrails],
+            "grant": ruling.grant.document,
+            "lease": {
+                "id": lease.id,
+                "expires": format_time(lease.expires),
+                "renew_after": format_time(renew_after),
+            },
+            "result": self._ear(attempt, ruling, seconds),
+            "leaf": canonical.b64encode(leaf),
+            "request": attempt.binding.digest(),
+            "simulated": ruling.claims.simulated,
+        }
+
+    def _ear(self, attempt: Attempt, ruling: Ruling, seconds: int) -> str:
+        return issue_ear(
+            ruling.result,
+            key=self._ear_key,
+            issuer=self._issuer,
+            now=attempt.at,
+            ttl_seconds=seconds,
+            nonce=attempt.challenge.nonce,
         )
 
 

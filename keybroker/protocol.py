@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -40,9 +41,8 @@ MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 MAX_SMALL_BYTES = 64 * 1024
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
-MAX_EVIDENCE_PARTS = 16
 MAX_EVIDENCE_CHARS = 512 * 1024
-NONCE_BYTES = RECEIPT_KEY_BYTES = 32
+RECEIPT_KEY_BYTES = 32
 
 
 class ProtocolRefusal(StrEnum):
@@ -115,9 +115,9 @@ Name = Annotated[str, Field(max_length=200, pattern=rf"^{_WORD}(/{_WORD})*$")]
 Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
 IdempotencyKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22,64}$")]
 ChallengeToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~+/=-]{16,1024}$")]
-Nonce = Annotated[Base64, Field(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
-Bundle = Annotated[Base64, Field(min_length=2, max_length=MAX_BUNDLE_BYTES)]
+Nonce = Annotated[Base64, Field(min_length=32, max_length=32)]
 ReceiptKey = Annotated[Base64, Field(min_length=RECEIPT_KEY_BYTES, max_length=RECEIPT_KEY_BYTES)]
+Bundle = Annotated[Base64, Field(min_length=2, max_length=MAX_BUNDLE_BYTES)]
 # One to sixteen members; JSON arrays become tuples, which strict mode alone would refuse.
 Several = Field(min_length=1, max_length=16, strict=False)
 Suite = Literal["mlkem768x25519-hkdfsha256-aes256gcm", "x25519-hkdfsha256-aes256gcm"]
@@ -174,13 +174,18 @@ class Binding(Message):
     receipt_key: ReceiptKey
     runner_key: RunnerKey
 
+    @cached_property
+    def form(self) -> bytes:
+        """The only form of this document."""
+        return self.to_bytes()
+
     def report_data(self) -> bytes:
         """Return the 64 bytes a TEE must have signed for this request."""
-        return hashlib.sha512(CONTEXT + self.to_bytes()).digest()
+        return hashlib.sha512(CONTEXT + self.form).digest()
 
     def digest(self) -> str:
         """Return the digest by which a response names the request it answers."""
-        return canonical.digest_of(self.to_bytes())
+        return canonical.digest_of(self.form)
 
 
 class ChallengeResponse(Message):
@@ -191,14 +196,9 @@ class ChallengeResponse(Message):
     expires: Time
 
 
-Evidence = Annotated[
-    dict[
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")],
-        Annotated[str, Field(max_length=MAX_EVIDENCE_CHARS)],
-    ],
-    Field(min_length=1, max_length=MAX_EVIDENCE_PARTS),
-    AfterValidator(_names_a_tee),
-]
+PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Part = Annotated[str, Field(max_length=MAX_EVIDENCE_CHARS)]
+Evidence = Annotated[dict[PartName, Part], Several, AfterValidator(_names_a_tee)]
 
 
 class ReleaseRequest(Message):
@@ -319,13 +319,13 @@ class VerifiedRelease:
     wrapped_key: bytes = field(repr=False)
 
 
-def release_info(document: ReleaseDocument, payload: bytes) -> bytes:
-    """Return the HPKE info that ties a wrapped key to a document and its signed bytes."""
+def release_info(payload: bytes, *, decision: str, grant: str, lease: str, manifest: str) -> bytes:
+    """Return the HPKE info that ties a wrapped key to a signed document; `grant` is its digest."""
     binding = {
-        "decision": document.decision,
-        "grant": canonical.digest_of(canonical.encode(document.grant)),
-        "lease": document.lease.id,
-        "manifest": document.manifest,
+        "decision": decision,
+        "grant": grant,
+        "lease": lease,
+        "manifest": manifest,
         "release": canonical.digest_of(payload),
     }
     return CONTEXT + canonical.encode(binding)
@@ -341,8 +341,7 @@ def verify_descriptor(data: bytes, *, identity: str) -> Descriptor:
     descriptor = Descriptor.parse(_unverified_payload(data))
     claimed = descriptor.identity_key()
     if claimed.key_id != identity:
-        detail = f"broker identity is {claimed.key_id}, expected {identity}"
-        raise ProtocolError(ProtocolRefusal.WRONG_IDENTITY, detail)
+        raise ProtocolError(ProtocolRefusal.WRONG_IDENTITY, f"broker identity is {claimed.key_id}")
     _verified(data, BROKER_TYPE, claimed)
     for key in descriptor.sealing_keys:
         if key.sealing_key().key_id != key.id:
@@ -371,9 +370,15 @@ def verify_release(
         detail = f"release is for {document.manifest} and {document.request}"
         raise ProtocolError(ProtocolRefusal.OTHER_REQUEST, detail)
     if now >= parse_time(document.lease.expires):
-        detail = f"lease ended at {document.lease.expires}"
-        raise ProtocolError(ProtocolRefusal.LEASE_EXPIRED, detail)
-    return VerifiedRelease(document, release_info(document, payload), response.wrapped_key)
+        raise ProtocolError(ProtocolRefusal.LEASE_EXPIRED, f"since {document.lease.expires}")
+    info = release_info(
+        payload,
+        decision=document.decision,
+        grant=canonical.digest_of(canonical.encode(document.grant)),
+        lease=document.lease.id,
+        manifest=document.manifest,
+    )
+    return VerifiedRelease(document, info, response.wrapped_key)
 
 
 def _verified(envelope: bytes, payload_type: str, key: VerifyingKey) -> bytes:
@@ -384,9 +389,9 @@ def _verified(envelope: bytes, payload_type: str, key: VerifyingKey) -> bytes:
 
 
 def _unverified_payload(envelope: bytes) -> bytes:
+    what, names = "envelope", ("payload", "payloadType", "signatures")
     try:
-        members = canonical.parse_canonical(envelope, limit_bytes=MAX_SMALL_BYTES, what="envelope")
-        payload = members.get("payload") if isinstance(members, dict) else None
-        return canonical.b64decode(str(payload), what="payload")
+        found = canonical.parse_canonical(envelope, limit_bytes=MAX_SMALL_BYTES, what=what)
+        return canonical.b64decode(canonical.members(found, names, what)["payload"], what=what)
     except SealError as error:
         raise ProtocolError(ProtocolRefusal.MALFORMED, error.detail) from error

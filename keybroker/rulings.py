@@ -41,7 +41,7 @@ class _Document:
 class GrantedPolicy:
     """A grant as a document, and its digest."""
 
-    document: Mapping[str, Any] = field(repr=False)
+    document: dict[str, Any] = field(repr=False)
     digest: str
 
 

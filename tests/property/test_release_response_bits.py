@@ -14,7 +14,7 @@ from keybroker.protocol import ProtocolError
 from sealing import canonical, dsse, hpke
 from sealing.errors import SealError
 from sealing.keys import SigningKey
-from tests.unit.keybroker.test_protocol import MANIFEST, NOW, REQUEST, document
+from tests.unit.keybroker.test_protocol import MANIFEST, NOW, REQUEST, document, info_of
 
 IDENTITY = SigningKey.generate("ed25519")
 RUNNER = hpke.OpeningKey.generate(hpke.HYBRID)
@@ -24,7 +24,7 @@ CONTENT_KEY = b"content key"
 def _response() -> bytes:
     made = document()
     signed = dsse.sign(protocol.RELEASE_TYPE, made.to_bytes(), [IDENTITY])
-    wrapped = RUNNER.public.seal(CONTENT_KEY, info=protocol.release_info(made, made.to_bytes()))
+    wrapped = RUNNER.public.seal(CONTENT_KEY, info=info_of(made))
     return protocol.ReleaseResponse(release=signed.decode(), wrapped_key=wrapped).to_bytes()
 
 

@@ -43,7 +43,13 @@ def document(**changes: Any) -> protocol.ReleaseDocument:
 
 
 def info_of(made: protocol.ReleaseDocument) -> bytes:
-    return protocol.release_info(made, made.to_bytes())
+    return protocol.release_info(
+        made.to_bytes(),
+        decision=made.decision,
+        grant=canonical.digest_of(canonical.encode(made.grant)),
+        lease=made.lease.id,
+        manifest=made.manifest,
+    )
 
 
 @dataclass(frozen=True)

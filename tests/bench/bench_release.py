@@ -1,0 +1,124 @@
+"""A release inside the process against the bare sum of what it cannot do without.
+
+Each round measures one release and then the same operations alone, on data of the same size, so
+that both see the same machine: P-384 and P-256 verification, HPKE open and seal, two signatures,
+and one durable SQLite commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+
+from sealing import hpke
+from sealing.keys import SigningKey
+from tests.fakes.world import NO_RATE, World, make_world
+
+ROUNDS = 400
+WARM_UP = 30
+GOAL = 1.6
+NO_QUOTA = {"live-leases": 1_000_000, "releases-per-day": 1_000_000}
+
+
+def _microseconds(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1e6
+
+
+def _primitives(folder: Path, response: bytes) -> dict[str, Callable[[], Any]]:
+    """What has to be done whatever the code around it is."""
+    report, statement = bytes(672), bytes(2500)
+    p384, p256 = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP256R1())
+    report_signature = p384.sign(report, ec.ECDSA(SHA384()))
+    statement_signature = p256.sign(statement, ec.ECDSA(SHA256()))
+    report_key, statement_key = p384.public_key(), p256.public_key()
+    identity = SigningKey.generate("ed25519")
+    opening = hpke.OpeningKey.generate(hpke.HYBRID)
+    sealed = opening.public.seal(bytes(200), info=bytes(600))
+    database = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode=WAL")
+    database.execute("PRAGMA synchronous=FULL")
+    database.execute("CREATE TABLE response (body BLOB)")
+
+    def commit() -> None:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("INSERT INTO response VALUES (?)", (response,))
+        database.execute("COMMIT")
+
+    return {
+        "P-384 verify": lambda: report_key.verify(report_signature, report, ec.ECDSA(SHA384())),
+        "P-256 verify": lambda: statement_key.verify(
+            statement_signature, statement, ec.ECDSA(SHA256())
+        ),
+        "HPKE open": lambda: opening.open(sealed, info=bytes(600)),
+        "HPKE seal": lambda: opening.public.seal(bytes(200), info=bytes(300)),
+        "ES256 sign": lambda: p256.sign(statement, ec.ECDSA(SHA256())),
+        "Ed25519 sign": lambda: identity.sign(response),
+        "SQLite commit": commit,
+    }
+
+
+def _measure(world: World, folder: Path) -> tuple[list[float], dict[str, list[float]]]:
+    module = world.seal()
+    bodies = [world.runner(module).request(world.challenge()) for _ in range(WARM_UP + ROUNDS)]
+    responses = [world.release(body) for body in bodies[:WARM_UP]]
+    primitives = _primitives(folder, responses[0])
+    releases: list[float] = []
+    bare: dict[str, list[float]] = {name: [] for name in primitives}
+    for body in bodies[WARM_UP:]:
+        releases.append(_microseconds(lambda body=body: world.release(body)))
+        for name, call in primitives.items():
+            bare[name].append(_microseconds(call))
+    return releases, bare
+
+
+def rows() -> list[dict[str, Any]]:
+    """One row for a release, one for each of its primitives, one for releases per second."""
+    build = Path(__file__).resolve().parents[2] / "build"
+    build.mkdir(exist_ok=True)
+    # On the checkout's own disk: a commit into memory would cost nothing.
+    with tempfile.TemporaryDirectory(dir=build) as name:
+        folder = Path(name)
+        with make_world(folder, challenges=NO_RATE, releases=NO_RATE, quota=NO_QUOTA) as world:
+            releases, bare = _measure(world, folder)
+    value = statistics.median(releases)
+    sums = {primitive: statistics.median(times) for primitive, times in bare.items()}
+    total = sum(sums.values())
+    ratio = value / total
+    return [
+        _row("release, in process", value, "us", total, ratio, f"ratio <= {GOAL}", ratio <= GOAL),
+        _row("releases per second, one thread", 1e6 / value, "/s", 1e6 / total, None, None, None),
+        *(
+            _row(f"  bare: {name}", time, "us", None, None, None, None)
+            for name, time in sums.items()
+        ),
+    ]
+
+
+def _row(
+    name: str,
+    value: float,
+    unit: str,
+    bare: float | None,
+    ratio: float | None,
+    goal: str | None,
+    ok: bool | None,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "bare": bare,
+        "ratio": ratio,
+        "goal": goal,
+        "ok": ok,
+    }

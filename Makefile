@@ -26,7 +26,7 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@rm -f .coverage .coverage.*
-	@COVERAGE_FILE=.coverage $(BIN)/python -m pytest -n 2 --cov --cov-config=pyproject.toml --cov-report=
+	@COVERAGE_FILE=.coverage $(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-config=pyproject.toml --cov-report=
 	@$(BIN)/python tools/coverage_gate.py
 
 lint: $(VENV)/.dev

@@ -12,7 +12,9 @@ from sealwasm.files import read_file
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from keybroker.protocol import Descriptor
     from policies.models import CapabilityPolicy
+    from sealing.hpke import SealingKey
     from sealing.seal import SealedModule
 
 
@@ -29,6 +31,21 @@ class SealOrder:
     passphrase_file: str | None
     broker: str
     broker_identity: str | None
+    suite: str
+
+
+def sealing_key_of(descriptor: Descriptor, suite: str) -> SealingKey:
+    """Return the broker's key for `suite`. There is no falling back to a weaker one."""
+    for described in descriptor.sealing_keys:
+        if described.suite == suite:
+            return described.sealing_key()
+    raise CliError(
+        Kind.NOT_FOUND,
+        "suite-not-offered",
+        f"the broker has no sealing key for {suite}",
+        why=f"it has: {', '.join(described.suite for described in descriptor.sealing_keys)}",
+        next_step="--suite NAME, if a weaker one is good enough for as long as the module lives",
+    )
 
 
 def load_capabilities_file(path: str) -> CapabilityPolicy:
@@ -78,7 +95,7 @@ def seal_order(order: SealOrder, *, now: datetime) -> SealedModule:
         policy_name=order.policy,
         capabilities=policy.to_document(),
         broker_identity=descriptor.identity_key().key_id,
-        broker_key=descriptor.sealing_keys[0].sealing_key(),
+        broker_key=sealing_key_of(descriptor, order.suite),
         owner=owner,
         now=now,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from sealwasm.session import Session, output_option, pass_session
@@ -9,9 +11,10 @@ from sealwasm.session import Session, output_option, pass_session
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Keep the demo's folder to look at.")
+@click.option("--files", metavar="FOLDER", help="Only write its module, policy and problems.")
 @output_option
 @pass_session
-def demo(session: Session, keep: bool) -> int:
+def demo(session: Session, keep: bool, files: str | None) -> int:
     """Run the main job end to end on a simulated TEE.
 
     Starts a broker and runners as processes of their own on loopback, in a temporary folder, and
@@ -19,6 +22,8 @@ def demo(session: Session, keep: bool) -> int:
     """
     from sealwasm.demo.play import as_document, as_text, play
 
+    if files is not None:
+        return _write(session, Path(files))
     played = play(keep=keep)
     document = as_document(played)
     failed = [one for one in played if not one.ok]
@@ -26,3 +31,13 @@ def demo(session: Session, keep: bool) -> int:
         session.say(f"\n{one.title}: {one.shown}")
     session.show(document, table="\n" + as_text(played))
     return 0 if document["ok"] else 1
+
+
+def _write(session: Session, folder: Path) -> int:
+    from sealwasm.demo.story import write_files
+    from sealwasm.files import refuse_existing
+
+    refuse_existing(folder)
+    names = write_files(folder)
+    session.show({"folder": str(folder), "files": names}, table="\n".join(names))
+    return 0

@@ -7,6 +7,9 @@ import click
 from sealwasm.options import broker_options, owner_key_options
 from sealwasm.session import Session, output_option, pass_session, table
 
+# The first is post-quantum hybrid: a module must stay secret for years (ADR 3).
+SUITES = ["mlkem768x25519-hkdfsha256-aes256gcm", "x25519-hkdfsha256-aes256gcm"]
+
 
 @click.command()
 @click.argument("module")
@@ -16,6 +19,7 @@ from sealwasm.session import Session, output_option, pass_session, table
 @click.option("--capabilities", required=True, metavar="FILE", help="Capability policy (YAML).")
 @owner_key_options
 @broker_options
+@click.option("--suite", type=click.Choice(SUITES), default=SUITES[0], show_default=True)
 @click.option("--to", "target", required=True, metavar="oci:FOLDER:TAG", help="Where it goes.")
 @click.option("--dry-run", is_flag=True, help="Check and seal, but write nothing.")
 @output_option

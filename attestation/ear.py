@@ -160,7 +160,7 @@ def verify_ear(
 def _parse_claims(members: dict[str, Any], policy: EarPolicy) -> EarClaims:
     profile = _member(members, "eat_profile", str)
     if profile not in policy.profiles:
-        raise EvidenceError(Refusal.UNSUPPORTED, "token has another profile")
+        raise _malformed("profile is not an accepted one")
     issued_at = _member(members, "iat", int)
     verifier = _member(members, "ear.verifier-id", dict)
     submods = _member(members, "submods", dict)

@@ -303,7 +303,7 @@ CASES = (
         "payload-array", "J7: an object", "malformed", raw_token(json.dumps(HEADER).encode(), b"[]")
     ),
     bad("empty", "M1: profile", "missing-claims", raw_token(json.dumps(HEADER).encode(), b"{}")),
-    bad("other-profile", "M1: known profile", "unsupported", token(payload(eat_profile="tag:x"))),
+    bad("other-profile", "M1: known profile", "malformed", token(payload(eat_profile="tag:x"))),
     bad("no-iat", "M2: iat", "missing-claims", token(without("iat"))),
     bad("iat-text", "M2: an integer", "malformed", token(payload(iat="1"))),
     bad("iat-true", "M2: an integer", "malformed", token(payload(iat=True))),

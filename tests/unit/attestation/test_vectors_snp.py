@@ -35,7 +35,7 @@ STAGES = {
     "verify_snp": "freshness",
 }
 ELSEWHERE = {
-    Refusal.UNSUPPORTED: "other TEEs (test_verify) and other EAR profiles (vectors/ear)",
+    Refusal.UNSUPPORTED: "other TEEs (test_verify)",
     Refusal.BAD_TRUST_ANCHOR: "vectors/ear and test_trust",
     Refusal.UNTRUSTED_KEY: "vectors/ear",
     Refusal.UNKNOWN_SIGNING_KEY: "vectors/ear",

@@ -22,7 +22,7 @@ _COMPONENT_LAYER: Final = b"\x01\x00"
 
 Count = Annotated[int, Field(ge=0, le=limits.VERSION_MAX)]
 Text = Annotated[str, Field(max_length=limits.BILL_NAME_BYTES)]
-TypeText = Annotated[str, Field(max_length=16 * limits.BILL_TYPE_VALUES)]
+TypeText = Annotated[str, Field(max_length=limits.BILL_TYPE_CHARS)]
 Kind = Literal["func", "table", "memory", "global", "tag"]
 
 
@@ -85,8 +85,8 @@ class BillOfMaterials(_Wire):
     kind: Literal["core"]
     imports: Annotated[tuple[Import, ...], Field(strict=False, max_length=limits.BILL_IMPORTS)]
     exports: Annotated[tuple[Export, ...], Field(strict=False, max_length=limits.BILL_EXPORTS)]
-    memories: Annotated[tuple[Memory, ...], Field(strict=False, max_length=limits.BILL_ENTRIES)]
-    tables: Annotated[tuple[Table, ...], Field(strict=False, max_length=limits.BILL_ENTRIES)]
+    memories: Annotated[tuple[Memory, ...], Field(strict=False, max_length=limits.BILL_MEMORIES)]
+    tables: Annotated[tuple[Table, ...], Field(strict=False, max_length=limits.BILL_TABLES)]
     functions: Count
     data: Data
     start: Count | None

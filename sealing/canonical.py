@@ -19,6 +19,12 @@ Buffer = bytes | bytearray | memoryview
 
 _INTEGER_MAX: Final = 2**53 - 1
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+# Every value but the root stands behind one of [ { , outside of strings. No quantifier here gives
+# anything back and a string may end with the text, so that time is linear for any text.
+_TOO_MANY_VALUES: Final = re.compile(
+    rb'(?:(?:[^"\[{,]++|"[^"\\]*+(?:\\.?[^"\\]*+)*+"?)*+[\[{,]){%d}+' % (limits.JSON_VALUES + 1),
+    re.DOTALL,
+)
 # With ASCII keys and neither floats nor large integers this encoder's output is RFC 8785.
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
@@ -54,6 +60,15 @@ _DECODER: Final = json.JSONDecoder(
     parse_float=_no_fraction,
     parse_constant=_no_fraction,
 )
+
+
+def _check_count(data: bytes, what: str) -> None:
+    """Refuse a text of more values than a reader should build, before it builds any."""
+    # Strings may hold any number of these characters; they are passed over in a second look.
+    marks = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if marks > limits.JSON_VALUES and _TOO_MANY_VALUES.match(data):
+        detail = f"{what} holds more than {limits.JSON_VALUES} values"
+        raise SealError(SealRefusal.TOO_LARGE, detail)
 
 
 def _check_depth(root: Any, what: str) -> None:
@@ -111,6 +126,7 @@ def encode(value: Any) -> bytes:
 def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bytes]:
     if len(data) > limit_bytes:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes, limit {limit_bytes}")
+    _check_count(data, what)
     try:
         value = _DECODER.decode(bytes(data).decode("utf-8"))
     except UnicodeDecodeError as error:

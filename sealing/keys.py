@@ -22,6 +22,15 @@ _Private = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _Public = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
 
+# RFC 7748 section 4.1. A public key is a y below this prime, and the sign of x in the last bit.
+_ED25519_PRIME: Final = 2**255 - 19
+# The y of the eight points of small order: under such a key anybody can sign (some) messages.
+_ED25519_ORDER_8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_ED25519_SMALL: Final = frozenset(
+    {0, 1, _ED25519_PRIME - 1, _ED25519_ORDER_8, _ED25519_PRIME - _ED25519_ORDER_8}
+)
+
+
 def _invalid(detail: str) -> SealError:
     return SealError(SealRefusal.KEY_INVALID, detail)
 
@@ -30,6 +39,13 @@ def _bounded(data: bytes, what: str) -> bytes:
     if len(data) > limits.PEM_BYTES:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes")
     return data
+
+
+def _require_strong(key: ed25519.Ed25519PublicKey) -> None:
+    """Refuse what OpenSSL takes for a key though it names nobody, or somebody in two ways."""
+    y = int.from_bytes(key.public_bytes_raw(), "little") & (2**255 - 1)
+    if y >= _ED25519_PRIME or y in _ED25519_SMALL:
+        raise _invalid("Ed25519 key is of small order or not in its one form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,7 @@ class VerifyingKey:
     @classmethod
     def _of(cls, key: object) -> Self:
         if isinstance(key, ed25519.Ed25519PublicKey):
+            _require_strong(key)
             kind = ED25519
         elif isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
             kind = P256

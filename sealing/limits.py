@@ -24,6 +24,9 @@ ENVELOPES = 16
 # The ocicrypt options are under 300 bytes; they are the only thing an HPKE message of ours holds.
 OPTIONS_BYTES = 1 << 10
 HPKE_MESSAGE_BYTES = 64 << 10
+# A value costs the reader about 100 bytes and a microsecond, so this is what one text may cost.
+# The largest bill of materials and its policy hold under 200,000.
+JSON_VALUES = 1 << 18
 # Values on a path from the root, itself included. Policies nest 6 deep; recursion ends near 1000.
 JSON_DEPTH = 32
 # A PEM file with a key of ours is under 1 KiB.
@@ -42,8 +45,19 @@ BILL_EXPORTS = 16384
 BILL_TYPES = 65536
 BILL_FUNCTIONS = 1_000_000
 BILL_ENTRIES = 100_000
+# The engine takes no more of either, and that only with multi-memory.
+BILL_MEMORIES = 100
+BILL_TABLES = 100
+# Standard sections are 13; a debug build of the toolchains here has under 30 custom ones.
+BILL_SECTIONS = 1024
+# One byte is one parameter or result. Large C++ programs stay under 50 KiB.
+BILL_TYPE_BYTES = 1 << 20
+# Addresses of a module that is linked at load time are three instructions.
+BILL_CONSTANT_INSTRUCTIONS = 32
 # Mangled C++ and Rust names pass 1 KiB.
 BILL_NAME_BYTES = 4096
 BILL_PRODUCERS = 64
-# The engine's own bound on parameters and results of one function type.
+# The engine's own bound on parameters and on results of one function type.
 BILL_TYPE_VALUES = 1000
+# Both of them written out, with room for the words around.
+BILL_TYPE_CHARS = 2 * BILL_TYPE_VALUES * len("externref ") + 64

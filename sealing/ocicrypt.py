@@ -80,9 +80,13 @@ class PrivateOptions:
     def parse(cls, data: bytes) -> Self:
         """Return the options in `data`, or raise `SealError`, which never quotes them."""
         what = "private options"
-        value = canonical.parse_json(data, limit_bytes=limits.OPTIONS_BYTES, what=what)
-        value = canonical.members(value, ("symkey", "digest", "cipheroptions"), what)
-        inner = canonical.members(value["cipheroptions"], ("nonce",), "private cipheroptions")
+        try:
+            value = canonical.parse_json(data, limit_bytes=limits.OPTIONS_BYTES, what=what)
+            value = canonical.members(value, ("symkey", "digest", "cipheroptions"), what)
+            inner = canonical.members(value["cipheroptions"], ("nonce",), "private cipheroptions")
+        except SealError as error:
+            # Its words name members and numbers of the text, and its cause holds the text.
+            raise SealError(error.code, f"{what} are not of their form") from None
         options = cls(
             _exactly(value["symkey"], KEY_BYTES, "symkey"),
             canonical.parse_digest(value["digest"], what="plaintext digest"),

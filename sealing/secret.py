@@ -40,6 +40,10 @@ class SecretBuffer:
         """The writable bytes. Raises `ValueError` after `wipe`."""
         return self._view[:]
 
+    def clear(self) -> None:
+        """Overwrite the content with zeros and keep the memory."""
+        ctypes.memset(self._address(), 0, len(self._map))
+
     def wipe(self) -> None:
         """Overwrite the content with zeros and give the memory back. Safe to call again.
 
@@ -47,7 +51,7 @@ class SecretBuffer:
         """
         if self._map.closed:
             return
-        ctypes.memset(self._address(), 0, len(self._map))
+        self.clear()
         self._view.release()
         with contextlib.suppress(BufferError):
             self._map.close()

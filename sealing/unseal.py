@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 from sealing import canonical, limits
 from sealing.bom import BillOfMaterials, bill_of_materials, require_core_module
@@ -26,6 +27,8 @@ class VerifiedArtifact:
     config: ModuleConfig
     statement: SealedModuleStatement
     owner: VerifyingKey
+    # The one bundle that was verified, of all that lay beside the manifest.
+    bundle: bytes = field(repr=False)
 
 
 def verify_artifact(
@@ -33,8 +36,9 @@ def verify_artifact(
 ) -> VerifiedArtifact:
     """Return the artifact one of `owners` signed, or raise `SealError`. Needs no key of anybody.
 
-    Bundles by strangers are passed over, as a registry may add any; two by trusted owners are
-    refused, as it would not be clear which one holds. The layer is checked by `unseal`.
+    Bundles by strangers, of whatever form, are passed over, as a registry may add any; two by
+    trusted owners are refused, as it would not be clear which one holds. The layer is checked by
+    `unseal`.
     """
     # (1) The strict profile of the manifest, and the config it names.
     found = SealedManifest.parse(manifest)
@@ -47,7 +51,7 @@ def verify_artifact(
 
     # (3) Every field of the manifest and of each envelope's context is the one the owner signed.
     statement.require_manifest(found)
-    return VerifiedArtifact(found, module_config, statement, owner)
+    return VerifiedArtifact(found, module_config, statement, owner, bundle)
 
 
 def require_blob(blob: Buffer, *, digest: str, size: int, what: str) -> None:
@@ -75,14 +79,15 @@ def unseal(
         detail = "content key is for another plaintext than the config names"
         raise SealError(SealRefusal.PLAINTEXT_MISMATCH, detail)
 
-    # (2) HMAC in constant time, then decrypt in place.
-    view = decrypt_into(layer, options, manifest.public_options, out)
-    try:
+    with ExitStack() as on_failure:
+        on_failure.callback(out.clear)
+
+        # (2) HMAC in constant time, then decrypt in place.
+        view = decrypt_into(layer, options, manifest.public_options, out)
+
         # (3) It is the module that was sealed, to the last byte and the last import.
         _require_module(view, options.digest, artifact.statement.bill)
-    except SealError:
-        view[:] = bytes(len(view))
-        raise
+        on_failure.pop_all()
     return view
 
 
@@ -103,11 +108,20 @@ def _only_bundle(
         detail = f"{len(bundles)} signatures, limit {limits.BUNDLES}"
         raise SealError(SealRefusal.TOO_LARGE, detail)
     known = {owner.key_id: owner for owner in owners}
-    hints = [(bundle, UnverifiedBundle.parse(bundle).key_hint) for bundle in bundles]
+    hints = [(bundle, _hint_or_refusal(bundle)) for bundle in bundles]
     by_owners = [(bundle, known[hint]) for bundle, hint in hints if hint in known]
     if not by_owners:
+        refusals = [hint for _, hint in hints if isinstance(hint, SealError)]
         detail = f"no signature is by one of the {len(known)} expected owners"
-        raise SealError(SealRefusal.SIGNER_UNKNOWN, detail)
+        raise refusals[0] if refusals else SealError(SealRefusal.SIGNER_UNKNOWN, detail)
     if len(by_owners) > 1:
         raise SealError(SealRefusal.SIGNATURE_REPEATED, "more than one owner signature")
     return by_owners[0]
+
+
+def _hint_or_refusal(bundle: bytes) -> str | SealError:
+    """Return whose a bundle claims to be, or why it is none of ours: strangers attach any kind."""
+    try:
+        return UnverifiedBundle.parse(bundle).key_hint
+    except SealError as error:
+        return error

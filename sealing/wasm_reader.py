@@ -20,6 +20,13 @@ def unsupported(offset: int, what: str) -> SealError:
     return SealError(SealRefusal.MODULE_UNSUPPORTED, f"module at offset {offset}: {what}")
 
 
+def require_at_most(offset: int, found: int, limit: int, what: str) -> None:
+    """Accept `found` of something up to `limit`, or raise `SealError`."""
+    if found > limit:
+        detail = f"module at offset {offset}: {found} {what}, limit {limit}"
+        raise SealError(SealRefusal.TOO_LARGE, detail)
+
+
 class WasmReader:
     """Reads `data[start:end]` and not a byte outside of it."""
 
@@ -39,6 +46,10 @@ class WasmReader:
         """Accept only a reader with nothing left, or raise `SealError`."""
         if not self.at_end:
             raise malformed(self.offset, f"{self.end - self.offset} bytes too many")
+
+    def require_at_most(self, limit: int) -> None:
+        """Accept only a reader with at most `limit` bytes left, or raise `SealError`."""
+        require_at_most(self.offset, self.end - self.offset, limit, "bytes")
 
     def take(self, count: int) -> memoryview:
         """Return the next `count` bytes, uncopied, or raise `SealError`."""
@@ -87,9 +98,7 @@ class WasmReader:
         """Return the length of a vector, or raise `SealError` above `limit`."""
         start = self.offset
         value = self.u32()
-        if value > limit:
-            detail = f"module at offset {start}: {value} entries, limit {limit}"
-            raise SealError(SealRefusal.TOO_LARGE, detail)
+        require_at_most(start, value, limit, "entries")
         return value
 
     def name(self, limit: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from sealing import limits
-from sealing.wasm_reader import WasmReader, malformed
+from sealing.wasm_reader import WasmReader, malformed, require_at_most
 from sealing.wasm_types import (
     Limits,
     ReferenceType,
@@ -64,9 +64,11 @@ class SectionReader:
             11: self._read_data,
         }
         reader = WasmReader(self._module, 8, len(self._module))
-        place = -1
+        place, sections = -1, 0
         while not reader.at_end:
             start = reader.offset
+            sections += 1
+            require_at_most(start, sections, limits.BILL_SECTIONS, "sections")
             section = reader.byte()
             body = reader.part()
             if section == _CUSTOM:
@@ -101,6 +103,7 @@ class SectionReader:
         return f"(tag{self._types[index].removeprefix('(func')}"
 
     def _read_types(self, reader: WasmReader) -> None:
+        reader.require_at_most(limits.BILL_TYPE_BYTES)
         count = reader.count(limits.BILL_TYPES)
         self._types = [function_type(reader) for _ in range(count)]
 
@@ -139,13 +142,13 @@ class SectionReader:
             space.append(self._function_type(reader))
 
     def _read_tables(self, reader: WasmReader) -> None:
-        for _ in range(reader.count(limits.BILL_ENTRIES)):
+        for _ in range(reader.count(limits.BILL_TABLES)):
             element, size = table_type(reader)
             self._spaces["table"].append(f"(table {size.text()} {element})")
             self.tables.append((element, size))
 
     def _read_memories(self, reader: WasmReader) -> None:
-        for _ in range(reader.count(limits.BILL_ENTRIES)):
+        for _ in range(reader.count(limits.BILL_MEMORIES)):
             size = Limits(reader)
             self._spaces["memory"].append(f"(memory {size.text()})")
             self.memories.append(size)
@@ -193,7 +196,7 @@ class SectionReader:
         self._has_producers = True
         for _ in range(reader.count(limits.BILL_PRODUCERS)):
             field = reader.name(limits.BILL_NAME_BYTES)
-            for _ in range(reader.count(limits.BILL_PRODUCERS)):
+            for _ in range(reader.count(limits.BILL_PRODUCERS - len(self.producers))):
                 tool = reader.name(limits.BILL_NAME_BYTES)
                 self.producers.append((field, tool, reader.name(limits.BILL_NAME_BYTES)))
         reader.require_end()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from sealing import limits
-from sealing.wasm_reader import WasmReader, malformed, unsupported
+from sealing.wasm_reader import WasmReader, malformed, require_at_most, unsupported
 
 ReferenceType = Literal["funcref", "externref"]
 _REFERENCE_TYPES: Final[dict[int, ReferenceType]] = {0x70: "funcref", 0x6F: "externref"}
@@ -122,7 +122,10 @@ def tag_type_index(reader: WasmReader) -> int:
 
 def skip_constant(reader: WasmReader) -> None:
     """Pass one constant expression with its `end`. Its meaning is the engine's to check."""
+    start, instructions = reader.offset, 0
     while (code := reader.byte()) != _END:
+        instructions += 1
+        require_at_most(start, instructions, limits.BILL_CONSTANT_INSTRUCTIONS, "instructions")
         if code in _SIGNED_BYTES:
             reader.skip_signed(_SIGNED_BYTES[code])
         elif code in _FIXED_BYTES:

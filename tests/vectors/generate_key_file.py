@@ -56,6 +56,10 @@ def compressed() -> bytes:
     )
 
 
+def ed25519_spki(y: int) -> bytes:
+    return OWNER_ED25519.public.spki[:-32] + y.to_bytes(32, "little")
+
+
 CASES = (
     Case("p256", "K1: ECDSA P-256", ACCEPTED, PRIVATE, OWNER.to_pem()),
     Case("encrypted", "K3: the right passphrase", ACCEPTED, PRIVATE, ENCRYPTED, PASSPHRASE),
@@ -64,6 +68,8 @@ CASES = (
     invalid("p384", "K1: no other curve", PRIVATE, pem_of(p384())),
     invalid("public-for-private", "K2: a private key", PRIVATE, OWNER.public.to_pem()),
     invalid("private-for-public", "K2: a public key", PUBLIC, OWNER.to_pem()),
+    invalid("small-order", "K1: a key that names somebody", SPKI, ed25519_spki(1)),
+    invalid("not-reduced", "K1: a key in its one form", SPKI, ed25519_spki(2**255 - 19 + 3)),
     invalid("spki-trailing", "K4: exact DER", SPKI, OWNER.public.spki + b"\0"),
     invalid("spki-cut", "K4: exact DER", SPKI, OWNER.public.spki[:-1]),
     Case("spki-compressed", "K4: uncompressed points", "seal-not-canonical", SPKI, compressed()),

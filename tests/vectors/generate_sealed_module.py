@@ -14,12 +14,13 @@ from typing import Any
 
 import rfc8785
 
+from sealing import limits
 from sealing.bom import bill_of_materials
 from sealing.hpke import X25519, OpeningKey
 from tests.unit.sealing import makers
 from tests.unit.sealing.hpke_maker import ephemeral_for, seal_x25519
 from tests.unit.sealing.makers import Artifact, b64, flipped, make, unb64
-from tests.unit.sealing.wasm_maker import COMPONENT, FULL, SMALL
+from tests.unit.sealing.wasm_maker import COMPONENT, FULL, SMALL, custom
 from tests.vectors.folder import ACCEPTED, fresh_folder, write_case
 
 PLAIN = "application/wasm"
@@ -156,9 +157,20 @@ ACCEPTED_CASES = (
         "R6.3: bundles by keys that are not expected are passed over",
         artifact=add_bundle(makers.STRANGER),
     ),
+    accepted(
+        "bundle-of-another-form-beside",
+        "R6.3: bundles of other forms are passed over",
+        artifact=lambda artifact: artifact.bundles.insert(0, b'{"mediaType":"another"}'),
+    ),
 )
 
 DOCUMENT_CASES = (
+    refused(
+        "too-many-values",
+        "R1.1: not more values than its limit",
+        "too-large",
+        manifest_bytes=lambda _: b"[" * (limits.JSON_VALUES + 1),
+    ),
     refused(
         "not-json", "R1.2: the manifest is not JSON", "malformed", manifest_bytes=replace("{", "[")
     ),
@@ -691,6 +703,13 @@ UNSEAL_CASES = (
         "module-malformed",
         stage=UNSEAL,
         module=SMALL[:-1],
+    ),
+    refused(
+        "too-many-sections",
+        "R9.6: a module has at most 1024 sections",
+        "too-large",
+        stage=UNSEAL,
+        module=SMALL + custom("x") * limits.BILL_SECTIONS,
     ),
     refused(
         "other-bill",

@@ -228,6 +228,56 @@ def test_names_are_bounded(excess: int) -> None:
         assert len(bill_of_materials(module).imports[0].name) == limits.BILL_NAME_BYTES
 
 
+def types_of(values: int) -> bytes:
+    """A type section of functions that take and give `values` references each."""
+    return section(1, vector(b"\x60" + vector(*[b"\x6f"] * values) * 2))
+
+
+PRODUCERS = limits.BILL_PRODUCERS // 2
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        wasm.custom("x") * (limits.BILL_SECTIONS + 1),
+        section(5, vector(*[b"\x00\x01"] * (limits.BILL_MEMORIES + 1))),
+        section(4, vector(*[b"\x70\x00\x01"] * (limits.BILL_TABLES + 1))),
+        section(1, leb(1) + bytes(limits.BILL_TYPE_BYTES)),
+        types_of(limits.BILL_TYPE_VALUES + 1),
+        section(
+            6, vector(b"\x7f\x00" + b"\x6a" * (limits.BILL_CONSTANT_INSTRUCTIONS + 1) + b"\x0b")
+        ),
+        wasm.custom(
+            "producers",
+            vector(*[name("f") + vector(*[name("t") + name("1")] * PRODUCERS)] * 3),
+        ),
+    ],
+)
+def test_what_costs_the_reader_is_bounded(tail: bytes) -> None:
+    assert refusal_of(HEADER + tail) == SealRefusal.TOO_LARGE
+
+
+def test_bounds_of_a_bill_that_still_pass() -> None:
+    instructions = b"\x6a" * limits.BILL_CONSTANT_INSTRUCTIONS
+    module = (
+        HEADER
+        + types_of(limits.BILL_TYPE_VALUES)
+        + section(2, vector(name("m") + name("n") + b"\x00" + leb(0)))
+        + section(4, vector(*[b"\x70\x00\x01"] * limits.BILL_TABLES))
+        + section(5, vector(*[b"\x00\x01"] * limits.BILL_MEMORIES))
+        + section(6, vector(b"\x7f\x00" + instructions + b"\x0b"))
+        + wasm.custom(
+            "producers",
+            vector(*[name("f") + vector(*[name("t") + name("1")] * PRODUCERS)] * 2),
+        )
+    )
+    bill = bill_of_materials(module + wasm.custom("x") * (limits.BILL_SECTIONS - 6))
+    assert (len(bill.tables), len(bill.memories)) == (limits.BILL_TABLES, limits.BILL_MEMORIES)
+    assert len(bill.producers) == limits.BILL_PRODUCERS
+    assert len(bill.imports[0].type) < limits.BILL_TYPE_CHARS
+    assert BillOfMaterials.from_document(bill.to_document()) == bill
+
+
 def test_modules_are_bounded(monkeypatch) -> None:
     monkeypatch.setattr(limits, "MODULE_BYTES", len(wasm.SMALL) - 1)
     assert refusal_of(wasm.SMALL) == SealRefusal.TOO_LARGE

@@ -79,6 +79,40 @@ def test_depth_boundary(depth: int) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"0," * limits.JSON_VALUES + b"0]",
+        b"[" + b"[]," * (limits.JSON_VALUES // 2) + b"0]",
+        b'["[",' + b'"\\"",' * limits.JSON_VALUES + b"0]",
+        b"[" * (limits.JSON_VALUES + 1),
+    ],
+)
+def test_values_are_counted_before_they_are_built(monkeypatch, data: bytes) -> None:
+    monkeypatch.setattr(canonical, "_DECODER", None)
+    code = refusal_of(canonical.parse_json, data, limit_bytes=len(data), what="value")
+    assert code == SealRefusal.TOO_LARGE
+
+
+def test_as_many_values_as_there_may_be() -> None:
+    data = b"[" + b"0," * (limits.JSON_VALUES - 1) + b"0]"
+    value = canonical.parse_json(data, limit_bytes=len(data), what="value")
+    assert len(value) == limits.JSON_VALUES
+
+
+@pytest.mark.parametrize("text", ['"' * 9, "[{,\\" * limits.JSON_VALUES, "\\" * limits.JSON_VALUES])
+def test_strings_hold_anything(text: str) -> None:
+    data = canonical.encode([text, ",["])
+    assert canonical.parse_json(data, limit_bytes=len(data), what="value") == [text, ",["]
+
+
+@pytest.mark.parametrize("head", [b'"', b'"\\"' * 200_000, b'"\\', b'""' * 200_000 + b'"'])
+def test_a_string_that_does_not_end(head: bytes) -> None:
+    data = head + b"," * (limits.JSON_VALUES + 1)
+    code = refusal_of(canonical.parse_json, data, limit_bytes=len(data), what="value")
+    assert code == SealRefusal.MALFORMED
+
+
 @pytest.mark.parametrize("number", [SAFE, -SAFE, 0])
 def test_safe_integers(number: int) -> None:
     assert canonical.parse_json(str(number).encode(), limit_bytes=99, what="value") == number

@@ -84,6 +84,26 @@ def test_compressed_points_are_refused() -> None:
     assert refusal_of(VerifyingKey.from_spki, compressed) == SealRefusal.NOT_CANONICAL
 
 
+PRIME = 2**255 - 19
+ORDER_8 = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
+ORDER_8_TOO = "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"
+
+
+@pytest.mark.parametrize(
+    "point", [bytes(32), *(y.to_bytes(32, "little") for y in (1, PRIME - 1, PRIME, PRIME + 3))]
+)
+@pytest.mark.parametrize("sign", [0, 0x80])
+def test_ed25519_keys_that_name_nobody_are_refused(point: bytes, sign: int) -> None:
+    raw = point[:-1] + bytes([point[-1] | sign])
+    assert refusal_of(VerifyingKey.from_raw_ed25519, raw) == SealRefusal.KEY_INVALID
+
+
+@pytest.mark.parametrize("point", [ORDER_8, ORDER_8_TOO])
+def test_ed25519_keys_of_order_eight_are_refused(point: str) -> None:
+    spki = KEYS["ed25519"].public.spki[:-32] + bytes.fromhex(point)
+    assert refusal_of(VerifyingKey.from_spki, spki) == SealRefusal.KEY_INVALID
+
+
 def test_files_that_hold_the_other_half() -> None:
     key = KEYS["p256"]
     assert refusal_of(SigningKey.from_pem, key.public.to_pem()) == SealRefusal.KEY_INVALID

@@ -119,6 +119,14 @@ def test_any_bytes_are_options_or_our_error(data: bytes) -> None:
         assert refusal_of(parse, data)
 
 
+@pytest.mark.parametrize("data", [b'{"symkey":1.25}', b'{"1.25":1}', b'{"symkey":1.25'])
+def test_refusals_quote_nothing(data: bytes) -> None:
+    with pytest.raises(SealError) as caught:
+        PrivateOptions.parse(data)
+    assert "1.25" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_refusals_do_not_quote_the_key() -> None:
     with pytest.raises(SealError) as caught:
         PrivateOptions.parse(PRIVATE.replace(b"Tw==", b"Tx=="))

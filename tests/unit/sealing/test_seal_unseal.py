@@ -129,6 +129,19 @@ def test_owners_are_named_and_not_guessed() -> None:
     assert beside.owner == makers.OWNER.public
 
 
+@pytest.mark.parametrize("foreign", [b"", b"{}", b"x" * (limits.BUNDLE_BYTES + 1)])
+def test_bundles_of_other_kinds_beside_the_owners_change_nothing(foreign: bytes) -> None:
+    sealed, owners = seal_one(), [makers.OWNER.public]
+    call = (verify_artifact, sealed.manifest, sealed.config)
+    for bundles in ([foreign, sealed.bundle], [sealed.bundle, foreign]):
+        found = verify_artifact(sealed.manifest, sealed.config, bundles, owners=owners)
+        assert found.bundle == sealed.bundle
+    alone = refusal_of(*call, [foreign], owners=owners)
+    assert alone != SealRefusal.SIGNER_UNKNOWN
+    stranger = seal_one(owner=makers.STRANGER).bundle
+    assert refusal_of(*call, [stranger, foreign], owners=owners) == alone
+
+
 def test_no_key_means_no_plaintext() -> None:
     sealed = seal_one()
     artifact = verified(sealed)
@@ -146,6 +159,21 @@ def test_a_failure_after_decrypting_leaves_zeros() -> None:
     with SecretBuffer(len(SMALL)) as out:
         code = refusal_of(unseal, artifact, sealed.layer, wrong, out)
         assert code == SealRefusal.PLAINTEXT_MISMATCH
+        assert bytes(out.view) == bytes(len(SMALL))
+
+
+def test_a_fault_of_ours_leaves_zeros_too(monkeypatch) -> None:
+    sealed = seal_one()
+    artifact = verified(sealed)
+    right = open_envelope(artifact.manifest.envelopes[0], makers.BROKER)
+
+    def fail(_: memoryview) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("sealing.unseal.bill_of_materials", fail)
+    with SecretBuffer(len(SMALL)) as out:
+        with pytest.raises(MemoryError):
+            unseal(artifact, sealed.layer, right, out)
         assert bytes(out.view) == bytes(len(SMALL))
 
 

@@ -17,6 +17,12 @@ def test_content_is_writable_and_wiped() -> None:
     buffer.wipe()
 
 
+def test_cleared_memory_can_be_used_again() -> None:
+    with SecretBuffer.of(b"canary") as buffer:
+        buffer.clear()
+        assert bytes(buffer.view) == bytes(6)
+
+
 def test_leaving_the_block_wipes() -> None:
     with SecretBuffer(3) as buffer:
         buffer.view[:] = b"abc"

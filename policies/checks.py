@@ -13,6 +13,7 @@ from typing import Any
 from policies.claims import Claim, ClaimKind
 from policies.conditions import VERSION_PATTERN, Operator
 from policies.decision import ABSENT, Reason
+from policies.limits import MAX_VERSION_CHARACTERS
 from policies.patterns import compile_pattern
 
 # Takes the actual value or ABSENT.
@@ -94,7 +95,7 @@ def _version_bound(expected: str, *, least: bool) -> Check:
     def check(actual: Any) -> Reason | None:
         if type(actual) is not str:
             return _not_of_type(actual)
-        number = _version(actual)
+        number = _version(actual) if len(actual) <= MAX_VERSION_CHARACTERS else None
         if number is None:
             return Reason.WRONG_TYPE
         holds = number >= bound if least else number <= bound

@@ -28,6 +28,8 @@ MAX_NAME_CHARACTERS: Final = 200
 MAX_DESCRIPTION_CHARACTERS: Final = 2048
 MAX_IMPORT_CHARACTERS: Final = 256
 MAX_CLAIM_TEXT_CHARACTERS: Final = 512
+# Four parts of nine digits and three dots.
+MAX_VERSION_CHARACTERS: Final = 39
 MAX_SEED_CHARACTERS: Final = 256
 
 # Release policies. One environment per runner build and cloud; values per list per rollout.

@@ -52,6 +52,11 @@ def _check_tee(tee: object) -> None:
         raise field_problem(PolicyRefusal.UNSUPPORTED, detail, "tee")
 
 
+def _identities() -> frozenset[str]:
+    """Claims that say what runs, of every TEE."""
+    return frozenset[str]().union(*MEASUREMENTS.values(), *SIGNERS.values())
+
+
 def _names_what_runs(tee: str, conditions: tuple[Condition, ...]) -> bool:
     identities = MEASUREMENTS[tee] | SIGNERS[tee]
     positive = (Operator.EQUALS, Operator.IN)
@@ -120,6 +125,7 @@ class Environment(Model):
             "description": (cls.__doc__ or "").partition("\n")[0],
             "properties": claims | own,
             "required": ["name", "tee"],
+            "anyOf": [{"required": [name]} for name in sorted(_identities())],
             "additionalProperties": False,
         }
 

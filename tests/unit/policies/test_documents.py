@@ -91,6 +91,7 @@ def test_schema_refuses_what_an_editor_can_see(old, new):
         ("vmpl: {at-most: 0}", "vmpl: {atmost: 0}"),
         ("vmpl: {at-most: 0}", "vmpl: {because: x}"),
         ("vmpl: {at-most: 0}", "vmpl: 0"),
+        ("measurement: {in:", "report-data: {in:"),
         ("milan, genoa", "Milan, genoa"),
         ("snp: {at-least: 22}", "snp: {at-least: true}"),
     ],

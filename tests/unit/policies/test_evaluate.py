@@ -202,3 +202,4 @@ def test_versions_at_most():
     policy = samples.release(text)
     assert decide({"firmware.current": "1.55.9"}, policy=policy).allowed
     assert not decide({"firmware.current": "1.55.10"}, policy=policy).allowed
+    assert not decide({"firmware.current": "1" * 5000}, policy=policy).allowed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from sealwasm.options import broker_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
+    from keybroker.initialise import EvidenceFiles
     from sealing.keys import VerifyingKey
 
 OPERATOR_KEY = "operator.key"
@@ -32,17 +33,7 @@ def broker() -> None:
 @click.option("--guardrails", multiple=True, metavar="FILE", help="What nobody may exceed.")
 @output_option
 @pass_session
-def init(
-    session: Session,
-    folder: str,
-    operator: str | None,
-    origin: str,
-    trust_simulated: str | None,
-    certificates: str | None,
-    crl: str | None,
-    references: str | None,
-    guardrails: tuple[str, ...],
-) -> None:
+def init(session: Session, /, folder: str, **given: Any) -> None:
     """Make a broker: its master key, its signing and sealing keys, its log, its configuration.
 
     Vendor roots are pinned; nothing else is trusted unless named here. The operator's key enrols
@@ -50,22 +41,15 @@ def init(
 
     Example: sealwasm broker init broker --trust-simulated tee
     """
-    from keybroker.initialise import EvidenceFiles, NewBroker, init_broker
-    from sealwasm.files import read_file, refuse_existing, write_file
-    from sealwasm.trust import simulated_material, simulated_root
+    from keybroker.initialise import NewBroker, init_broker
+    from sealwasm.files import refuse_existing, write_file
 
     home = Path(folder)
     refuse_existing(home)
-    public, private_pem = _operator(operator)
-    chains, crls = simulated_material(trust_simulated)
-    evidence = EvidenceFiles(
-        references=read_file(references) if references else _own_references(),
-        certificates=read_file(certificates) if certificates else b"".join(chains) or None,
-        crl=read_file(crl) if crl else b"".join(crls) or None,
-        simulated_root=simulated_root(trust_simulated),
-    )
-    rails = {Path(name).name: _guardrails(name) for name in guardrails}
-    keys = init_broker(home, NewBroker(public, origin, evidence, rails), now=session.now())
+    public, private_pem = _operator(given["operator"])
+    rails = {Path(name).name: _guardrails(name) for name in given["guardrails"]}
+    new = NewBroker(public, given["origin"], _evidence_files(given), rails)
+    keys = init_broker(home, new, now=session.now())
     if private_pem is not None:
         write_file(home / OPERATOR_KEY, private_pem, mode=0o600)
     facts = {
@@ -73,10 +57,25 @@ def init(
         "identity": keys.identity.key_id,
         "operator": public.key_id,
         "operator_key": str(home / OPERATOR_KEY) if private_pem else "",
-        "simulated": trust_simulated is not None,
+        "simulated": given["trust_simulated"] is not None,
     }
     session.say(f"next: sealwasm broker serve {folder}")
     session.show(facts, table=table(list(facts.items())))
+
+
+def _evidence_files(given: dict[str, Any]) -> EvidenceFiles:
+    from keybroker.initialise import EvidenceFiles
+    from sealwasm.files import read_file
+    from sealwasm.trust import simulated_material, simulated_root
+
+    chains, crls = simulated_material(given["trust_simulated"])
+    certificates, crl, references = given["certificates"], given["crl"], given["references"]
+    return EvidenceFiles(
+        references=read_file(references) if references else _own_references(),
+        certificates=read_file(certificates) if certificates else b"".join(chains) or None,
+        crl=read_file(crl) if crl else b"".join(crls) or None,
+        simulated_root=simulated_root(given["trust_simulated"]),
+    )
 
 
 def _operator(path: str | None) -> tuple[VerifyingKey, bytes | None]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
+    from attestation.endorsements import Endorsements
     from attestation.evidence import UnverifiedEvidence
+    from attestation.policy import CrlPolicy
 
 
 @click.group()
@@ -54,50 +56,49 @@ def vectors(session: Session, folder: str, as_json: bool) -> None:
 @click.option("--at", metavar="TIME", help="Judge at this time (RFC 3339) instead of now.")
 @output_option
 @pass_session
-def verify(
-    session: Session,
-    file: str | None,
-    report: str | None,
-    vek: str | None,
-    chains: tuple[str, ...],
-    crls: tuple[str, ...],
-    unsafe_no_crl: bool,
-    report_data: str | None,
-    unsafe_any_report_data: bool,
-    trust_simulated: str | None,
-    at: str | None,
-) -> None:
+def verify(session: Session, /, file: str | None, **given: Any) -> None:
     """Verify one piece of evidence: a JSON file as runners send it, or a raw report.
 
     Says who is speaking and whether the machine is acceptable under the strict defaults; whether
     its measurement is wanted is for a release policy to say.
     """
-    from attestation.endorsements import Endorsements
-    from attestation.policy import CrlPolicy, EvidencePolicy
+    from attestation.policy import EvidencePolicy
     from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
     from attestation.verify import verify as verify_evidence
-    from sealwasm.files import read_file
-    from sealwasm.trust import anchors_with, simulated_material
+    from sealwasm.trust import anchors_with
 
-    given = _evidence(file, report, vek)
-    more_chains, more_crls = simulated_material(trust_simulated)
     claims = verify_evidence(
-        given,
+        _evidence(file, given["report"], given["vek"]),
         report_data=UnsafeAnyReportData()
-        if unsafe_any_report_data
-        else ExpectedReportData(_report_data(report_data)),
-        endorsements=Endorsements.parse(
-            [*(read_file(path) for path in chains), *more_chains],
-            [*(read_file(path) for path in crls), *more_crls],
-        ),
-        policy=EvidencePolicy(
-            crl=CrlPolicy.UNSAFE_NOT_REQUIRED if unsafe_no_crl else CrlPolicy.REQUIRED
-        ),
-        anchors=anchors_with(trust_simulated),
-        now=_moment(at) if at else session.now(),
+        if given["unsafe_any_report_data"]
+        else ExpectedReportData(_report_data(given["report_data"])),
+        endorsements=endorsements_of(given),
+        policy=EvidencePolicy(crl=crl_policy_of(given)),
+        anchors=anchors_with(given["trust_simulated"]),
+        now=_moment(given["at"]) if given["at"] else session.now(),
     )
     document = {"verdict": "accept", "tee": claims.tee, "claims": dict(claims.values)}
     session.show(document, table=table([("verdict", "accept"), *claims.values.items()]))
+
+
+def endorsements_of(given: dict[str, Any]) -> Endorsements:
+    """Return what `--chain`, `--crl` and `--trust-simulated` name."""
+    from attestation.endorsements import Endorsements
+    from sealwasm.files import read_file
+    from sealwasm.trust import simulated_material
+
+    chains, crls = simulated_material(given["trust_simulated"])
+    return Endorsements.parse(
+        [*(read_file(path) for path in given["chains"]), *chains],
+        [*(read_file(path) for path in given["crls"]), *crls],
+    )
+
+
+def crl_policy_of(given: dict[str, Any]) -> CrlPolicy:
+    """Return whether a revocation list must be there: yes, unless `--unsafe-no-crl` is given."""
+    from attestation.policy import CrlPolicy
+
+    return CrlPolicy.UNSAFE_NOT_REQUIRED if given["unsafe_no_crl"] else CrlPolicy.REQUIRED
 
 
 def _evidence(file: str | None, report: str | None, vek: str | None) -> UnverifiedEvidence:

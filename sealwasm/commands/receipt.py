@@ -11,6 +11,7 @@ from sealwasm.session import Session, output_option, pass_session, table
 if TYPE_CHECKING:
     from keybroker.protocol import Descriptor
     from runner.receipt import Receipt
+    from sealwasm.receipt_check import Trust
 
 # A receipt carries evidence, a release and a proof; runner.receipt has the same figure.
 RECEIPT_FILE_BYTES = 4 << 20
@@ -123,23 +124,17 @@ def _descriptor(given: dict[str, Any]) -> Descriptor:
     )
 
 
-def _trust(descriptor: Descriptor, given: dict[str, Any]) -> Any:
-    from attestation.endorsements import Endorsements
-    from attestation.policy import CrlPolicy
-    from sealwasm.files import read_file
+def _trust(descriptor: Descriptor, given: dict[str, Any]) -> Trust:
+    from sealwasm.commands.evidence import crl_policy_of, endorsements_of
     from sealwasm.keyfiles import load_public_key
     from sealwasm.receipt_check import Trust
-    from sealwasm.trust import anchors_with, simulated_material
+    from sealwasm.trust import anchors_with
 
-    chains, crls = simulated_material(given["trust_simulated"])
     return Trust(
         descriptor=descriptor,
         anchors=anchors_with(given["trust_simulated"]),
-        endorsements=Endorsements.parse(
-            [*(read_file(path) for path in given["chains"]), *chains],
-            [*(read_file(path) for path in given["crls"]), *crls],
-        ),
-        crl=CrlPolicy.UNSAFE_NOT_REQUIRED if given["unsafe_no_crl"] else CrlPolicy.REQUIRED,
+        endorsements=endorsements_of(given),
+        crl=crl_policy_of(given),
         owners=frozenset(load_public_key(path).key_id for path in given["owners"]),
         measurements=frozenset(given["measurements"]),
     )

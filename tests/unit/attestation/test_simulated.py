@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from attestation.attesters import Attester
 from attestation.claims import VerifiedClaims
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
@@ -267,7 +268,7 @@ def test_guests_take_exact_sizes(tmp_path: Path) -> None:
     for size in (0, 47, 49):
         with pytest.raises(ValueError, match="measurement"):
             made.launch(bytes(size))
-    guest = made.launch(MEASUREMENT)
+    guest: Attester = made.launch(MEASUREMENT)
     assert guest.tee == "snp"
     for size in (0, 63, 65):
         with pytest.raises(ValueError, match="report data"):

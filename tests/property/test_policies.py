@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import yaml
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from policies.claims import CLAIMS
@@ -25,6 +25,9 @@ from policies.within import require_within, widenings
 from tests.unit.policies import samples
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+# No deadline: one slow example on a busy machine is no finding.
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(CALM, max_examples=40)
 TEXTS = [samples.CAPABILITIES, samples.RELEASE, samples.GUARDRAILS]
 RELEASE = samples.release()
 GUARDRAILS = samples.guardrails()
@@ -73,6 +76,7 @@ def refusal_of(data: bytes) -> PolicyError | None:
     return None
 
 
+@CALM
 @given(st.binary(max_size=300))
 @example(b"\xff")
 @example(b"- " * 150)
@@ -81,6 +85,7 @@ def test_any_bytes_are_a_policy_or_our_error(data: bytes) -> None:
     assert refusal is None or refusal.where.startswith("any")
 
 
+@CALM
 @given(st.sampled_from(TEXTS), st.integers(0, 2000), st.integers(0, 40), st.text(max_size=12))
 def test_any_edit_is_a_policy_or_our_error(base: str, at: int, cut: int, insert: str) -> None:
     text = base[: at % len(base)] + insert + base[at % len(base) + cut :]
@@ -91,6 +96,7 @@ def test_any_edit_is_a_policy_or_our_error(base: str, at: int, cut: int, insert:
     assert parse_canonical(policy.to_document()).digest == policy.digest
 
 
+@CALM
 @given(st.text(alphabet="ab:,[]{}&*!|>'\"%@#?- \n\t0.~<", max_size=60))
 def test_any_punctuation_is_read_alike_by_both_parsers_or_refused(text: str) -> None:
     values = []
@@ -103,6 +109,7 @@ def test_any_punctuation_is_read_alike_by_both_parsers_or_refused(text: str) -> 
     assert values[0] == values[1] or "refused" in values
 
 
+@FEW
 @given(st.sampled_from(TEXTS), st.data())
 def test_any_value_in_any_place_is_a_policy_or_our_error(base: str, data: st.DataObject) -> None:
     document = copy.deepcopy(load_policy(base.encode(), name="base").to_document())
@@ -151,6 +158,7 @@ def satisfies(claim: str, value: Any) -> bool:
     return claim == "firmware.current" or value == good
 
 
+@CALM
 @given(st.sampled_from(NEEDED), OTHERS)
 def test_one_mandatory_claim_that_is_not_right_denies(claim: str, value: Any) -> None:
     claims = dict(samples.CLAIMS)
@@ -165,6 +173,7 @@ def test_one_mandatory_claim_that_is_not_right_denies(claim: str, value: Any) ->
         assert decision.failed
 
 
+@CALM
 @given(st.dictionaries(st.sampled_from(sorted(CLAIMS)), OTHERS))
 def test_any_claims_give_a_decision(claims: dict[str, Any]) -> None:
     decision = decide(claims)
@@ -172,6 +181,7 @@ def test_any_claims_give_a_decision(claims: dict[str, Any]) -> None:
     assert len(decision.rules) >= len(decision.failed)
 
 
+@FEW
 @given(st.dictionaries(st.sampled_from(NEEDED), OTHERS, max_size=3), st.integers(0, 1))
 def test_another_environment_never_denies(changes: dict[str, Any], index: int) -> None:
     document = RELEASE.to_document()
@@ -183,6 +193,7 @@ def test_another_environment_never_denies(changes: dict[str, Any], index: int) -
         assert evaluate(wider, claims, now=NOW).allowed
 
 
+@CALM
 @given(st.dictionaries(st.sampled_from(NEEDED), OTHERS, max_size=2))
 def test_another_guardrail_never_allows(changes: dict[str, Any]) -> None:
     claims = samples.CLAIMS | changes
@@ -265,6 +276,7 @@ def granted(request: CapabilityPolicy, guards: list[Guardrails]) -> CapabilityPo
         return None
 
 
+@FEW
 @given(requests(), st.lists(guardrails(), max_size=3), st.randoms(use_true_random=False))
 def test_a_grant_only_ever_shrinks(
     request: CapabilityPolicy, guards: list[Guardrails], dice: Any
@@ -288,6 +300,7 @@ def test_a_grant_only_ever_shrinks(
         assert bool(changed) is bool(effective_grant(request, guards).reductions)
 
 
+@CALM
 @given(
     st.text(alphabet="ab01.*+?|()[]{}^$\\,-dws", max_size=24),
     st.lists(st.text("ab01.- \n\\", max_size=8)),

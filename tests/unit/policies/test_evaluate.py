@@ -203,3 +203,10 @@ def test_versions_at_most():
     assert decide({"firmware.current": "1.55.9"}, policy=policy).allowed
     assert not decide({"firmware.current": "1.55.10"}, policy=policy).allowed
     assert not decide({"firmware.current": "1" * 5000}, policy=policy).allowed
+
+
+def test_silent_guardrails_deny_simulation_and_nothing_else():
+    text = "apiVersion: sealwasm/v1\nkind: Guardrails\nmetadata: {name: quiet}\nspec: {}\n"
+    silent = samples.guardrails(text)
+    assert decide(guards=[silent]).allowed
+    assert decide({"simulated": True}, guards=[silent]).failed[-1] == "quiet/simulated-tee"

@@ -227,3 +227,8 @@ def test_notes_tell_what_is_granted_in_vain():
         ("spec.mode", "audit records calls of imports that are not granted; use to test"),
     }
     assert all(note.where == "caps.yaml:4" for note in notes(policy))
+
+
+def test_what_is_granted_and_used_is_worth_no_note():
+    text = SMALL % f"clock: {{kind: real}}, imports: [{WASI}.clock_res_get]"
+    assert notes(samples.capabilities(text)) == ()

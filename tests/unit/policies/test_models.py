@@ -135,6 +135,12 @@ def test_instants_are_aware():
     assert early.to_document()["spec"]["clock"]["start"] == "0001-01-01T00:00:00Z"
 
 
+def test_instants_are_text():
+    with pytest.raises(PolicyError) as caught:
+        parse_document(capability(("clock",), {"kind": "deterministic", "start": 5}))
+    assert caught.value.code is PolicyRefusal.WRONG_TYPE
+
+
 def test_documents_are_frozen():
     with pytest.raises(ValidationError):
         samples.capabilities().spec.mode = "audit"

@@ -16,6 +16,7 @@ from keybroker.errors import BrokerCode, BrokerError
 from keybroker.evaluation import EvaluationService
 from keybroker.keys import BrokerKeys
 from keybroker.metrics import Metrics
+from keybroker.modules import Modules
 from keybroker.protocol import (
     BROKER_TYPE,
     ChallengeResponse,
@@ -104,6 +105,7 @@ def assemble(
             store=store,
             keys=keys,
             trust=settings.trust,
+            modules=Modules(store.owner),
             rulings=rulings,
             challenges=Challenges(keys.challenges),
             answers=AnswerWriter(keys, quota=settings.quota, entropy=entropy),

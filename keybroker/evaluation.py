@@ -17,7 +17,7 @@ from pydantic import Field
 from attestation.report_data import REPORT_DATA_BYTES, ExpectedReportData, UnsafeAnyReportData
 from keybroker.appraisal import EvidenceTrust
 from keybroker.documents import OwnedDocument, require_current, verify_owned
-from keybroker.modules import OwnedModule, verify_module
+from keybroker.modules import verify_module
 from keybroker.protocol import MAX_MANIFEST_BYTES, Base64, Bundle, Evidence, Message, Name
 from keybroker.rulings import Rulings, facts_of, facts_of_module
 from keybroker.store.protocol import Store
@@ -97,10 +97,10 @@ class EvaluationService:
     def _facts_of_request(self, asked: EvaluationDocument) -> dict[str, ClaimValue]:
         if asked.module is None:
             return {"request.owner": asked.owner, "request.policy": asked.policy}
-        return facts_of_module(self._module(asked.module))
-
-    def _module(self, named: SignedModule) -> OwnedModule:
-        return verify_module(named.manifest, [named.signature], find_owner=self.store.owner)
+        module = asked.module
+        return facts_of_module(
+            verify_module(module.manifest, module.signature, find_owner=self.store.owner)
+        )
 
 
 def _expected(value: bytes | str) -> ExpectedReportData | UnsafeAnyReportData:

@@ -22,6 +22,9 @@ SHUTDOWN_SECONDS = 15
 # Compiled policies and parsed owner keys kept ready. Each is a few KiB.
 CACHED_POLICIES = 1024
 CACHED_OWNERS = 4096
+# Verified modules kept ready; one with large inline files is verified every time instead.
+CACHED_MODULES = 512
+CACHED_MODULE_BYTES = 64 * 1024
 
 # How often what has expired is forgotten; a day's rows are a few MB on a busy broker.
 PURGE_SECONDS = 60.0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from attestation.cache import BoundedCache
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.keys import BrokerKeys
-from keybroker.limits import CACHED_OWNERS
+from keybroker.limits import CACHED_MODULE_BYTES, CACHED_MODULES, CACHED_OWNERS
 from keybroker.store.protocol import OwnerRow
 from sealing.envelope import Envelope, open_envelope
 from sealing.errors import SealError, SealRefusal
@@ -28,28 +30,55 @@ class OwnedModule:
     statement: SealedModuleStatement
 
 
-def verify_module(
-    manifest: bytes, signatures: Sequence[bytes], *, find_owner: FindOwner
-) -> OwnedModule:
+class Modules:
+    """Verifies modules of enrolled owners, and remembers which ones it has verified.
+
+    What a signature says never changes, so a fleet that starts one module has it read once. Whether
+    its owner is enrolled is asked every time. Safe to call from many threads.
+    """
+
+    def __init__(self, find_owner: FindOwner) -> None:
+        self._find_owner = find_owner
+        self._verified: BoundedCache[OwnedModule] = BoundedCache(CACHED_MODULES)
+
+    def verify(self, manifest: bytes, signatures: Sequence[bytes]) -> OwnedModule:
+        """Return the module that an enrolled owner sealed, or raise as `verify_module` does."""
+        signature = _only(signatures)
+        key = hashlib.sha256(manifest).digest() + hashlib.sha256(signature).digest()
+        known = self._verified.get(key)
+        if known is not None:
+            require_owner(known.statement.owner, self._find_owner)
+            return known
+        module = verify_module(manifest, signature, find_owner=self._find_owner)
+        if len(manifest) + len(signature) <= CACHED_MODULE_BYTES:
+            self._verified.put(key, module)
+        return module
+
+
+def verify_module(manifest: bytes, signature: bytes, *, find_owner: FindOwner) -> OwnedModule:
     """Return the module that an enrolled owner sealed, or raise.
 
     Opens no envelope, and does not ask which broker it is for. Raises `SealError`, and
     `BrokerError` with `OWNER_UNKNOWN`.
     """
-    # The strict profile, and one signature: a second would be a part of the request that nothing
-    # binds to the rest.
+    # The strict profile of the manifest, before anything is believed.
     found = SealedManifest.parse(manifest)
-    if len(signatures) != 1:
-        detail = f"{len(signatures)} signatures, expected the owner's and no other"
-        raise SealError(SealRefusal.SIGNATURE_REPEATED, detail)
 
-    # The signature says who to look up; only the key that was enrolled says whether it is good.
-    owner = require_owner(unverified_key_hint(signatures[0]), find_owner)
-    statement = verify_bundle(signatures[0], manifest_digest=found.digest, keys=[owner])
+    # The signature says whom to look up; only the key that was enrolled says whether it is good.
+    owner = require_owner(unverified_key_hint(signature), find_owner)
+    statement = verify_bundle(signature, manifest_digest=found.digest, keys=[owner])
 
     # Every field of the manifest and of every envelope's context is the one the owner signed.
     statement.require_manifest(found)
     return OwnedModule(found, statement)
+
+
+def _only(signatures: Sequence[bytes]) -> bytes:
+    """Return the one signature. A second would be a part of the request that nothing binds."""
+    if len(signatures) != 1:
+        detail = f"{len(signatures)} signatures, expected the owner's and no other"
+        raise SealError(SealRefusal.SIGNATURE_REPEATED, detail)
+    return signatures[0]
 
 
 def require_owner(key_id: str, find_owner: FindOwner) -> VerifyingKey:

@@ -19,7 +19,7 @@ from keybroker.challenges import Challenges
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.keys import BrokerKeys
 from keybroker.metrics import Metrics
-from keybroker.modules import open_content_key, verify_module
+from keybroker.modules import Modules, open_content_key
 from keybroker.problems import REFUSED, Refused, code_of
 from keybroker.protocol import MAX_REQUEST_BYTES, ReleaseRequest
 from keybroker.ratelimit import RateLimiter
@@ -46,6 +46,7 @@ class ReleaseService:
     store: Store = field(repr=False)
     keys: BrokerKeys
     trust: EvidenceTrust
+    modules: Modules = field(repr=False)
     rulings: Rulings = field(repr=False)
     challenges: Challenges = field(repr=False)
     answers: AnswerWriter = field(repr=False)
@@ -99,7 +100,7 @@ class ReleaseService:
 
         # (4.6) Whose module is it? An enrolled owner signed exactly this manifest.
         request = attempt.request
-        module = verify_module(request.manifest, request.signatures, find_owner=self.store.owner)
+        module = self.modules.verify(request.manifest, request.signatures)
         attempt.module = module
 
         # (4.7) How much do we trust the speaker?

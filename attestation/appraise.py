@@ -45,14 +45,6 @@ class AttestationResult:
         """Whether anything in it rests on simulated silicon."""
         return any(appraisal.simulated for appraisal in self.submods.values())
 
-    def policy_claims(self) -> dict[str, ClaimValue]:
-        """Return what policies can ask of the result: `ear.status`, `ear.executables`, ..."""
-        named = {
-            f"ear.{name}": max((one.vector[name] for one in self.submods.values()), key=abs)
-            for name in ("executables", "hardware")
-        }
-        return {"ear.status": self.status.value, **named}
-
 
 def appraise(claims: VerifiedClaims, references: ReferenceValues) -> AttestationResult:
     """Return the trust vector for `claims` and the status that follows from it.

@@ -47,20 +47,31 @@ def draft(session: Session, module: str, name: str, folders: tuple[str, ...]) ->
 @output_option
 @pass_session
 def check(session: Session, files: tuple[str, ...]) -> None:
-    """Load policy files as strictly as broker and runner do."""
+    """Load policy files as strictly as broker and runner do, and remark on what looks unmeant."""
     loaded = [(name, _load(name)) for name in files]
-    document = [
+    document: list[dict[str, Any]] = [
         {
             "file": name,
             "kind": one.kind,
             "name": one.name,
             "version": one.metadata.version,
             "digest": one.digest,
+            "notes": _notes(one),
         }
         for name, one in loaded
     ]
-    rows = [list(item.values()) for item in document]
-    session.show(document, table=table(rows, header=list(document[0])))
+    header = ("file", "kind", "name", "version", "digest")
+    lines = [table([[item[column] for column in header] for item in document], header=header)]
+    lines += [f"note: {note}" for item in document for note in item["notes"]]
+    session.show(document, table="\n".join(lines))
+
+
+def _notes(one: Policy) -> list[str]:
+    from policies.models import CapabilityPolicy
+    from policies.notes import notes
+
+    found = notes(one) if isinstance(one, CapabilityPolicy) else ()
+    return [f"{note.where} {note.path}: {note.text}" for note in found]
 
 
 def _load(path: str) -> Policy:

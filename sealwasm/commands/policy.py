@@ -71,7 +71,7 @@ def _notes(one: Policy) -> list[str]:
     from policies.notes import notes
 
     found = notes(one) if isinstance(one, CapabilityPolicy) else ()
-    return [f"{note.where} {note.path}: {note.text}" for note in found]
+    return [f"{note.where}: {note.text}" for note in found]
 
 
 def _load(path: str) -> Policy:

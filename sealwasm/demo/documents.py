@@ -29,7 +29,6 @@ spec:
   stderr: {max-bytes: 64KiB, on-quota: trap}
   files:
     - {path: /problems, source: host, access: read-only, max-bytes: 16MiB, max-files: 64}
-  clock: {kind: coarse}
   random: {kind: deny}
   limits: {memory: 256MiB, fuel: 20000000000, wall-clock: 20s}
   imports:

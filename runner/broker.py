@@ -110,14 +110,15 @@ class HttpBroker:
 
         Raises `RunnerError` if the broker is out of reach or its answer is no text.
         """
-        for wait in (*PROOF_AFTER_SECONDS, None):
+        waits = iter(PROOF_AFTER_SECONDS)
+        while True:
             status, body = self._send("GET", f"/v1/audit/proofs/{decision}", limit=MAX_SMALL_BYTES)
             if status == httpx.codes.OK:
                 return _text(body)
+            wait = next(waits, None)
             if status not in {httpx.codes.NOT_FOUND, httpx.codes.TOO_EARLY} or wait is None:
                 return None
             self._sleep(wait)
-        return None
 
     def _require(
         self,

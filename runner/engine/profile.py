@@ -14,13 +14,13 @@ import rfc8785
 
 from runner.engine.binding import ENGINE_NAME, ENGINE_VERSION
 from runner.errors import RunnerCode, RunnerError
+from runner.limits import KIB, MIB
 
 CRANELIFT: Final = 1
+OPTIMIZE_NOTHING: Final = 0
 OPTIMIZE_SPEED: Final = 1
 REGALLOC_BACKTRACKING: Final = 0
 NO_PROFILER: Final = 0
-KIB: Final = 1024
-MIB: Final = 1024 * KIB
 GIB: Final = 1024 * MIB
 
 # What a policy may name under `features`, and the settings that each needs.

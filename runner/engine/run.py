@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from runner.engine.engine import Buffer, Engine, Module
 from runner.engine.outcome import Outcome, RunInputs, Sources
-from runner.engine.profile import FEATURES, KIB, profile_for
+from runner.engine.profile import FEATURES, OPTIMIZE_NOTHING, Profile, profile_for
 from runner.engine.program import Capabilities, Program
 from runner.engine.types import Import
+from runner.limits import KIB
 from runner.wasi.descriptors import Sink
 
 
@@ -36,7 +37,9 @@ def describe_imports(module: Buffer) -> tuple[Import, ...]:
 
     Compiles the module to find out. Raises `RunnerError` if it is not valid.
     """
-    engine = Engine(profile_for(FEATURES, stack_bytes=512 * KIB, deterministic=False))
+    everything = profile_for(FEATURES, stack_bytes=512 * KIB, deterministic=False)
+    # The code is thrown away, so it need not be good.
+    engine = Engine(Profile({**everything.settings, "cranelift_opt_level": OPTIMIZE_NOTHING}))
     try:
         compiled = Module(engine, module)
         imports = compiled.imports

@@ -18,8 +18,8 @@ from runner.wasi.tree import DirectoryNode, LinkNode, Node
 class Found:
     """Where a path leads: the directory and name it ends in, and what is there, if anything.
 
-    `name` is None when the path ends in the start itself or in `..`: such a place cannot be made,
-    renamed or removed. `slash`: the path ended in a slash, so only a directory will do.
+    `name` is None when the path ends in `.`, in `..` or in the start itself: such a place cannot be
+    made, renamed or removed. `slash`: the path ended in a slash, so only a directory will do.
     """
 
     parent: DirectoryNode
@@ -31,8 +31,9 @@ class Found:
 def resolve(start: DirectoryNode, path: str, *, follow: bool, through_slash: bool = True) -> Found:
     """Walk `path` from `start`. `follow` says whether a symbolic link at its end is followed.
 
-    With a slash behind it a last symbolic link is followed too, unless `through_slash` is off:
-    calls that take a name away must not be led elsewhere by a slash. Raises `WasiError`.
+    With a slash behind it a last symbolic link is followed too, and must lead to a directory.
+    `through_slash` turns that off: calls that make or take away a name must not be led elsewhere
+    by a slash, and look at `slash` themselves. Raises `WasiError`.
     """
     if not path:
         raise WasiError(Errno.NOENT)
@@ -52,6 +53,8 @@ class _Walk:
         self._push(path)
         while self._pending:
             name = self._pending.pop()
+            if name == ".":
+                continue
             if name == "..":
                 self._leave()
                 continue
@@ -65,10 +68,13 @@ class _Walk:
         if path.startswith("/"):
             raise WasiError(Errno.NOTCAPABLE)
         last = not self._pending
-        names = path.split("/")
-        self._pending.extend(name for name in reversed(names) if name not in {"", "."})
-        if last and names[-1] in {"", "."}:
+        *names, end = path.split("/")
+        if last and not end:
             self._slash = True
+        # A dot at the end stays: it says that what comes before it is a directory.
+        if end:
+            self._pending.append(end)
+        self._pending.extend(name for name in reversed(names) if name not in {"", "."})
 
     def _leave(self) -> None:
         if len(self._way) == 1:
@@ -89,7 +95,8 @@ class _Walk:
             self._push(node.target)
             return None
         if last:
-            if self._slash and node is not None and not isinstance(node, DirectoryNode):
+            is_file = node is not None and not isinstance(node, DirectoryNode)
+            if is_file and self._slash and self._through_slash:
                 raise WasiError(Errno.NOTDIR)
             return Found(here, name, node, self._slash)
         if node is None:

@@ -38,15 +38,24 @@ def existing(host: Host, directory: OpenDirectory, path: str, *, follow: bool) -
     return found.node
 
 
-def to_change(host: Host, directory: OpenDirectory, path: str) -> tuple[Found, str]:
-    """Where a name is to be made, taken away or moved, in a tree that may be changed.
+def to_make(host: Host, directory: OpenDirectory, path: str) -> tuple[Found, str]:
+    """Where a new name is to be made, in a tree that may be changed; EEXIST if it is there."""
+    found, name = to_change(host, directory, path, nameless=Errno.EXIST)
+    directory.tree.check_new_name(found.parent, name)
+    return found, name
+
+
+def to_change(
+    host: Host, directory: OpenDirectory, path: str, *, nameless: Errno = Errno.INVAL
+) -> tuple[Found, str]:
+    """Where a name is to be taken away or moved, in a tree that may be changed.
 
     A last symbolic link is never followed, whatever is behind it.
     """
     found = locate(host, directory, path, follow=False, through_slash=False)
     require_writable(host, directory.tree, path)
     if found.name is None:
-        raise WasiError(Errno.INVAL)
+        raise WasiError(nameless)
     return found, found.name
 
 

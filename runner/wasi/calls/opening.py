@@ -40,9 +40,7 @@ def path_open(
     name, target = path_text(view, path, length), region(view, result, 4)
     _check_flags(oflags, fdflags)
     _check_rights(directory, oflags, base, inheriting)
-    # With EXCL a symbolic link in the place of the new file must not be followed.
-    exclusive = bool(oflags & OpenFlags.CREAT and oflags & OpenFlags.EXCL)
-    found = locate(host, directory, name, follow=follows(lookup) and not exclusive)
+    found = _locate(host, directory, name, oflags, follow=follows(lookup))
     host.descriptors.check_room()
     node = _existing(found, oflags)
     if node is None or oflags & OpenFlags.TRUNC or base & MODIFYING_RIGHTS:
@@ -73,14 +71,23 @@ def _check_rights(directory: OpenDirectory, oflags: int, base: int, inheriting: 
         directory.need(Rights.PATH_FILESTAT_SET_SIZE)
 
 
+def _locate(host: Host, directory: OpenDirectory, path: str, oflags: int, *, follow: bool) -> Found:
+    if not oflags & OpenFlags.CREAT:
+        return locate(host, directory, path, follow=follow)
+    # With EXCL a symbolic link in the place of the new file must not be followed.
+    follow = follow and not (oflags & OpenFlags.EXCL or path.endswith("/"))
+    found = locate(host, directory, path, follow=follow, through_slash=False)
+    if found.slash:
+        raise WasiError(Errno.ISDIR)
+    return found
+
+
 def _existing(found: Found, oflags: int) -> Node | None:
     """What is to be opened, or None if it is to be made."""
     node = found.node
     if node is None:
         if not oflags & OpenFlags.CREAT:
             raise WasiError(Errno.NOENT)
-        if found.slash:
-            raise WasiError(Errno.ISDIR)
         return None
     if oflags & OpenFlags.CREAT and oflags & OpenFlags.EXCL:
         raise WasiError(Errno.EXIST)

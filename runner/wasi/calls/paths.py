@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 from runner.wasi.abi import DIRENT, U32, Errno, Rights
-from runner.wasi.calls.lookup import existing, follows, require_directory, to_change
-from runner.wasi.descriptors import OpenDirectory
+from runner.wasi.calls.lookup import existing, follows, require_directory, to_change, to_make
 from runner.wasi.errors import WasiError
 from runner.wasi.host import Host
 from runner.wasi.memory import path_text, region
+from runner.wasi.resolve import Found
 from runner.wasi.tree import DirectoryNode, LinkNode, Node
 
 
 def path_create_directory(host: Host, fd: int, path: int, length: int) -> int:
     """Make a directory."""
     directory = host.descriptors.directory(fd, Rights.PATH_CREATE_DIRECTORY)
-    found, name = to_change(host, directory, path_text(host.memory.view, path, length))
-    directory.tree.check_new_name(found.parent, name)
+    found, name = to_make(host, directory, path_text(host.memory.view, path, length))
     directory.tree.create_directory(found.parent, name)
     return 0
 
@@ -39,6 +38,8 @@ def path_unlink_file(host: Host, fd: int, path: int, length: int) -> int:
         raise WasiError(Errno.NOENT)
     if isinstance(found.node, DirectoryNode):
         raise WasiError(Errno.ISDIR)
+    if found.slash:
+        raise WasiError(Errno.NOTDIR)
     directory.tree.unlink(found.parent, name)
     return 0
 
@@ -56,7 +57,7 @@ def path_rename(
         raise WasiError(Errno.NOENT)
     if source.tree is not target.tree:
         raise WasiError(Errno.XDEV)
-    if new.slash and not isinstance(old.node, DirectoryNode):
+    if (old.slash or new.slash) and not isinstance(old.node, DirectoryNode):
         raise WasiError(Errno.NOTDIR)
     source.tree.rename(old.parent, old_name, new.parent, new_name)
     return 0
@@ -79,12 +80,12 @@ def path_link(
     if follows(lookup):
         raise WasiError(Errno.INVAL)
     node = existing(host, source, path_text(view, path, length), follow=False)
-    new, new_name = to_change(host, target, path_text(view, new_path, new_length))
+    new, new_name = to_make(host, target, path_text(view, new_path, new_length))
+    _require_no_slash(new)
     if isinstance(node, DirectoryNode):
         raise WasiError(Errno.PERM)
     if source.tree is not target.tree:
         raise WasiError(Errno.XDEV)
-    _check_new(target, new.parent, new_name, slash=new.slash)
     target.tree.link(new.parent, new_name, node)
     return 0
 
@@ -96,12 +97,12 @@ def path_symlink(
     view = host.memory.view
     directory = host.descriptors.directory(fd, Rights.PATH_SYMLINK)
     text = path_text(view, target, target_length)
-    found, name = to_change(host, directory, path_text(view, path, length))
     if not text:
         raise WasiError(Errno.NOENT)
     if text.startswith("/"):
         raise WasiError(Errno.NOTCAPABLE)
-    _check_new(directory, found.parent, name, slash=found.slash)
+    found, name = to_make(host, directory, path_text(view, path, length))
+    _require_no_slash(found)
     directory.tree.create_symlink(found.parent, name, text)
     return 0
 
@@ -153,7 +154,7 @@ def _entries(directory: DirectoryNode) -> list[tuple[int, str, Node]]:
     return dots + [(entry.order + 2, name, entry.node) for name, entry in directory.entries.items()]
 
 
-def _check_new(directory: OpenDirectory, parent: DirectoryNode, name: str, *, slash: bool) -> None:
-    directory.tree.check_new_name(parent, name)
-    if slash:
+def _require_no_slash(found: Found) -> None:
+    """A name with a slash behind it cannot become anything but a directory."""
+    if found.slash:
         raise WasiError(Errno.NOENT)

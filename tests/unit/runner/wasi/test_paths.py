@@ -120,9 +120,9 @@ def test_odd_paths(guest: FakeGuest, path: str | bytes, expected: Errno) -> None
         ("mkdir", "new", Errno.SUCCESS),
         ("mkdir", "new/", Errno.SUCCESS),
         ("mkdir", "dir", Errno.EXIST),
-        ("mkdir", "file/", Errno.NOTDIR),
+        ("mkdir", "file/", Errno.EXIST),
         ("mkdir", "none/new", Errno.NOENT),
-        ("mkdir", ".", Errno.INVAL),
+        ("mkdir", ".", Errno.EXIST),
         ("rmdir", "dir/sub", Errno.SUCCESS),
         ("rmdir", "dir/sub/", Errno.SUCCESS),
         ("rmdir", "dir", Errno.NOTEMPTY),
@@ -130,6 +130,7 @@ def test_odd_paths(guest: FakeGuest, path: str | bytes, expected: Errno) -> None
         ("rmdir", "file/", Errno.NOTDIR),
         ("rmdir", "none", Errno.NOENT),
         ("rmdir", ".", Errno.INVAL),
+        ("rmdir", "dir/sub/.", Errno.INVAL),
         ("rmdir", "dir/sub/..", Errno.INVAL),
         ("unlink", "file", Errno.SUCCESS),
         ("unlink", "file/", Errno.NOTDIR),
@@ -217,7 +218,7 @@ def test_linking(guest: FakeGuest, old: str, new: str, lookup: int, expected: Er
 @pytest.mark.parametrize(
     ("path", "expected"),
     [("new", 0), ("new/", Errno.NOENT), ("dir", Errno.EXIST), ("dir/", Errno.EXIST),
-     ("file/", Errno.NOTDIR), ("file", Errno.EXIST)],
+     ("file/", Errno.EXIST), ("file", Errno.EXIST), (".", Errno.EXIST)],
 )  # fmt: skip
 def test_making_symbolic_links(guest: FakeGuest, path: str, expected: int) -> None:
     assert guest.symlink("target", path) == expected

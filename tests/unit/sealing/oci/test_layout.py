@@ -230,6 +230,15 @@ class TestManifests:
             is SealRefusal.REFERENCE_INVALID
         )
 
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_size(self, layout: OciLayout, more: int) -> None:
+        data = samples.manifest().ljust(format_limits.MANIFEST_BYTES + more)
+        layout.put_blob(Blob.of(data))
+        if more:
+            assert refusal(layout.get_manifest, digest_of(data)) is SealRefusal.TOO_LARGE
+        else:
+            assert layout.get_manifest(digest_of(data)) == data
+
     def test_blobs_come_first(self, layout: OciLayout, folder: Path) -> None:
         assert refusal(layout.put_manifest, samples.manifest(), tag="v1") is SealRefusal.NOT_FOUND
         assert index_of(folder) == []

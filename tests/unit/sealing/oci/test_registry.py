@@ -13,7 +13,7 @@ from sealing import limits as format_limits
 from sealing.canonical import digest_of
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
-from sealing.oci.blob import Blob
+from sealing.oci.blob import Blob, Receiver
 from sealing.oci.descriptor import INDEX_TYPE
 from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import RegistrySettings
@@ -106,6 +106,22 @@ class TestBlobsThatLie:
         headers = {"Content-Length": "", "Transfer-Encoding": "chunked"}
         registry.answers("GET", "/blobs/", Response(200, chunk + b"0\r\n\r\n", headers))
         assert refusal(client.get_blob, LAYER, SIZE) is SealRefusal.SIZE_MISMATCH
+
+    @pytest.mark.parametrize("size", [SIZE - 1, SIZE + 1])
+    def test_size_that_is_said_wrong_is_enough(
+        self, client: RegistryClient, registry: FakeRegistry, published: str, size: int
+    ) -> None:
+        registry.blobs[LAYER] = (samples.LAYER * 2)[:size]
+        seen = bytearray()
+        refusal(client.fetch_blob, LAYER, SIZE, seen.extend)
+        assert not seen
+
+    def test_never_more_than_asked_for(self) -> None:
+        seen = bytearray()
+        receiver = Receiver(LAYER, SIZE, seen.extend)
+        receiver.feed(samples.LAYER)
+        assert refusal(receiver.feed, b"x") is SealRefusal.SIZE_MISMATCH
+        assert bytes(seen) == samples.LAYER
 
     def test_compressed_unasked(
         self, client: RegistryClient, registry: FakeRegistry, published: str

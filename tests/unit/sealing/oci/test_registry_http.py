@@ -164,6 +164,7 @@ class TestCredentials:
         client = connect(authenticator=Tokens())
         assert refusal(client.get_manifest, "v1") is SealRefusal.UNAUTHORIZED
         assert client.get_manifest("v1") == b"{}"
+        assert [sent for _, sent in web.requests] == [None, "Bearer expired", None, BASIC]
 
     def test_are_not_sent_in_clear(
         self, web: Web, connect: Connect, settings: RegistrySettings
@@ -357,6 +358,15 @@ class TestTls:
             assert refusal(client.ping) is SealRefusal.REGISTRY_UNTRUSTED
         assert time.slept == []
         assert registry.requests == []
+
+    def test_authority_from_the_environment_is_not_used(
+        self, registry: FakeRegistry, settings: RegistrySettings, certificate: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        public = replace(settings, plain_http=PlainHttp.NEVER, tls=None)
+        with RegistryClient(registry.reference, settings=public) as client:
+            assert refusal(client.ping) is SealRefusal.REGISTRY_UNTRUSTED
 
     def test_authority_of_ones_own(
         self, registry: FakeRegistry, settings: RegistrySettings, certificate: Path

@@ -34,10 +34,8 @@ from tests.unit.sealing.oci.samples import refusal, sealed
 V1 = LayoutReference(folder="any", tag="v1")
 
 
-def simple() -> SimpleSignature:
-    return simple_signature(
-        sealed().manifest_digest, "registry.example.com/acme/scoring", makers.OWNER
-    )
+def simple(place: str = "registry.example.com/acme/scoring") -> SimpleSignature:
+    return simple_signature(sealed().manifest_digest, place, makers.OWNER)
 
 
 @pytest.fixture
@@ -322,7 +320,7 @@ class TestCopy:
         self, layout: OciLayout, client: RegistryClient
     ) -> None:
         push(layout, sealed(), "v1", simple=simple())
-        push(client, sealed(), "v1", simple=simple())
+        push(client, sealed(), "v1", simple=simple("registry.example.net/theirs"))
         tag = sealed().manifest_digest.replace(":", "-") + ".sig"
         before = client.get_manifest(tag)
         copy(layout, V1, client, "v1")

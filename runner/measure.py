@@ -1,7 +1,7 @@
 """What a runner is: a digest over every file of its packages, its engine and its interpreter.
 
 This is what simulated silicon measures at launch and what `sealwasm reference measure` recomputes.
-Format: docs/specs/receipt.md section 5.
+Format: docs/specs/receipt.md section 6.
 """
 
 from __future__ import annotations

@@ -70,13 +70,16 @@ class AnswerWriter:
         response = {
             "release": dsse.sign(RELEASE_TYPE, payload, [self._keys.identity]).decode(),
             "wrapped_key": canonical.b64encode(
-                attempt.runner_key.seal(content_key.to_json(), info=info)
+                attempt.asked.runner_key.seal(content_key.to_json(), info=info)
             ),
         }
         return ReleaseRecord(
             challenge=attempt.challenge_use,
             idempotency=Idempotency(
-                lease.runner_key, attempt.request.idempotency_key, attempt.digest, lease.expires
+                lease.runner_key,
+                attempt.asked.request.idempotency_key,
+                attempt.asked.digest,
+                lease.expires,
             ),
             response=canonical.encode(response),
             quota=self._quota,
@@ -94,7 +97,7 @@ class AnswerWriter:
             owner=said.owner,
             module=said.module,
             policy=said.policy,
-            runner_key=attempt.runner_key.key_id,
+            runner_key=attempt.asked.runner_key.key_id,
             issued=attempt.at,
             expires=attempt.at + timedelta(seconds=max(1, ruling.decision.lease_ms // 1000)),
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from attestation.claims import VerifiedClaims
 from keybroker.audit.fields import PolicyReference
@@ -33,6 +34,15 @@ def new_id(prefix: str, entropy: Entropy) -> str:
     return f"{prefix}-{entropy(_ID_BYTES).hex()}"
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request as it came, its digest, and the key that its answer would be wrapped to."""
+
+    request: ReleaseRequest = field(repr=False)
+    digest: str
+    runner_key: SealingKey
+
+
 @dataclass(slots=True)
 class Attempt:
     """One request that answers an authentic challenge, and what the steps made of it so far.
@@ -42,9 +52,7 @@ class Attempt:
 
     id: str
     at: datetime
-    request: ReleaseRequest = field(repr=False)
-    digest: str
-    runner_key: SealingKey
+    asked: Asked
     challenge: Challenge = field(repr=False)
     binding: Binding = field(repr=False)
     claims: VerifiedClaims | None = None
@@ -52,6 +60,12 @@ class Attempt:
     facts: Mapping[str, ClaimValue] = field(default_factory=dict, repr=False)
     decision: Decision | None = None
     denial: Decision | None = None
+
+    @classmethod
+    def begin(cls, asked: Asked, challenge: Challenge, *, at: datetime, entropy: Entropy) -> Self:
+        """Return the attempt of a request that answers `challenge`."""
+        binding = asked.request.binding(challenge.nonce)
+        return cls(new_id("decision", entropy), at, asked, challenge, binding)
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -72,7 +86,7 @@ class Attempt:
     @property
     def evidence_digest(self) -> str:
         """The digest of the evidence as it came."""
-        return canonical.digest_of(canonical.encode(self.request.evidence))
+        return canonical.digest_of(canonical.encode(self.asked.request.evidence))
 
 
 def decision_row(
@@ -111,7 +125,7 @@ def refusal_record(attempt: Attempt, *, code: StrEnum, reason: str) -> RefusalRe
         at=attempt.at,
         code=str(code),
         rules=attempt.rules,
-        tee=attempt.request.evidence["tee"],
+        tee=attempt.asked.request.evidence["tee"],
         simulated=attempt.claims.simulated if attempt.claims else None,
         evidence=attempt.evidence_digest,
         manifest=attempt.binding.manifest,

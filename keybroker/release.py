@@ -16,19 +16,18 @@ from attestation.report_data import ExpectedReportData
 from keybroker.answers import RELEASED, AnswerWriter, Ruling
 from keybroker.appraisal import EvidenceTrust
 from keybroker.challenges import Challenges
-from keybroker.errors import BrokerCode, BrokerError
+from keybroker.errors import BrokerError
 from keybroker.keys import BrokerKeys
 from keybroker.metrics import Metrics
 from keybroker.modules import Modules, open_content_key
 from keybroker.problems import REFUSED, Refused, code_of
 from keybroker.protocol import MAX_REQUEST_BYTES, ReleaseRequest
 from keybroker.ratelimit import RateLimiter
-from keybroker.records import Attempt, new_id, refusal_record
+from keybroker.records import Asked, Attempt, refusal_record
 from keybroker.rulings import Rulings, facts_of, facts_of_module
 from keybroker.store.protocol import ReleaseRecord, Store
 from policies.errors import PolicyDenied
 from sealing.canonical import digest_of
-from sealing.hpke import SealingKey
 
 Clock = Callable[[], datetime]
 Entropy = Callable[[int], bytes]
@@ -58,91 +57,83 @@ class ReleaseService:
     def release(self, body: bytes, *, source: str) -> bytes:
         """Release one content key to one attested runner, or raise. There is no partial success.
 
-        Raises the errors of `REFUSED`; nothing was released then.
+        A request that was answered before gets the same answer again. Raises the errors of
+        `REFUSED`; nothing was released then.
         """
-        now = self.clock()
         # (4.1) Cheap limits before expensive questions; then one exact form.
+        now = self.clock()
         self.rate.take(source, now=now)
         request = ReleaseRequest.parse(body, limit_bytes=MAX_REQUEST_BYTES)
-        runner_key = request.runner_key.sealing_key()
+        asked = Asked(request, digest_of(body), request.runner_key.sealing_key())
 
-        # (4.2) The same request again gets the same answer, whatever became of its challenge.
-        digest = digest_of(body)
-        answer = self._answered_before(runner_key, request.idempotency_key, digest)
-        if answer is not None:
+        # (4.2) Is the challenge ours and in date? Whoever has none leaves no trace.
+        try:
+            challenge = self.challenges.open(request.challenge, now=now)
+        except BrokerError:
+            answer = self._answered_before(asked)
+            if answer is None:
+                raise
             return answer
-
-        # (4.3) Is the challenge ours and in date? Whoever has none leaves no trace.
-        challenge = self.challenges.open(request.challenge, now=now)
-        decision_id = new_id("decision", self.entropy)
-        binding = request.binding(challenge.nonce)
-        attempt = Attempt(decision_id, now, request, digest, runner_key, challenge, binding)
+        attempt = Attempt.begin(asked, challenge, at=now, entropy=self.entropy)
 
         # From here on a refusal spends the challenge, and is on disk before anybody hears of it.
         try:
             record = self._decide(attempt)
-            # (4.12) All of it on disk, or nothing of it anywhere.
+            # (4.11) All of it on disk, or nothing of it anywhere.
             self.store.record_release(record)
         except REFUSED as error:
-            return self._refuse_or_repeat(attempt, error)
+            return self._repeat_or_refuse(attempt, error)
 
-        # (4.13) Only now does anybody hear of it.
+        # (4.12) Only now does anybody hear of it.
         self.metrics.count_decision(RELEASED)
         return record.response
 
     def _decide(self, attempt: Attempt) -> ReleaseRecord:
         """Return what to record and send, or raise. Writes nothing."""
-        # (4.4, 4.5) Who is speaking, just now, to us, and for this very request?
+        # (4.3, 4.4) Who is speaking, just now, to us, and for this very request?
         expected = ExpectedReportData(attempt.binding.report_data())
-        evidence = attempt.request.evidence
-        claims = self.trust.verify(evidence, report_data=expected, now=attempt.at)
+        request = attempt.asked.request
+        claims = self.trust.verify(request.evidence, report_data=expected, now=attempt.at)
         attempt.claims = claims
 
-        # (4.6) Whose module is it? An enrolled owner signed exactly this manifest.
-        request = attempt.request
+        # (4.5) Whose module is it? An enrolled owner signed exactly this manifest.
         module = self.modules.verify(request.manifest, request.signatures)
         attempt.module = module
 
-        # (4.7) How much do we trust the speaker?
+        # (4.6) How much do we trust the speaker?
         result = self.trust.appraise(claims)
 
-        # (4.8) Do the owner and every guardrail want it to have this key?
+        # (4.7) Do the owner and every guardrail want it to have this key?
         attempt.facts = facts_of(claims, result, facts_of_module(module))
         decision = self.rulings.require(module, attempt.facts, now=attempt.at)
         attempt.decision = decision
 
-        # (4.9) What may the module do there?
+        # (4.8) What may the module do there?
         grant = self.rulings.grant(module)
 
-        # (4.10) The content key, from the envelope the owner sealed for us.
+        # (4.9) The content key, from the envelope the owner sealed for us.
         content_key = open_content_key(module, self.keys)
 
-        # (4.11) Wrap it to the key inside the evidence, and sign what it is for.
+        # (4.10) Wrap it to the key inside the evidence, and sign what it is for.
         ruling = Ruling(claims, result, module, decision, grant)
         return self.answers.write(attempt, ruling, content_key)
 
-    def _answered_before(self, runner_key: SealingKey, key: str, digest: str) -> bytes | None:
-        stored = self.store.stored_response(runner_key.key_id, key)
-        if stored is None:
+    def _answered_before(self, asked: Asked) -> bytes | None:
+        """Return the answer that this very request got before, if it did."""
+        key = asked.request.idempotency_key
+        stored = self.store.stored_response(asked.runner_key.key_id, key)
+        if stored is None or stored.request_digest != asked.digest:
             return None
-        if stored.request_digest != digest:
-            detail = "the idempotency key was used for another request"
-            raise BrokerError(BrokerCode.IDEMPOTENCY_CONFLICT, detail)
         return stored.response
 
-    def _refuse_or_repeat(self, attempt: Attempt, error: Refused) -> bytes:
-        """Record the refusal and raise it; but answer a request that its own twin has overtaken."""
-        if error.code is BrokerCode.REQUEST_REPEATED:
-            key = attempt.request.idempotency_key
-            answer = self._answered_before(attempt.runner_key, key, attempt.digest)
-            if answer is not None:
-                return answer
-        raise self._refused(attempt, error) from error
-
-    def _refused(self, attempt: Attempt, error: Refused) -> BrokerError:
+    def _repeat_or_refuse(self, attempt: Attempt, error: Refused) -> bytes:
+        """Give the same answer again whatever would be said now, or refuse for good and raise."""
+        answer = self._answered_before(attempt.asked)
+        if answer is not None:
+            return answer
         code, reason = code_of(error), str(error)
         if isinstance(error, PolicyDenied):
             attempt.denial = error.decision
         self.store.record_refusal(refusal_record(attempt, code=code, reason=reason))
         self.metrics.count_decision(str(code))
-        return BrokerError(code, reason, decision=attempt.id, rules=attempt.rules)
+        raise BrokerError(code, reason, decision=attempt.id, rules=attempt.rules) from error

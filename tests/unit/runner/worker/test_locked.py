@@ -13,7 +13,7 @@ import pytest
 
 from runner.errors import RunnerCode, RunnerError
 from runner.worker import messages
-from runner.worker.lockdown import ALWAYS_REQUIRED
+from runner.worker.lockdown import ALWAYS_REQUIRED, Part
 from runner.worker.process import WorkerProcess
 
 PROBE = "tests.unit.runner.worker.probe"
@@ -85,6 +85,19 @@ def test_it_starts_with_nothing_of_ours(worker: WorkerProcess) -> None:
     assert descriptors.count("/dev/null") == 3
     assert len(descriptors) == 4
     assert b"PATH=" not in Path(f"/proc/{worker.pid}/environ").read_bytes()
+
+
+def test_what_held_shows_from_outside(worker: WorkerProcess) -> None:
+    held = worker.receive(seconds=60).message.detail.split()[2:]
+    status = Path(f"/proc/{worker.pid}/status").read_text(encoding="ascii")
+    facts = dict(line.split(":", 1) for line in status.splitlines())
+    assert facts["Seccomp"].strip() == "2"
+    assert facts["NoNewPrivs"].strip() == "1"
+    if Part.NO_CAPABILITIES in held:
+        assert facts["CapEff"].strip() == "0" * 16
+    if Part.NET_NAMESPACE in held:
+        theirs = os.readlink(f"/proc/{worker.pid}/ns/net")
+        assert theirs != os.readlink("/proc/self/ns/net")
 
 
 def test_silence_ends_at_the_deadline_and_the_worker_with_it(worker: WorkerProcess) -> None:

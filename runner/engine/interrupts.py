@@ -20,7 +20,7 @@ def held_interrupts(stop: Callable[[], None]) -> Iterator[None]:
 
     Does nothing off the main thread or where somebody handles the signal already.
     """
-    on_main = threading.current_thread() is threading.main_thread()
+    on_main = threading.get_ident() == threading.main_thread().ident
     if not on_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return

@@ -84,6 +84,8 @@ class MemorySource:
     def __init__(self, new_error: Any) -> None:
         self.limit = 0
         self.refusals = 0
+        # All the running guest has right now, as `runner.wasi.memory.Memory` wants it.
+        self.view = _NO_BYTES
         self.latest: GuestMemory | None = None
         self._memories: dict[int, GuestMemory] = {}
         self._next_key = 1
@@ -99,11 +101,7 @@ class MemorySource:
         self.limit = limit
         self.refusals = 0
         self.latest = None
-
-    @property
-    def view(self) -> memoryview:
-        """All the running guest has right now, as `runner.wasi.memory.Memory` wants it."""
-        return self.latest.view if self.latest else _NO_BYTES
+        self.view = _NO_BYTES
 
     @property
     def alive(self) -> int:
@@ -128,6 +126,7 @@ class MemorySource:
         key = self._next_key
         self._next_key += 1
         self._memories[key] = self.latest = memory
+        self.view = memory.view
         out[0] = LinearMemory(key, self._get, self._grow, self._end)
         return 0
 
@@ -139,8 +138,11 @@ class MemorySource:
     def _on_grow(self, key: int, size: int) -> int:
         if not self._fits(size):
             return int(self._new_error(b"guest memory exceeds its limit"))
-        self._memories[key].grow(size)
+        memory = self._memories[key]
+        memory.grow(size)
+        self.view = memory.view
         return 0
 
     def _on_end(self, key: int) -> None:
+        self.view = _NO_BYTES
         self._memories.pop(key).unmap()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from policies.errors import PolicyError
@@ -33,6 +33,15 @@ from runner.wasi.host import Host
 from runner.wasi.table import FUNCTIONS, Function
 
 Capabilities = CapabilityPolicy | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was taken down while a guest ran."""
+
+    streams: Streams
+    kept: tuple[list[bytes], list[bytes]]
+    wall_ns: int
 
 
 class Program:
@@ -126,9 +135,8 @@ class Program:
             host.memory = self._engine.memories
         begun = sources.monotonic_ns()
         finished, parked = self._execute(host)
-        wall_ns = sources.monotonic_ns() - begun
-        outcome = self._outcome(finished, parked, host, streams)
-        return replace(outcome, wall_ns=wall_ns, stdout=b"".join(kept[0]), stderr=b"".join(kept[1]))
+        recorded = Recorded(streams, kept, sources.monotonic_ns() - begun)
+        return self._outcome(finished, parked, host, recorded)
 
     def _execute(self, host: Host) -> tuple[Finished, BaseException | None]:
         execution = Execution(self._engine, self.grant.spec.limits)
@@ -144,7 +152,7 @@ class Program:
             execution.close()
 
     def _outcome(
-        self, finished: Finished, parked: BaseException | None, host: Host, streams: Streams
+        self, finished: Finished, parked: BaseException | None, host: Host, recorded: Recorded
     ) -> Outcome:
         ending, code, trap = _ending(finished, parked)
         if self._engine.memories.refusals:
@@ -154,13 +162,15 @@ class Program:
             exit_code=code,
             trap=trap,
             fuel_used=finished.fuel_used,
-            wall_ns=0,
+            wall_ns=recorded.wall_ns,
             peak_memory_bytes=finished.peak_memory_bytes,
-            host_calls=dict(self._slot.calls),
+            host_calls=self._slot.calls(),
             denials=host.denials.list(),
-            stdout_bytes=streams.stdout.written,
-            stderr_bytes=streams.stderr.written,
+            stdout_bytes=recorded.streams.stdout.written,
+            stderr_bytes=recorded.streams.stderr.written,
             reproducible=self._reproducible and ending is not Ending.WALL_CLOCK,
+            stdout=b"".join(recorded.kept[0]),
+            stderr=b"".join(recorded.kept[1]),
             frames=finished.report.frames if finished.report else (),
             written={
                 mount.path: dict(mount.tree.files()) for mount in host.mounts if mount.write_back

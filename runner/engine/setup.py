@@ -220,11 +220,9 @@ def _preopen(mount: Mount) -> OpenDirectory:
 
 def _clock(grant: CapabilityPolicy, sources: Sources, pause: Pause, denials: Denials) -> GuestClock:
     allowed = grant.spec.clock
-    real = TimeSources(sources.realtime_ns, sources.monotonic_ns, pause)
-    if allowed.kind == "real":
-        return RealClock(real)
-    if allowed.kind == "coarse":
-        return coarse_clock(real)
+    if allowed.kind in {"real", "coarse"}:
+        real = TimeSources(sources.realtime_ns, sources.monotonic_ns, pause)
+        return RealClock(real) if allowed.kind == "real" else coarse_clock(real)
     if allowed.kind == "deterministic" and allowed.start is not None:
         return DeterministicClock(
             start_ns=int(allowed.start.timestamp()) * NANOSECONDS_PER_S,

@@ -16,6 +16,8 @@ from runner.wasi.errors import WasiError
 from runner.wasi.host import Host
 from runner.wasi.table import Function
 
+Edge = Callable[[Any, Any, Any, int], int]
+
 
 @dataclass(slots=True)
 class Slot:
@@ -27,13 +29,24 @@ class Slot:
     new_trap: Callable[[int], int] = field(repr=False)
     host: Host | None = None
     parked: BaseException | None = field(default=None, repr=False)
-    calls: dict[str, int] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
 
     def begin(self, host: Host) -> None:
         """A new run."""
         self.host = host
         self.parked = None
-        self.calls = {}
+        self.counts[:] = [0] * len(self.counts)
+
+    def calls(self) -> dict[str, int]:
+        """How often the guest called what, in this run or the last one."""
+        return {name: count for name, count in zip(self.names, self.counts, strict=True) if count}
+
+    def counter(self, name: str) -> int:
+        """A place in `counts` for a function."""
+        self.names.append(name)
+        self.counts.append(0)
+        return len(self.counts) - 1
 
     def end(self) -> None:
         """No run any more: a late callback finds nothing to work on."""
@@ -60,46 +73,23 @@ def shielded(kind: Any, body: Callable[..., int], failed: Callable[[BaseExceptio
 
 def host_callback(function: Function, slot: Slot) -> Any:
     """The native callback of a host function. The caller keeps it alive while it is linked."""
-    if not function.returns:
-        return _callback(function, slot, _narrow(function, slot), result=False)
-    wide = "I" in function.parameters
-    arguments = _wide(function, slot) if wide else _narrow(function, slot)
-    return _callback(function, slot, arguments, result=True)
+    if "I" in function.parameters:
+        return HostCallback(_wide_edge(function, slot))
+    return HostCallback(_narrow_edge(function, slot))
 
 
-def _narrow(function: Function, slot: Slot) -> Callable[[Any], int]:
-    """Calls with 32-bit arguments: every fourth word is one."""
-    call, end = function.call, RAW_WORDS * len(function.parameters)
-    if not end:
-        # An empty slice with a step is not empty in ctypes.
-        return lambda _raw: call(slot.host)
-    return lambda raw: call(slot.host, *raw[0:end:RAW_WORDS])
-
-
-def _wide(function: Function, slot: Slot) -> Callable[[Any], int]:
-    """Calls with 64-bit arguments as well: those take a second word."""
-    call, end = function.call, RAW_WORDS * len(function.parameters)
-    places = [(RAW_WORDS * index, kind == "I") for index, kind in enumerate(function.parameters)]
-
-    def invoke(raw: Any) -> int:
-        words = raw[0:end]
-        return call(
-            slot.host,
-            *[words[at] | words[at + 1] << 32 if is_wide else words[at] for at, is_wide in places],
-        )
-
-    return invoke
-
-
-def _callback(function: Function, slot: Slot, invoke: Callable[[Any], int], *, result: bool) -> Any:
-    name = function.name
+def _narrow_edge(function: Function, slot: Slot) -> Edge:
+    """For 32-bit arguments: every fourth word is one. Written out, for it runs at every call."""
+    call, returns = function.call, function.returns
+    counts, place = slot.counts, slot.counter(function.name)
+    # An empty slice with a step is not empty in ctypes, so without arguments none is taken.
+    end = RAW_WORDS * len(function.parameters)
 
     def edge(_env: Any, _caller: Any, raw: Any, _count: int) -> int:
         try:
-            calls = slot.calls
-            calls[name] = calls.get(name, 0) + 1
-            answer = invoke(raw)
-            if result:
+            counts[place] += 1
+            answer = call(slot.host, *raw[0:end:RAW_WORDS]) if end else call(slot.host)
+            if returns:
                 raw[0] = answer
         except WasiError as refusal:
             raw[0] = refusal.errno
@@ -107,4 +97,28 @@ def _callback(function: Function, slot: Slot, invoke: Callable[[Any], int], *, r
             return slot.park(error)
         return 0
 
-    return HostCallback(edge)
+    return edge
+
+
+def _wide_edge(function: Function, slot: Slot) -> Edge:
+    """For 64-bit arguments among others: those take a second word."""
+    call = function.call
+    counts, place = slot.counts, slot.counter(function.name)
+    end = RAW_WORDS * len(function.parameters)
+    places = [(RAW_WORDS * index, kind == "I") for index, kind in enumerate(function.parameters)]
+
+    def edge(_env: Any, _caller: Any, raw: Any, _count: int) -> int:
+        try:
+            counts[place] += 1
+            words = raw[0:end]
+            raw[0] = call(
+                slot.host,
+                *[words[at] | words[at + 1] << 32 if wide else words[at] for at, wide in places],
+            )
+        except WasiError as refusal:
+            raw[0] = refusal.errno
+        except BaseException as error:  # noqa: BLE001  nothing may cross into native code
+            return slot.park(error)
+        return 0
+
+    return edge

@@ -63,6 +63,14 @@ class Descriptor:
         """The `filestat` structure."""
         return FILESTAT.pack(0, 0, self.FILETYPE, 1, 0, 0, 0, 0)
 
+    def read(self, buffers: Sequence[memoryview]) -> int:  # noqa: ARG002  for those who can
+        """Fill `buffers` at the offset; EBADF for what cannot be read."""
+        raise WasiError(Errno.BADF)
+
+    def write(self, buffers: Sequence[memoryview]) -> int:  # noqa: ARG002  for those who can
+        """Write `buffers` at the offset; EBADF for what cannot be written."""
+        raise WasiError(Errno.BADF)
+
     def close(self) -> None:
         """Let go of what is held."""
 
@@ -119,26 +127,29 @@ class OutputStream(Stream):
 
     def write(self, buffers: Sequence[memoryview]) -> int:
         """Write what fits; at the quota the guest is stopped or told ENOSPC, as the policy says."""
+        total = len(buffers[0]) if len(buffers) == 1 else sum(map(len, buffers))
+        if total > self._room - self.written:
+            return self._fill(buffers)
+        if total:
+            self.written += total
+            self._sink(b"".join(buffers))
+        return total
+
+    def _fill(self, buffers: Sequence[memoryview]) -> int:
+        """Take what still fits, and say that it was not all."""
         room = self._room - self.written
-        total = sum(map(len, buffers))
-        data = b"".join(buffers) if total <= room else _first(buffers, room)
+        data = bytearray()
+        for buffer in buffers:
+            data += buffer[: room - len(data)]
+        self._on_full()
         if data:
-            self._sink(data)
-            self.written += len(data)
-        if total > room:
-            self._on_full()
-            if self._trap:
-                raise GuestStopped(Ending.OUTPUT)
-            if not data:
-                raise WasiError(Errno.NOSPC)
-        return len(data)
-
-
-def _first(buffers: Sequence[memoryview], size: int) -> bytes:
-    taken = bytearray()
-    for buffer in buffers:
-        taken += buffer[: size - len(taken)]
-    return bytes(taken)
+            self.written += room
+            self._sink(bytes(data))
+        if self._trap:
+            raise GuestStopped(Ending.OUTPUT)
+        if not data:
+            raise WasiError(Errno.NOSPC)
+        return room
 
 
 class TreeDescriptor(Descriptor):

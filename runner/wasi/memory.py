@@ -6,12 +6,14 @@ comparison against the current size of the memory decides. A bad one is EFAULT.
 
 from __future__ import annotations
 
-from struct import unpack_from
+from struct import Struct, unpack_from
 from typing import Protocol
 
 from runner.limits import MAX_PATH_BYTES, MAX_VECTORS
 from runner.wasi.abi import Errno
 from runner.wasi.errors import WasiError
+
+_ONE_VECTOR = Struct("<2I")
 
 
 class Memory(Protocol):
@@ -45,6 +47,12 @@ def region(view: memoryview, pointer: int, length: int) -> memoryview:
     return view[pointer:end]
 
 
+def require_region(view: memoryview, pointer: int, length: int) -> None:
+    """Raise `WasiError` unless the guest has `length` bytes at `pointer`."""
+    if pointer + length > len(view):
+        raise WasiError(Errno.FAULT)
+
+
 def vectors(view: memoryview, pointer: int, count: int) -> list[memoryview]:
     """The buffers of an iovec array. Raises `WasiError` if any of it lies outside the memory."""
     if count > MAX_VECTORS:
@@ -52,6 +60,12 @@ def vectors(view: memoryview, pointer: int, count: int) -> list[memoryview]:
     size = len(view)
     if pointer + 8 * count > size:
         raise WasiError(Errno.FAULT)
+    if count == 1:
+        # By far the most frequent call there is.
+        start, length = _ONE_VECTOR.unpack_from(view, pointer)
+        if start + length > size:
+            raise WasiError(Errno.FAULT)
+        return [view[start : start + length]]
     words = unpack_from(f"<{2 * count}I", view, pointer)
     buffers = []
     for index in range(0, 2 * count, 2):

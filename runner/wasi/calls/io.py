@@ -4,35 +4,34 @@
 from __future__ import annotations
 
 from runner.wasi.abi import HIGHEST_ADVICE, OFFSET_MAX, U32, U64, Errno, Rights, Whence
-from runner.wasi.descriptors import InputStream, OpenFile, OutputStream
+from runner.wasi.descriptors import OpenFile
 from runner.wasi.errors import WasiError
 from runner.wasi.host import Host
-from runner.wasi.memory import region, vectors
+from runner.wasi.memory import region, require_region, vectors
+
+_FD_READ = Rights.FD_READ
+_FD_WRITE = Rights.FD_WRITE
 
 
 def fd_write(host: Host, fd: int, iovs: int, count: int, result: int) -> int:
     """Write buffers at the offset and say how many bytes were taken."""
     descriptor = host.descriptors.get(fd)
-    descriptor.need(Rights.FD_WRITE)
+    descriptor.need(_FD_WRITE)
     view = host.memory.view
     buffers = vectors(view, iovs, count)
-    target = region(view, result, 4)
-    if not isinstance(descriptor, OutputStream | OpenFile):
-        raise WasiError(Errno.BADF)
-    U32.pack_into(target, 0, descriptor.write(buffers))
+    require_region(view, result, 4)
+    U32.pack_into(view, result, descriptor.write(buffers))
     return 0
 
 
 def fd_read(host: Host, fd: int, iovs: int, count: int, result: int) -> int:
     """Read at the offset into buffers and say how many bytes came."""
     descriptor = host.descriptors.get(fd)
-    descriptor.need(Rights.FD_READ)
+    descriptor.need(_FD_READ)
     view = host.memory.view
     buffers = vectors(view, iovs, count)
-    target = region(view, result, 4)
-    if not isinstance(descriptor, InputStream | OpenFile):
-        raise WasiError(Errno.BADF)
-    U32.pack_into(target, 0, descriptor.read(buffers))
+    require_region(view, result, 4)
+    U32.pack_into(view, result, descriptor.read(buffers))
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from keybroker import limits, protocol
-from keybroker.app import create_app, create_operations_app
+from keybroker.app import Edge, create_app, create_operations_app
 from keybroker.audit.proof import verify_proof
 from tests.fakes.web import Peer
 from tests.fakes.world import World, make_world, release_policy
@@ -167,6 +167,19 @@ def test_access_log_has_no_bodies_and_no_made_up_paths(
         ("/v1/audit/proofs/{decision}", 404),
     ]
     assert CANARY not in json.dumps([str(entry) for entry in told])
+
+
+def test_start_and_stop_of_the_server_are_no_requests(world: World) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["type"])
+
+    async def nothing(*_: Any) -> Any:
+        raise AssertionError
+
+    asyncio.run(Edge(app, world.broker.metrics)({"type": "lifespan"}, nothing, nothing))
+    assert seen == ["lifespan"]
 
 
 def test_source_is_limited(tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ class Node:
     most: int | None = None
 
 
+def _takes_a_character(node: Node) -> bool:
+    """Whether `node` can match anything but the empty text. What cannot is free to unfold."""
+    if node.kind == "set":
+        return True
+    return node.most != 0 and any(_takes_a_character(part) for part in node.parts)
+
+
 class _Parser:
     """Recursive descent over the pattern; `at` is the next character."""
 
@@ -62,16 +69,19 @@ class _Parser:
         return character
 
     def alternatives(self) -> Node:
-        parts = [self.sequence()]
+        # Of several empty choices one says it all, so a tree is never larger than what it takes.
+        parts = dict.fromkeys([self.sequence()])
         while self.peek() == "|":
             self.at += 1
-            parts.append(self.sequence())
-        return parts[0] if len(parts) == 1 else Node("alternatives", parts=tuple(parts))
+            parts[self.sequence()] = None
+        return next(iter(parts)) if len(parts) == 1 else Node("alternatives", parts=tuple(parts))
 
     def sequence(self) -> Node:
         parts: list[Node] = []
         while (character := self.peek()) and character not in "|)":
-            parts.append(self.repeated())
+            part = self.repeated()
+            if _takes_a_character(part):
+                parts.append(part)
         return Node("sequence", parts=tuple(parts))
 
     def repeated(self) -> Node:
@@ -81,6 +91,8 @@ class _Parser:
             return atom
         if self.peek() and self.peek() in "*+?{":
             self.fail("has a lazy, possessive or doubled quantifier, expected one plain quantifier")
+        if not _takes_a_character(atom):
+            self.fail("repeats what takes no character, expected a character in it")
         return Node("repeat", parts=(atom,), least=bounds[0], most=bounds[1])
 
     def quantifier(self) -> tuple[int, int | None] | None:

@@ -4,26 +4,35 @@ A pattern must match the whole text. It has literals, `.`, `[...]`, `[^...]`, gr
 `+`, `?`, `{m}`, `{m,}`, `{m,n}` and the escapes `\d`, `\w`, `\s` and `\` before punctuation.
 Anchors (there is nothing to anchor), look-around, back-references, flags and lazy or possessive
 quantifiers are refused. Matching reads each character once, whatever the pattern.
-Spec policy section 5.
+Spec policy section P.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
+from itertools import compress
+from operator import or_
+from typing import Final
 
-from policies.limits import MAX_PATTERN_CHARACTERS, MAX_PATTERN_STATES
+from policies.limits import MAX_PATTERN_CHARACTERS, MAX_PATTERN_STATES, MAX_PATTERNS
 from policies.pattern_parser import OTHER, SYMBOLS, Node, PatternError, parse_pattern
 
 __all__ = ["Pattern", "PatternError", "compile_pattern"]
 
+# Binary digits as false and true.
+_CHOSEN: Final = bytes.maketrans(b"01", b"\0\1")
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A compiled pattern. State 0 is dead; `table[state][symbol]` is the next state."""
+    """A compiled pattern. State 0 is dead; `table[state][class]` is the next state.
+
+    `classes` maps symbols to classes: those that every position treats alike share one.
+    """
 
     text: str
+    classes: bytes
     table: tuple[tuple[int, ...], ...]
     start: int
     accepting: frozenset[int]
@@ -31,12 +40,12 @@ class Pattern:
     def matches(self, subject: str) -> bool:
         """Whether the whole of `subject` matches."""
         if subject.isascii():
-            symbols: Iterable[int] = subject.encode("ascii")
+            symbols = subject.encode("ascii")
         else:
-            symbols = [min(ord(character), OTHER) for character in subject]
+            symbols = bytes(min(ord(character), OTHER) for character in subject)
         state = self.start
         table = self.table
-        for symbol in symbols:
+        for symbol in symbols.translate(self.classes):
             state = table[state][symbol]
             if not state:
                 return False
@@ -117,29 +126,43 @@ class _Positions:
         return result
 
 
-def _bits(mask: int) -> list[int]:
-    return [index for index in range(mask.bit_length()) if mask >> index & 1]
+def _followers(positions: _Positions, mask: int) -> int:
+    """What may follow any of the positions in `mask`: the innermost loop, so without one here."""
+    chosen = f"{mask:b}"[::-1].encode("ascii").translate(_CHOSEN)
+    return reduce(or_, compress(positions.follow, chosen), 0)
 
 
-def _determinise(positions: _Positions, whole: _Fragment) -> tuple[list[list[int]], list[int]]:
+def _classes(positions: _Positions) -> tuple[bytes, list[int]]:
+    """The class of every symbol, as `bytes.translate` takes it, and per class who takes it."""
+    holders: dict[int, int] = {}
+    for index, symbols in enumerate(positions.symbols):
+        holders[symbols] = holders.get(symbols, 0) | 1 << index
+    takers: dict[int, int] = {}
+    classes = bytearray(256)
+    for symbol in range(SYMBOLS):
+        takes = 0
+        for symbols, indices in holders.items():
+            if symbols >> symbol & 1:
+                takes |= indices
+        classes[symbol] = takers.setdefault(takes, len(takers))
+    return bytes(classes), list(takers)
+
+
+def _determinise(
+    positions: _Positions, whole: _Fragment, takers: list[int]
+) -> tuple[list[list[int]], list[int]]:
     """Rows and position sets of the states reachable from the start; state 0 is dead, 1 starts."""
-    takes = [
-        sum(1 << index for index, symbols in enumerate(positions.symbols) if symbols >> symbol & 1)
-        for symbol in range(SYMBOLS)
-    ]
-    rows: list[list[int]] = [[0] * SYMBOLS, []]
+    rows: list[list[int]] = [[0] * len(takers), []]
     sets = [0, whole.first]
     numbers: dict[int, int] = {0: 0}
     current = 1
     while current < len(rows):
         targets = sets[current]
         if current != 1:
-            targets = 0
-            for index in _bits(sets[current]):
-                targets |= positions.follow[index]
+            targets = _followers(positions, targets)
         row = []
-        for symbol in range(SYMBOLS):
-            target = targets & takes[symbol]
+        for takes in takers:
+            target = targets & takes
             number = numbers.get(target)
             if number is None:
                 number = numbers[target] = len(rows)
@@ -153,15 +176,17 @@ def _determinise(positions: _Positions, whole: _Fragment) -> tuple[list[list[int
     return rows, sets
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2 * MAX_PATTERNS)
 def compile_pattern(text: str) -> Pattern:
     """The automaton of a pattern. Raises `PatternError` for what the subset does not have."""
     if len(text) > MAX_PATTERN_CHARACTERS:
         raise PatternError(f"is {len(text)} characters, expected at most {MAX_PATTERN_CHARACTERS}")
     positions = _Positions()
     whole = positions.build(parse_pattern(text))
-    rows, sets = _determinise(positions, whole)
+    classes, takers = _classes(positions)
+    rows, sets = _determinise(positions, whole, takers)
     accepting = {number for number, held in enumerate(sets) if number > 1 and held & whole.last}
     if whole.nullable:
         accepting.add(1)
-    return Pattern(text, tuple(tuple(row) for row in rows), 1, frozenset(accepting))
+    table = tuple(tuple(row) for row in rows)
+    return Pattern(text, classes, table, 1, frozenset(accepting))

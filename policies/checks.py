@@ -1,6 +1,6 @@
 """One function per operator: what is wrong with an actual value, or None.
 
-Types are exact: `True` is no integer and `1` is no boolean. Spec policy section 4.
+Types are exact: `True` is no integer and `1` is no boolean. Spec policy section L.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Turns a release policy and the guardrails above it into flat lists of rules.
 
 Done once per policy version. Besides what is written, every environment gets the rules that
-silence means: its TEE type, not simulated, not debuggable. Spec policy section 6.
+silence means: its TEE type, not simulated, not debuggable. Spec policy section E.
 """
 
 from __future__ import annotations

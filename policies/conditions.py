@@ -1,6 +1,6 @@
 """Conditions on claims: `claim: {operator: expected, because: text}`, a closed set of operators.
 
-Spec: docs/specs/policy.md section 4. Dotted claims may be nested: `tcb: {launch: {snp: ...}}`.
+Spec: docs/specs/policy.md section L. Dotted claims may be nested: `tcb: {launch: {snp: ...}}`.
 """
 
 from __future__ import annotations
@@ -113,6 +113,27 @@ def _pattern(value: object, path: Path) -> str:
         compile_pattern(value)
     except PatternError as error:
         raise field_problem(PolicyRefusal.UNSAFE_PATTERN, f"pattern {error}", *path) from None
+    return value
+
+
+def _patterns(value: object) -> Iterator[str]:
+    """Every text that stands where a pattern would, however deep."""
+    if isinstance(value, Mapping):
+        for key, member in value.items():
+            if key == Operator.MATCHES and isinstance(member, str):
+                yield member
+            yield from _patterns(member)
+    elif isinstance(value, tuple):
+        for member in value:
+            yield from _patterns(member)
+
+
+def refuse_many_patterns(value: object) -> object:
+    """The value itself, not yet read: each pattern may be cheap to compile and all together not."""
+    count = len(set(_patterns(value)))
+    if count > limits.MAX_PATTERNS:
+        detail = f"got {count} different patterns, expected at most {limits.MAX_PATTERNS}"
+        raise field_problem(PolicyRefusal.TOO_LARGE, detail)
     return value
 
 

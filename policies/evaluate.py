@@ -1,7 +1,7 @@
 """Decides whether an environment may hold a key: pure, total, explained rule by rule.
 
 Start reading here. `compile_release` is called once per policy version, `evaluate` once per
-request. Spec policy section 6.
+request. Spec policy section E.
 """
 
 from __future__ import annotations

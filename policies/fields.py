@@ -141,6 +141,30 @@ class Text:
         return {"type": "string", "maxLength": self.longest, "pattern": f"^(?:{self.pattern})$"}
 
 
+@dataclass(frozen=True, slots=True)
+class NotEmpty:
+    """Annotation of a list or mapping of all there may be: empty it would say none and mean all."""
+
+    def parse(self, value: object) -> object:
+        """The value itself, unless it is written and empty."""
+        if isinstance(value, tuple | Mapping) and not value:
+            what = "mapping" if isinstance(value, Mapping) else "list"
+            detail = f"got an empty {what}, expected an entry, or the key left out"
+            raise field_problem(PolicyRefusal.BAD_VALUE, detail)
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.parse, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        body = handler(schema)
+        return body | {"minItems" if body["type"] == "array" else "minProperties": 1}
+
+
 def _parse_instant(value: object) -> datetime:
     expected = "a UTC time such as 2026-11-22T10:00:00Z"
     if not isinstance(value, str):

@@ -1,7 +1,7 @@
 """The effective grant: what the owner requested, shrunk to what every guardrail allows.
 
 It can only shrink. What can be made smaller is, and each step is told; what a module cannot do
-without (an import, an engine feature, a file of its own) denies. Spec policy section 7.
+without (an import, an engine feature, a file of its own) denies. Spec policy section S.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads policy documents: YAML as people write it, or the mapping that JSON gives.
 
-Spec: docs/specs/policy.md sections 1 to 3.
+Spec: docs/specs/policy.md sections Y and D.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What is legal in a capability policy and yet seldom meant. `policy check` prints these.
 
 An import that is granted while what it draws on is denied is no error: many toolchains link
-functions that a program never calls. The call is answered with a WASI errno. Spec policy section 8.
+functions that a program never calls. The call is answered with a WASI errno. Spec policy step C8.
 """
 
 from __future__ import annotations

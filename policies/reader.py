@@ -1,6 +1,6 @@
 """Strict YAML: one document of mappings, lists and scalars, with the place of each value.
 
-Spec: docs/specs/policy.md section 1. PyYAML's parser gives events; everything a YAML 1.1 loader
+Spec: docs/specs/policy.md section Y. PyYAML's parser gives events; everything a YAML 1.1 loader
 would do with them (tags, anchors, merge keys, implicit types) is refused or done here.
 """
 

@@ -19,7 +19,10 @@ _NULL: Final = {"type": "null"}
 
 
 def _tidy(schema: Any) -> Any:
-    """Without generated titles and without null: a document leaves out what it does not say."""
+    """Without generated titles and without null: a document leaves out what it does not say.
+
+    Without defaults of lists and mappings too: editors would write them, and some may not be empty.
+    """
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
@@ -27,7 +30,9 @@ def _tidy(schema: Any) -> Any:
     tidy = {
         key: _tidy(value)
         for key, value in schema.items()
-        if value is not None and not (key == "title" and isinstance(value, str))
+        if value is not None
+        and not (key == "title" and isinstance(value, str))
+        and not (key == "default" and isinstance(value, dict | list))
     }
     options = tidy.get("anyOf")
     if isinstance(options, list) and _NULL in options:

@@ -92,8 +92,12 @@ def _members(inner: CapabilitySpec, outer: CapabilitySpec) -> Iterator[Widening]
 
 
 def widenings(inner: CapabilityPolicy, outer: CapabilityPolicy) -> tuple[Widening, ...]:
-    """Every member in which `inner` allows more than `outer`; empty when it lies inside."""
-    return tuple(_members(inner.spec, outer.spec))
+    """Every member in which `inner` allows more than `outer`; empty when it lies inside.
+
+    The name counts: the guest reads it as its argument 0.
+    """
+    name = _same("metadata.name", inner.name, outer.name)
+    return (*name, *_members(inner.spec, outer.spec))
 
 
 def require_within(inner: CapabilityPolicy, outer: CapabilityPolicy) -> None:

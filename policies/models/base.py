@@ -20,6 +20,13 @@ def kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
+def refuse_nothing(members: Mapping[str, Any]) -> None:
+    """Raise for a key that was written without a value. Nothing is never a value."""
+    for key, member in members.items():
+        if member is None:
+            raise unexpected(member, "a value, or the key left out for its default", key)
+
+
 class Model(BaseModel):
     """A mapping with known keys. Unknown keys, missing keys and wrong types are refused."""
 
@@ -42,12 +49,11 @@ class Model(BaseModel):
         known = cls.document_keys()
         if not isinstance(value, Mapping):
             raise unexpected(value, f"a mapping with {', '.join(known)}")
-        for key, member in value.items():
+        for key in value:
             if key not in known:
                 detail = f"got the unknown key {key}, {suggest(key, known)}"
                 raise field_problem(PolicyRefusal.UNKNOWN_KEY, detail, key)
-            if member is None:
-                raise unexpected(member, "a value, or the key left out for its default", key)
+        refuse_nothing(value)
         return value
 
 
@@ -86,7 +92,7 @@ class PolicyDocument(Model):
     def to_document(self) -> dict[str, Any]:
         """The canonical document: integers for quantities, members equal to their default left out.
 
-        Reading it back gives an equal document (spec policy section 3).
+        Reading it back gives an equal document (spec policy section D).
         """
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 

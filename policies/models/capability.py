@@ -1,7 +1,7 @@
 """CapabilityPolicy: what a module needs to do. Everything not written down is denied.
 
 A default, once published under `sealwasm/v1`, never changes: canonical documents leave members
-out that equal it, so the digest of a document fixes its meaning (spec policy section 3).
+out that equal it, so the digest of a document fixes its meaning (spec policy section D).
 """
 
 from __future__ import annotations

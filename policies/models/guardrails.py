@@ -20,9 +20,22 @@ from pydantic import (
 
 from policies import limits as bounds
 from policies.condition_schema import conditions_schema
-from policies.conditions import Condition, conditions_document, parse_conditions
+from policies.conditions import (
+    Condition,
+    conditions_document,
+    parse_conditions,
+    refuse_many_patterns,
+)
 from policies.errors import PolicyRefusal
-from policies.fields import AS_SET, ByteSize, Duration, ImportPattern, Whole, field_problem
+from policies.fields import (
+    AS_SET,
+    ByteSize,
+    Duration,
+    ImportPattern,
+    NotEmpty,
+    Whole,
+    field_problem,
+)
 from policies.models.base import Model, PolicyDocument
 from policies.models.capability import ClockKind, Feature, RandomKind
 from policies.models.release import Permission
@@ -58,19 +71,20 @@ class MinimumTcb(Model):
 Conditions = Annotated[
     tuple[InstanceOf[Condition], ...],
     BeforeValidator(parse_conditions),
+    BeforeValidator(refuse_many_patterns),
     PlainSerializer(conditions_document),
     WithJsonSchema(conditions_schema()),
 ]
 
 
 class ReleaseGuardrails(Model):
-    """What every release must satisfy besides its own policy. An empty list does not restrict."""
+    """What every release must satisfy besides its own policy. A list left out does not restrict."""
 
     simulated_tee: Permission = "deny"
-    tees: Annotated[tuple[Tee, ...], AS_SET] = ()
-    products: Annotated[tuple[Product, ...], AS_SET] = ()
-    signing_keys: Annotated[tuple[SigningKey, ...], AS_SET] = ()
-    minimum_tcb: Mapping[Product, MinimumTcb] = {}
+    tees: Annotated[tuple[Tee, ...], NotEmpty(), AS_SET] = ()
+    products: Annotated[tuple[Product, ...], NotEmpty(), AS_SET] = ()
+    signing_keys: Annotated[tuple[SigningKey, ...], NotEmpty(), AS_SET] = ()
+    minimum_tcb: Annotated[Mapping[Product, MinimumTcb], NotEmpty()] = {}
     max_lease_ms: Annotated[int, Duration(bounds.MIN_LEASE_MS, bounds.MAX_LEASE_MS)] | None = Field(
         default=None, alias="max-lease"
     )
@@ -109,9 +123,11 @@ class FileCeiling(Model):
 
 
 class ImportRules(Model):
-    """Which host functions may be granted. `deny` wins; an empty `allow` does not restrict."""
+    """Which host functions may be granted. `deny` wins; `allow` left out does not restrict."""
 
-    allow: Annotated[tuple[ImportPattern, ...], Field(max_length=bounds.MAX_IMPORTS), AS_SET] = ()
+    allow: Annotated[
+        tuple[ImportPattern, ...], NotEmpty(), Field(max_length=bounds.MAX_IMPORTS), AS_SET
+    ] = ()
     deny: Annotated[tuple[ImportPattern, ...], Field(max_length=bounds.MAX_IMPORTS), AS_SET] = ()
 
 

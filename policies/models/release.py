@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BeforeValidator,
     Field,
     GetJsonSchemaHandler,
     InstanceOf,
@@ -18,7 +19,13 @@ from pydantic_core import CoreSchema
 from policies import limits as bounds
 from policies.claims import MEASUREMENTS, SIGNERS, SUPPORTED_TEES, TEES
 from policies.condition_schema import condition_properties
-from policies.conditions import Condition, Operator, conditions_document, parse_conditions
+from policies.conditions import (
+    Condition,
+    Operator,
+    conditions_document,
+    parse_conditions,
+    refuse_many_patterns,
+)
 from policies.errors import PolicyRefusal
 from policies.fields import (
     AS_SET,
@@ -30,15 +37,17 @@ from policies.fields import (
     KeyId,
     ModuleName,
     Name,
+    NotEmpty,
     bad_value,
     field_problem,
     refuse_repeats,
     unexpected,
 )
-from policies.models.base import Model, PolicyDocument
+from policies.models.base import Model, PolicyDocument, refuse_nothing
 
 Permission = Literal["deny", "allow"]
 
+_NAMED = (NotEmpty(), Field(max_length=bounds.MAX_VALUES), AS_SET)
 _OWN_KEYS = ("name", "tee", "simulated-tee", "because")
 
 
@@ -92,6 +101,7 @@ class Environment(Model):
         if not isinstance(value, Mapping):
             raise unexpected(value, f"a mapping with {', '.join(_OWN_KEYS)} and claims")
         own = {key: value[key] for key in _OWN_KEYS if key in value}
+        refuse_nothing(own)
         if "tee" in own:
             _check_tee(own["tee"])
         claims = {key: member for key, member in value.items() if key not in own}
@@ -151,18 +161,22 @@ class Window(Model):
 
 
 class AppliesTo(Model):
-    """What the policy is about. An empty list does not restrict; a wrong name denies."""
+    """What the policy is about. A list left out does not restrict; a wrong name denies."""
 
-    modules: Annotated[tuple[ModuleName, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
-    owners: Annotated[tuple[KeyId, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
-    capabilities: Annotated[tuple[Digest, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
-    manifests: Annotated[tuple[Digest, ...], Field(max_length=bounds.MAX_VALUES), AS_SET] = ()
+    modules: Annotated[tuple[ModuleName, ...], *_NAMED] = ()
+    owners: Annotated[tuple[KeyId, ...], *_NAMED] = ()
+    capabilities: Annotated[tuple[Digest, ...], *_NAMED] = ()
+    manifests: Annotated[tuple[Digest, ...], *_NAMED] = ()
 
 
 class ReleaseSpec(Model):
     """One environment of `any-of` must match as a whole; an empty list denies everything."""
 
-    any_of: Annotated[tuple[Environment, ...], Field(max_length=bounds.MAX_ENVIRONMENTS)]
+    any_of: Annotated[
+        tuple[Environment, ...],
+        Field(max_length=bounds.MAX_ENVIRONMENTS),
+        BeforeValidator(refuse_many_patterns),
+    ]
     simulated_tee: Permission = "deny"
     lease_ms: Annotated[int, Duration(bounds.MIN_LEASE_MS, bounds.MAX_LEASE_MS)] = Field(
         default=bounds.DEFAULT_LEASE_MS, alias="lease"

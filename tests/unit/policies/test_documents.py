@@ -102,6 +102,27 @@ def test_schema_knows_claims_and_operators(old, new):
     assert not checker.is_valid(as_json(samples.RELEASE.replace(old, new, 1)))
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "empty"),
+    [
+        ("Guardrails", ("release", "tees"), []),
+        ("Guardrails", ("release", "minimum-tcb"), {}),
+        ("Guardrails", ("grant", "imports", "allow"), []),
+        ("ReleasePolicy", ("applies-to", "modules"), []),
+    ],
+)
+def test_schema_refuses_what_would_read_as_none_and_mean_any(kind, path, empty):
+    texts = {"Guardrails": samples.GUARDRAILS, "ReleasePolicy": samples.RELEASE}
+    document = as_json(texts[kind])
+    checker = jsonschema.Draft202012Validator(schema(kind))
+    assert checker.is_valid(document)
+    place = document["spec"]
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    place[path[-1]] = empty
+    assert not checker.is_valid(document)
+
+
 def all_models(kind: type[BaseModel] = Model):
     for model in kind.__subclasses__():
         yield model

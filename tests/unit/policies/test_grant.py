@@ -15,7 +15,7 @@ from tests.unit.policies import samples
 
 WASI = "wasi_snapshot_preview1"
 EMPTY = "apiVersion: sealwasm/v1\nkind: Guardrails\nmetadata: {name: g}\nspec: {grant: {%s}}\n"
-SMALL = "apiVersion: sealwasm/v1\nkind: CapabilityPolicy\nmetadata: {name: s}\nspec: {%s}\n"
+SMALL = "apiVersion: sealwasm/v1\nkind: CapabilityPolicy\nmetadata: {name: solver}\nspec: {%s}\n"
 SILENT = "host-files: read-write, env-from-runner: allow, features: [simd]"
 
 
@@ -171,6 +171,7 @@ def test_a_smaller_policy_lies_inside():
 @pytest.mark.parametrize(
     ("old", "new", "path"),
     [
+        ("name: solver", "name: sh", "metadata.name"),
         ("max-count: 8", "max-count: 9", "spec.args.max-count"),
         ("max-bytes: 2048", "max-bytes: 2049", "spec.args.max-bytes"),
         (

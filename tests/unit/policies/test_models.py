@@ -190,6 +190,38 @@ def test_conditions_are_bounded(condition, code):
     assert caught.value.code is code
 
 
+def test_patterns_are_bounded_per_document():
+    def environments(*patterns):
+        return [
+            {"name": f"e{index}", "tee": "snp", "measurement": {"equals": "ab" * 48}}
+            | {"csp-id": {"matches": pattern}, "request.module": {"matches": pattern}}
+            for index, pattern in enumerate(patterns)
+        ]
+
+    different = [f"a{number}" for number in range(limits.MAX_PATTERNS)]
+    document = samples.release().to_document()
+    document["spec"]["any-of"] = environments(*different, *different)
+    parse_document(document)
+    document["spec"]["any-of"] = environments(*different, "b")
+    with pytest.raises(PolicyError) as caught:
+        parse_document(document)
+    assert caught.value.code is PolicyRefusal.TOO_LARGE
+    assert "33 different patterns" in caught.value.detail
+
+
+def test_patterns_are_counted_before_one_is_compiled(monkeypatch):
+    monkeypatch.setattr("policies.conditions.compile_pattern", pytest.fail)
+    document = samples.guardrails().to_document()
+    monkeypatch.setattr("policies.limits.MAX_PATTERNS", 2)
+    document["spec"]["release"]["require"] = {
+        name: {"matches": name} for name in ("csp-id", "request.module", "request.policy")
+    }
+    with pytest.raises(PolicyError) as caught:
+        parse_document(document)
+    assert caught.value.code is PolicyRefusal.TOO_LARGE
+    assert caught.value.problems[0].path == "spec.release.require"
+
+
 @pytest.mark.parametrize(
     ("value", "code"),
     [

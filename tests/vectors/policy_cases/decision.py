@@ -197,6 +197,7 @@ WIDER = [
     ("contents", "W1: other inline bytes", [("x=1", "x=2")], "spec.files[/etc/app].contents"),
     ("variable", "W1: another value", [("value: C", "value: D")], "spec.env.LANG"),
     ("audit", "W1: audit for enforce", [("mode: enforce", "mode: audit")], "spec.mode"),
+    ("name", "W1: another argument 0", [("name: solver", "name: sh")], "metadata.name"),
 ]
 
 # (case, step: reason, imports beside the two that are granted, failed rules)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.vectors.policy_cases.writing import accepted, refuse_edits
+from tests.vectors.policy_cases.writing import accepted, edited, refuse_edits, refused
 
 M1, M2 = "a1" * 48, "b2" * 48
 
@@ -54,3 +54,16 @@ def write(root: Path) -> None:
     accepted(folder, "full", "L1: every kind of condition", BASE)
     accepted(folder, "smallest", "R6: an empty any-of is valid", SMALLEST)
     refuse_edits(folder, "release", BASE)
+    patterns = "".join(
+        f'    - {{name: e{number}, tee: snp, measurement: {{in: ["{M2}"]}}, '
+        f'csp-id: {{matches: "cloud{number}"}}}}\n'
+        for number in range(32)
+    )
+    refused(
+        folder,
+        "patterns-too-many",
+        "L6: 33 different patterns",
+        edited(BASE, ("    - name: signed\n", f"{patterns}    - name: signed\n")),
+        "policy-too-large",
+        "12:5",
+    )

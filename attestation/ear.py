@@ -41,13 +41,20 @@ class Unsafe(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EarPolicy:
-    """What a relying party expects of a token. Issuer, audience and nonce must be stated."""
+    """What a relying party expects of a token. Issuer, audience and nonce must be stated.
+
+    Raises `ValueError` for an empty one: nobody can mean it, and a token may well hold it.
+    """
 
     issuer: str | Unsafe
     audience: str | Unsafe
     nonce: bytes | Unsafe = field(repr=False)
     profiles: frozenset[str] = frozenset({PROFILE})
     unsafe_allow_no_expiry: bool = False
+
+    def __post_init__(self) -> None:
+        if not all((self.issuer, self.audience, self.nonce, self.profiles)):
+            raise ValueError("an expected issuer, audience, nonce or list of profiles is empty")
 
 
 @dataclass(frozen=True, slots=True)

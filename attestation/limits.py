@@ -13,6 +13,8 @@ MAX_CERTIFICATES: Final = 32
 MAX_CRLS: Final = 16
 # Extensions of one certificate: AMD uses 13.
 MAX_EXTENSIONS: Final = 32
+# Object identifiers: ours take 10 bytes, UUID-based ones 20. One arc may be a number of any size.
+MAX_OID_BYTES: Final = 64
 # Entries of one revocation list.
 MAX_REVOKED: Final = 4096
 # The kernel gives the certificate table in pages; four certificates as PEM are two of them.

@@ -83,8 +83,7 @@ def _cases(folder: Path) -> list[dict[str, Any]]:
 def _is_case(case: Any) -> bool:
     if not isinstance(case, dict) or not isinstance(case.get("inputs"), dict):
         return False
-    texts = (case.get("id"), case.get("tee"), *case["inputs"].values())
-    return all(isinstance(text, str) for text in texts)
+    return isinstance(case.get("id"), str) and isinstance(case.get("tee"), str)
 
 
 def _run(folder: Path, case: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +99,8 @@ def _run(folder: Path, case: Mapping[str, Any]) -> dict[str, Any]:
 def _claims(folder: Path, case: Mapping[str, Any]) -> Claims:
     run, names = _RUNNERS.get(case["tee"], (None, {}))
     given = case["inputs"]
-    if run is None or not given.keys() <= names.keys():
+    texts = all(isinstance(name, str) for name in given.values())
+    if run is None or not texts or not given.keys() <= names.keys():
         raise EvidenceError(Refusal.UNSUPPORTED, "no verifier for such a case")
     inputs = {names[name]: _read(folder, path, MAX_PART_BYTES) for name, path in given.items()}
     return run(inputs, case, _time(case))

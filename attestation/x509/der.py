@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from attestation.errors import EvidenceError, Refusal
+from attestation.limits import MAX_OID_BYTES
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -146,6 +147,8 @@ def unsigned(content: bytes, *, what: str) -> int:
 @lru_cache(maxsize=256)
 def oid(content: bytes) -> str:
     """Return the dotted form of OBJECT IDENTIFIER content; the same few come again and again."""
+    if len(content) > MAX_OID_BYTES:
+        raise malformed(f"object identifier is {len(content)} bytes, limit {MAX_OID_BYTES}")
     arcs: list[int] = []
     value, fresh = 0, True
     for octet in content:

@@ -22,6 +22,11 @@ KEY, STRANGER, P384 = (
     ec.derive_private_key(8, ec.SECP256R1()),
     ec.derive_private_key(9, ec.SECP384R1()),
 )
+# SubjectPublicKeyInfo of an EC key on a curve called 1.2.3.4.
+UNKNOWN_CURVE = b"""-----BEGIN PUBLIC KEY-----
+MBMwDgYHKoZIzj0CAQYDKgMEAwEA
+-----END PUBLIC KEY-----
+"""
 NOW = 1_795_348_800  # 2026-11-22T12:00:00Z
 NONCE = bytes(range(32))
 JWK = public_jwk(KEY.public_key())
@@ -195,6 +200,14 @@ CASES = (
         "bad-trust-anchor",
         TOKEN,
         key_file=pem(KEY)[:60],
+        stage="key",
+    ),
+    bad(
+        "key-pem-unknown-curve",
+        "K2: P-256",
+        "bad-trust-anchor",
+        TOKEN,
+        key_file=UNKNOWN_CURVE,
         stage="key",
     ),
     bad(

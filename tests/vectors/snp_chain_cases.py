@@ -6,6 +6,7 @@ from typing import Any
 
 from attestation.simulated import der_writer as w
 from attestation.simulated.certificates import Issuer, Validity, build_crl
+from attestation.x509 import der
 from attestation.x509.certificate import parse_certificate
 from attestation.x509.signatures import PSS_SHA384
 from tests.fakes.silicon import NOW, fixed_salt_signer_of
@@ -31,6 +32,10 @@ VEK = vek_of(MILAN)
 VLEK = vek_of(MILAN, "vlek")
 LONG = Validity(NOW - 400 * DAY, NOW + 4000 * DAY)
 ROOT_CA = Issuer(ASK_PARSED.issuer, fixed_salt_signer_of("ark"))
+# One arc of 2048 bytes: a number of 4315 decimal digits.
+LONG_OID = extension_list(
+    w.sequence(w.tlv(der.OBJECT_IDENTIFIER, b"\x81" * 2047 + b"\x01"), w.octets(b"x"))
+)
 SHA256_PSS = PSS_SHA384.replace(bytes.fromhex("0402020500"), bytes.fromhex("0402010500"))
 
 
@@ -68,6 +73,13 @@ def ask_with(**fields: bytes) -> bytes:
 CHAINS = (
     bad_vek("vek-not-der", "C1: DER", "malformed", b"\x30\x80\x00\x00"),
     bad_vek("vek-long-length", "C1: shortest lengths", "malformed", b"\x30\x83\x00" + VEK.der[2:]),
+    bad_vek("vek-empty", "C1: a part that is there is a certificate", "malformed", b""),
+    bad_vek(
+        "vek-long-oid",
+        "C1: object identifiers of at most 64 bytes",
+        "malformed",
+        rebuilt(VEK, "ask", extensions=LONG_OID),
+    ),
     bad_vek("vek-trailing", "C1: nothing behind", "trailing-data", VEK.der + b"\0"),
     bad_vek(
         "vek-version-1",
@@ -240,6 +252,13 @@ DATES = (
         crl_policy="unsafe-not-required",
     ),
     good("crl-newest", "D4: the newest", crls=(crl(revoked=[0x010001]), MILAN.crl())),
+    dated(
+        "crl-same-second",
+        "D4: several of the newest",
+        "cert-revoked",
+        MILAN.crl(),
+        MILAN.crl(revoked=("ask",)),
+    ),
     dated("crl-forged", "D5: signed by the root", "collateral-signature-invalid", crl("stranger")),
     dated(
         "crl-future",

@@ -53,10 +53,10 @@ def verify_chain(
     `signing_key` ("vcek" or "vlek") says which certificate of a table to take. Not checked: dates,
     revocation. Raises `EvidenceError`.
     """
-    vek_der, table = parts.get("vek", b""), parts.get("cert_table", b"")
+    # An absent part is no digest and an empty one is that of nothing: they are not the same.
+    given = (parts.get("vek"), parts.get("cert_table"))
     key = hashlib.sha256(
-        hashlib.sha256(vek_der).digest()
-        + hashlib.sha256(table).digest()
+        b"".join(b"-" if part is None else b"+" + hashlib.sha256(part).digest() for part in given)
         + endorsements.digest
         + anchors.digest
         + signing_key.encode()

@@ -45,27 +45,34 @@ def check_revocation(
         if policy is CrlPolicy.REQUIRED:
             raise EvidenceError(Refusal.CRL_MISSING, f"no revocation list of {root.subject_cn}")
         return
-    crl = _newest_of(root, endorsements)
+    for crl in _newest_of(root, endorsements):
+        _check_list(crl, (intermediate, root), now)
+
+
+def _check_list(crl: RevocationList, chain: tuple[Certificate, ...], now: datetime) -> None:
     if now < crl.this_update:
         raise EvidenceError(Refusal.COLLATERAL_NOT_YET_VALID, "revocation list is of the future")
     if now > crl.next_update:
         raise EvidenceError(Refusal.CRL_EXPIRED, "revocation list is out of date")
-    for certificate in (intermediate, root):
+    for certificate in chain:
         on_hold = crl.revoked.get(certificate.serial)
         if on_hold is not None:
             code = Refusal.CERT_ON_HOLD if on_hold else Refusal.CERT_REVOKED
             raise EvidenceError(code, f"{certificate.subject_cn} is on its root's revocation list")
 
 
-def _newest_of(root: Certificate, endorsements: Endorsements) -> RevocationList:
+def _newest_of(root: Certificate, endorsements: Endorsements) -> list[RevocationList]:
+    """Return the list with the latest date; several of one second all count."""
     lists = [given for given in endorsements.crls if given.parsed.issuer == root.subject]
     if not lists:
         raise EvidenceError(
             Refusal.CRL_ISSUER_MISMATCH, f"no given revocation list is by {root.subject_cn}"
         )
-    newest = max(lists, key=lambda given: given.parsed.this_update)
-    _verify_once(newest, root)
-    return newest.parsed
+    latest = max(given.parsed.this_update for given in lists)
+    newest = [given for given in lists if given.parsed.this_update == latest]
+    for given in newest:
+        _verify_once(given, root)
+    return [given.parsed for given in newest]
 
 
 def _verify_once(given: GivenCrl, root: Certificate) -> None:

@@ -120,6 +120,22 @@ def test_audience_is_there_when_asked_for() -> None:
         verify_ear(issue(), keys=KEYS, policy=policy, now=NOW)
 
 
+@pytest.mark.parametrize(
+    ("issuer", "audience", "nonce", "profiles"),
+    [
+        ("", "runner", NONCE, {"x"}),
+        ("x", "", NONCE, {"x"}),
+        ("x", "runner", b"", {"x"}),
+        ("x", "runner", NONCE, set()),
+    ],
+)
+def test_an_empty_expectation_cannot_be_meant(
+    issuer: str, audience: str, nonce: bytes, profiles: set[str]
+) -> None:
+    with pytest.raises(ValueError, match="empty"):
+        EarPolicy(issuer, audience, nonce, frozenset(profiles))
+
+
 @pytest.mark.parametrize("seconds", [-61, 300, 301])
 def test_a_token_has_its_time(seconds: int) -> None:
     with pytest.raises(EvidenceError):

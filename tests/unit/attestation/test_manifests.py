@@ -122,7 +122,7 @@ def test_other_tees_are_unsupported(tmp_path: Path) -> None:
         "[[case]]\nid = 'x'",
         "case = [1]",
         "[[case]]\nid = 'x'\ntee = 1\ninputs = {}",
-        "[[case]]\nid = 'x'\ntee = 'snp'\ninputs = { report = 1 }",
+        "[[case]]\nid = 'x'\ntee = 'snp'\ninputs = 1",
         "\xff",
     ],
 )
@@ -131,6 +131,17 @@ def test_a_broken_manifest_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(EvidenceError) as caught:
         run_manifest(tmp_path)
     assert caught.value.code is Refusal.MALFORMED
+
+
+def test_a_case_of_another_shape_spoils_no_other(tmp_path: Path) -> None:
+    """A list of files where one is expected: that case is not for this build, the next one is."""
+    (tmp_path / "report.bin").write_bytes(REPORT)
+    (tmp_path / "MANIFEST.toml").write_text(
+        "[[case]]\nid = 'a'\ntee = 'snp'\ninputs = { report = ['report.bin'] }\n"
+        "[[case]]\nid = 'b'\ntee = 'snp'\ninputs = { report = 'report.bin' }\n"
+    )
+    reasons = {one["id"]: one["reason"] for one in run_manifest(tmp_path)}
+    assert reasons == {"a": "unsupported", "b": "no-endorsement"}
 
 
 def test_missing_files_are_the_callers_to_explain(tmp_path: Path) -> None:

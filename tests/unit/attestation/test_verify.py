@@ -117,6 +117,15 @@ def test_threads_share_one_verifier() -> None:
     assert {result.measurement for result in results} == {MEASUREMENT}
 
 
+def test_an_empty_part_is_not_an_absent_one_also_when_the_chain_is_remembered() -> None:
+    """Which evidence was seen before must not change what is accepted."""
+    extended = replace(GUEST, extended=True).attest(REPORT_DATA)
+    for evidence, empty in ((EVIDENCE, "cert_table"), (extended, "vek")):
+        check(evidence)
+        changed = UnverifiedEvidence("snp", {**evidence.parts, empty: b""})
+        assert refusal_of(changed) is Refusal.MALFORMED
+
+
 def test_cache_is_bounded_and_forgets_the_unused() -> None:
     cache = BoundedCache[int](2)
     cache.put(b"a", 1)

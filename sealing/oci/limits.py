@@ -36,10 +36,15 @@ REDIRECTS = 3
 CONNECT_SECONDS = 10.0
 # Longest silence inside an answer: registries on cold storage need seconds, not minutes.
 SILENCE_SECONDS = 30.0
-# A body may take BODY_SECONDS plus its size at this speed: silence alone does not notice a peer
-# that sends one byte at a time.
-BODY_SECONDS = 30.0
-BODY_BYTES_PER_SECOND = 64 << 10
+# A request, its redirects and its answer may take EXCHANGE_SECONDS, room for a connection and a
+# long silence, plus their size at this speed: silence alone does not notice a peer that sends one
+# byte at a time.
+EXCHANGE_SECONDS = 60.0
+EXCHANGE_BYTES_PER_SECOND = 64 << 10
+# A socket with room takes about this much at once.
+WRITE_BYTES = 64 << 10
+# Longer than the pauses of one transfer; after it the peer has probably hung up.
+KEEPALIVE_SECONDS = 5.0
 # Waits between tries: a registry that restarts behind a balancer is back in about three seconds.
 RETRY_SECONDS = (0.5, 1.0, 2.0)
 # A registry may ask for more patience than this; then the caller should know and decide.

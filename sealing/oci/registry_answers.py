@@ -1,4 +1,4 @@
-"""What a registry answered, as values and refusals of ours: nothing of httpx passes this module."""
+"""What a registry answered, as values and refusals of ours: no error of httpcore passes here."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import httpcore
 import httpx
 
 from sealing.canonical import parse_json
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
-from sealing.oci.settings import RegistrySettings
 
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _REFUSALS = {403: SealRefusal.FORBIDDEN, 404: SealRefusal.NOT_FOUND}
@@ -37,32 +37,27 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def body_of(response: httpx.Response, size: int, settings: RegistrySettings) -> Iterator[bytes]:
-    """Give the body as it came over the wire, as long as it comes fast enough for its `size`."""
+def body_of(response: httpx.Response) -> Iterator[bytes]:
+    """Give the body as it came over the wire."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise SealError(SealRefusal.REGISTRY_MALFORMED, "answer is compressed, which nobody asked")
-    end = settings.clock() + settings.body_seconds + size / limits.BODY_BYTES_PER_SECOND
-    # Pieces as they arrive: collecting larger ones would hide a peer that sends single bytes.
-    for chunk in response.iter_raw():
-        if settings.clock() > end:
-            raise SealError(SealRefusal.REGISTRY_SLOW, "answer takes too long to arrive")
-        yield chunk
+    return response.iter_raw()
 
 
-def read_body(response: httpx.Response, limit_bytes: int, settings: RegistrySettings) -> bytes:
+def read_body(response: httpx.Response, limit_bytes: int) -> bytes:
     """Return a whole body, or raise `seal-too-large` without having read on."""
     body = bytearray()
-    for chunk in body_of(response, limit_bytes, settings):
+    for chunk in body_of(response):
         body += chunk
         if len(body) > limit_bytes:
             raise SealError(SealRefusal.TOO_LARGE, f"answer exceeds {limit_bytes} bytes")
     return bytes(body)
 
 
-def refusal_of(name: str, response: httpx.Response, settings: RegistrySettings) -> SealError:
+def refusal_of(name: str, response: httpx.Response) -> SealError:
     """Return the error for an answer whose status nobody wanted."""
     status = response.status_code
-    detail = f"{name}: status {status}{_words(response, settings)}"
+    detail = f"{name}: status {status}{_words(response)}"
     if status not in _BUSY:
         return SealError(_REFUSALS.get(status, SealRefusal.REGISTRY_REFUSED), detail)
     after = response.headers.get("retry-after", "")
@@ -71,10 +66,10 @@ def refusal_of(name: str, response: httpx.Response, settings: RegistrySettings) 
     return TransientError(SealRefusal.REGISTRY_FAILED, detail, after_seconds=seconds)
 
 
-def _words(response: httpx.Response, settings: RegistrySettings) -> str:
+def _words(response: httpx.Response) -> str:
     """Return the first error in the distribution spec's form, cut to what a log line can carry."""
     try:
-        body = read_body(response, limits.ERROR_BYTES, settings)
+        body = read_body(response, limits.ERROR_BYTES)
         value = parse_json(body, limit_bytes=limits.ERROR_BYTES, what="error")
     except SealError:
         return ""
@@ -90,11 +85,11 @@ def reported(name: str) -> Iterator[None]:
     """Turn what went wrong on the way into our error."""
     try:
         yield
-    except httpx.TimeoutException as error:
-        never = isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout))
+    except httpcore.TimeoutException as error:
+        never = isinstance(error, (httpcore.ConnectTimeout, httpcore.PoolTimeout))
         code = SealRefusal.UNREACHABLE if never else SealRefusal.REGISTRY_SLOW
         raise TransientError(code, f"{name}: {type(error).__name__}") from error
-    except httpx.TransportError as error:
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         if _is_untrusted(error):
             raise SealError(SealRefusal.REGISTRY_UNTRUSTED, f"{name}: {error}") from error
         raise TransientError(SealRefusal.UNREACHABLE, f"{name}: {error}") from error

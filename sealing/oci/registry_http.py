@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
@@ -25,6 +25,7 @@ from sealing.oci.registry_answers import (
     refusal_of,
     reported,
 )
+from sealing.oci.registry_transport import TimedTransport, deadline
 from sealing.oci.settings import Authenticator, PlainHttp, RegistrySettings
 
 _Result = TypeVar("_Result")
@@ -64,13 +65,9 @@ class RegistryHttp:
             f"{_scheme(reference, settings)}://{reference.registry}",
             SealRefusal.REFERENCE_INVALID,
         )
-        # The transport without httpx's client around it: cookies, proxies and .netrc of the
+        # A transport without httpx's client around it: cookies, proxies and .netrc of the
         # environment, credentials in URLs and redirects are then nobody's business but ours.
-        self._transport = httpx.HTTPTransport(
-            verify=True if settings.tls is None else settings.tls, trust_env=False
-        )
-        timeout = httpx.Timeout(settings.silence_seconds, connect=settings.connect_seconds)
-        self._extensions = {"timeout": timeout.as_dict()}
+        self._transport: httpx.BaseTransport = TimedTransport(settings)
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,8 +79,8 @@ class RegistryHttp:
 
     def call_once(self, call: Call, *, limit_bytes: int = limits.ERROR_BYTES) -> Answer:
         """Return the answer to `call`, or raise at the first failure."""
-        with self._exchange(call) as response:
-            body = read_body(response, limit_bytes, self._settings)
+        with self._exchange(call, limit_bytes) as response:
+            body = read_body(response, limit_bytes)
             return Answer(response.status_code, response.headers, body)
 
     def download(self, call: Call, receiver: Receiver) -> None:
@@ -115,34 +112,36 @@ class RegistryHttp:
         return str(url)
 
     def _download_once(self, call: Call, receiver: Receiver) -> None:
-        with self._exchange(call) as response:
+        with self._exchange(call, receiver.size) as response:
             receiver.require_size(response.headers.get("content-length"))
             known = receiver.received
-            for chunk in body_of(response, receiver.size, self._settings):
+            for chunk in body_of(response):
                 passed = min(known, len(chunk))
                 known -= passed
                 receiver.feed(chunk[passed:])
 
     @contextmanager
-    def _exchange(self, call: Call) -> Iterator[httpx.Response]:
-        """Give the answer with an expected status, its body not read yet."""
+    def _exchange(self, call: Call, size: int) -> Iterator[httpx.Response]:
+        """Give the answer with an expected status, its body of at most `size` not read yet."""
+        sent = 0 if call.body is None else call.body.size
+        extensions = deadline(self._settings, sent + size)
         with reported(call.name):
-            response = self._authorized(call)
+            response = self._authorized(call, extensions)
             try:
                 if response.status_code not in call.expect:
-                    raise refusal_of(call.name, response, self._settings)
+                    raise refusal_of(call.name, response)
                 yield response
             finally:
                 response.close()
 
-    def _authorized(self, call: Call) -> httpx.Response:
+    def _authorized(self, call: Call, extensions: dict[str, Any]) -> httpx.Response:
         """Send `call`; when the registry asks who we are, answer once."""
-        response = self._followed(call)
+        response = self._followed(call, extensions)
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         response.close()
         self._authorization[call.scope] = self._answer_to(call, response)
-        response = self._followed(call)
+        response = self._followed(call, extensions)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             response.close()
             del self._authorization[call.scope]
@@ -169,11 +168,11 @@ class RegistryHttp:
             )
         return answer
 
-    def _followed(self, call: Call) -> httpx.Response:
+    def _followed(self, call: Call, extensions: dict[str, Any]) -> httpx.Response:
         """Send `call` and follow redirects, each hop with the headers that its host may see."""
         url = self._base.join(call.path)
         for _ in range(limits.REDIRECTS + 1):
-            response = self._sent(self._request(call, url))
+            response = self._sent(self._request(call, url, extensions))
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
@@ -190,7 +189,7 @@ class RegistryHttp:
         response.request = request
         return response
 
-    def _request(self, call: Call, url: httpx.URL) -> httpx.Request:
+    def _request(self, call: Call, url: httpx.URL, extensions: dict[str, Any]) -> httpx.Request:
         headers = {"User-Agent": "sealwasm", "Accept-Encoding": "identity", **call.headers}
         if self._is_ours(url) and call.scope in self._authorization:
             headers["Authorization"] = self._authorization[call.scope]
@@ -200,7 +199,7 @@ class RegistryHttp:
             headers["Content-Length"] = str(call.body.size)
             content = (bytes(chunk) for chunk in call.body.chunks())
         return httpx.Request(
-            call.method, url, headers=headers, content=content, extensions=self._extensions
+            call.method, url, headers=headers, content=content, extensions=extensions
         )
 
     def _require_safe(self, url: httpx.URL) -> None:

@@ -32,7 +32,7 @@ class RegistrySettings:
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     connect_seconds: float = limits.CONNECT_SECONDS
     silence_seconds: float = limits.SILENCE_SECONDS
-    body_seconds: float = limits.BODY_SECONDS
+    exchange_seconds: float = limits.EXCHANGE_SECONDS
     retry_seconds: Sequence[float] = limits.RETRY_SECONDS
     sleep: Callable[[float], object] = field(default=time.sleep, repr=False)
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)

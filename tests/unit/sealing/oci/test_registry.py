@@ -19,7 +19,7 @@ from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import RegistrySettings
 from tests.unit.sealing.oci import samples
 from tests.unit.sealing.oci.conftest import FakeTime
-from tests.unit.sealing.oci.fake_registry import FakeRegistry, Response, running
+from tests.unit.sealing.oci.fake_registry import FakeRegistry, Request, Response, running
 from tests.unit.sealing.oci.samples import refusal
 
 LAYER = digest_of(samples.LAYER)
@@ -169,6 +169,23 @@ class TestBrokenLines:
     ) -> None:
         registry.drips(lambda: time.sleep(1))
         assert refusal(client.get_blob, LAYER, SIZE) is SealRefusal.REGISTRY_SLOW
+
+    @pytest.mark.parametrize("size", [limits.EXCHANGE_BYTES_PER_SECOND * 2])
+    @pytest.mark.parametrize("late", [-1, 0])
+    def test_time_for_the_size(
+        self, client: RegistryClient, registry: FakeRegistry, time: FakeTime, size: int, late: int
+    ) -> None:
+        data = b"x" * size
+        client.put_blob(Blob.of(data))
+
+        def answer(_: Request) -> None:
+            time.sleep(limits.EXCHANGE_SECONDS + 2 + late)
+
+        registry.on("GET", "/blobs/", answer)
+        if late < 0:
+            assert client.get_blob(digest_of(data), size) == data
+        else:
+            assert refusal(client.get_blob, digest_of(data), size) is SealRefusal.REGISTRY_SLOW
 
     def test_silence(self, registry: FakeRegistry, settings: RegistrySettings) -> None:
         quick = replace(settings, silence_seconds=0.05, retry_seconds=())

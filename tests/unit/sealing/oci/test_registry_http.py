@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sealing.errors import SealRefusal
-from sealing.oci import limits
+from sealing.oci import limits, registry_http
 from sealing.oci.blob import Blob
 from sealing.oci.reference import Reference, RegistryReference
 from sealing.oci.registry import RegistryClient
@@ -72,7 +72,7 @@ def answer(status: int, data: bytes = b"", **headers: str) -> httpx.Response:
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Web:
     web = Web()
-    monkeypatch.setattr(httpx, "HTTPTransport", lambda **_: httpx.MockTransport(web.handle))
+    monkeypatch.setattr(registry_http, "TimedTransport", lambda _: httpx.MockTransport(web.handle))
     return web
 
 

@@ -28,7 +28,7 @@ def test_a_guests_own_code_is_passed_through_but_never_takes_ours(code: int, exp
     assert of_ending(Ending.EXIT, code) == expected
 
 
-@pytest.mark.parametrize("ending", set(Ending) - {Ending.EXIT})
+@pytest.mark.parametrize("ending", [one for one in Ending if one is not Ending.EXIT])
 def test_every_other_end_has_a_number(ending: Ending) -> None:
     assert of_ending(ending, None) in set(RunExit) - {RunExit.FAULT, RunExit.USAGE}
 

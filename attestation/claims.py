@@ -12,9 +12,10 @@ ClaimValue = bool | int | str
 class VerifiedClaims:
     """Signature, chain, freshness and binding were all checked.
 
-    `values` is the flat claim namespace that policies read (kebab-case names, lower-case hex); it
-    repeats `tee`, `simulated`, `measurement` and `report-data`. `simulated` is true whenever the
-    root of trust is simulated silicon, which proves nothing about any hardware.
+    `values` is the flat claim namespace that policies read (kebab-case names, lower-case hex,
+    integers below 2^53 so that every one has canonical JSON); it repeats `tee`, `simulated`,
+    `measurement` and `report-data`. `simulated` is true whenever the root of trust is simulated
+    silicon, which proves nothing about any hardware.
     """
 
     tee: str

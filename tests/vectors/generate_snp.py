@@ -53,5 +53,5 @@ def generate(root: Path) -> None:
                 if name != "report"
             }
             | {"report": "report.bin"},
-        }
+        } | ({"claims": one.claims} if one.claims else {})
         write_case(folder, one.name, document, {"report.bin": one.parts["report"]})

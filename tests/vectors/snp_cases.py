@@ -62,6 +62,7 @@ class Case:
     crl_policy: str = "required"
     report_data: bytes = REPORT_DATA
     root: bytes = b""
+    claims: dict[str, Any] = field(default_factory=dict)
 
 
 def good(name: str, why: str, **options: Any) -> Case:

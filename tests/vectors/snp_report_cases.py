@@ -44,6 +44,12 @@ REPORTS = (
     good(
         "unknown-platform-bit", "P13: unknown platform bits pass", change=report(platform_info=0x65)
     ),
+    good(
+        "mitigations",
+        "R4: version 5 has them, and their claims are hex",
+        change=report(version=5, mitigations=1 << 63 | 5),
+        claims=dict.fromkeys(("mit-vector.launch", "mit-vector.current"), "8000000000000005"),
+    ),
     bad_report("short", "R1: 1184 bytes", "malformed", lambda p: p | {"report": p["report"][:-1]}),
     bad_report("empty", "R1: 1184 bytes", "malformed", part("report", b"")),
     bad_report(

@@ -43,8 +43,8 @@ def claims_of(report: SnpReport, chain: VerifiedChain) -> VerifiedClaims:
         "chip-id-masked": not any(report.chip_id),
         "guest-svn": report.guest_svn,
         "vmpl": report.vmpl,
-        "mit-vector.launch": report.launch_mit_vector,
-        "mit-vector.current": report.current_mit_vector,
+        "mit-vector.launch": _bits(report.launch_mit_vector),
+        "mit-vector.current": _bits(report.current_mit_vector),
         "firmware.current": _firmware(report.current_version),
         "firmware.committed": _firmware(report.committed_version),
     }
@@ -60,6 +60,11 @@ def claims_of(report: SnpReport, chain: VerifiedChain) -> VerifiedClaims:
         report_data=report.report_data,
         values=MappingProxyType(values),
     )
+
+
+def _bits(vector: int) -> str:
+    """Return all 64 bits in hex: as a number they would not survive JSON (RFC 8785)."""
+    return f"{vector:016x}"
 
 
 def _firmware(version: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
@@ -91,6 +92,8 @@ def test_vector(path: Path) -> None:
         claims = run(path, case)
         assert claims.simulated
         assert claims.values["simulated"] is True
+        assert claims.values | case.get("claims", {}) == claims.values
+        assert rfc8785.dumps(dict(claims.values))
         return
     with pytest.raises(EvidenceError) as caught:
         run(path, case)

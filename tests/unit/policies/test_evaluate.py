@@ -129,8 +129,8 @@ def test_remedies_of_imports_and_ceilings():
 
 
 def test_integers_beyond_json_are_shown_in_hex():
-    text = samples.RELEASE.replace("vmpl: {at-most: 0}", "mit-vector.launch: {at-most: 1}")
-    decision = decide({"mit-vector.launch": 2**64 - 1}, policy=samples.release(text))
+    text = samples.RELEASE.replace("vmpl: {at-most: 0}", "guest-svn: {at-most: 1}")
+    decision = decide({"guest-svn": 2**64 - 1}, policy=samples.release(text))
     (row,) = [row for row in explain(decision) if not row["ok"]]
     assert row["actual"] == "0xffffffffffffffff"
 

@@ -11,6 +11,7 @@ from keybroker.answers import AnswerWriter
 from keybroker.appraisal import EvidenceTrust
 from keybroker.audit.log import AuditLog
 from keybroker.challenges import Challenges
+from keybroker.directory import Directory
 from keybroker.enrolment import EnrolmentService
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.evaluation import EvaluationService
@@ -97,7 +98,9 @@ def assemble(
 ) -> Broker:
     """Return the broker that these parts make."""
     log = AuditLog(store, origin=settings.origin, key=keys.checkpoint)
-    rulings = Rulings(store.policy, settings.guardrails)
+    directory = Directory(store)
+    rulings = Rulings(directory.policy, settings.guardrails)
+    identity = keys.identity.key_id
     metrics = Metrics()
     return Broker(
         store=store,
@@ -105,7 +108,7 @@ def assemble(
             store=store,
             keys=keys,
             trust=settings.trust,
-            modules=Modules(store.owner),
+            modules=Modules(directory.owner),
             rulings=rulings,
             challenges=Challenges(keys.challenges),
             answers=AnswerWriter(keys, quota=settings.quota, entropy=entropy),
@@ -114,8 +117,8 @@ def assemble(
             clock=clock,
             entropy=entropy,
         ),
-        enrolment=EnrolmentService(store, keys.identity.key_id, settings.operator, clock, entropy),
-        evaluations=EvaluationService(store, keys.identity.key_id, settings.trust, rulings, clock),
+        enrolment=EnrolmentService(directory, identity, settings.operator, clock, entropy),
+        evaluations=EvaluationService(directory, identity, settings.trust, rulings, clock),
         log=log,
         metrics=metrics,
         challenge_rate=RateLimiter(settings.challenge_rate),

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from keybroker.audit.fields import PolicyReference
 from keybroker.audit.leaf import OwnerEnrolledLeaf, PolicyEnrolledLeaf, encode_leaf
+from keybroker.directory import Directory
 from keybroker.documents import (
     OwnedDocument,
     SignedDocument,
@@ -36,7 +37,7 @@ from keybroker.protocol import (
 )
 from keybroker.records import new_id
 from keybroker.rulings import parse_release_policy
-from keybroker.store.protocol import OwnerEnrolment, OwnerRow, PolicyEnrolment, PolicyRow, Store
+from keybroker.store.protocol import OwnerEnrolment, OwnerRow, PolicyEnrolment, PolicyRow
 from sealing import canonical, dsse
 from sealing.keys import SigningKey, VerifyingKey
 
@@ -116,7 +117,7 @@ def sign_policy(
 class EnrolmentService:
     """Writes down who may sign, and which policies they signed. Safe to call from many threads."""
 
-    store: Store = field(repr=False)
+    directory: Directory = field(repr=False)
     identity: str
     operator: VerifyingKey
     clock: Callable[[], datetime] = field(repr=False)
@@ -141,7 +142,7 @@ class EnrolmentService:
         document = canonical.digest_of(body)
         leaf = OwnerEnrolledLeaf(enrolment, now, owner.key_id, claimed.name, document)
         row = OwnerRow(owner.key_id, claimed.name, owner.spki, now)
-        recorded = self.store.enrol_owner(OwnerEnrolment(row, encode_leaf(leaf)))
+        recorded = self.directory.enrol_owner(OwnerEnrolment(row, encode_leaf(leaf)))
         return OwnerEnrolled(
             enrolment=enrolment, owner=owner.key_id, leaf_index=recorded.leaf_index
         )
@@ -154,7 +155,7 @@ class EnrolmentService:
         """
         # (3.1) The claimed owner, enrolled here, and its signature.
         signed = verify_owned(
-            body, PolicyDocument, payload_type=POLICY_TYPE, find_owner=self.store.owner
+            body, PolicyDocument, payload_type=POLICY_TYPE, find_owner=self.directory.owner
         )
 
         # (3.2) For this broker, and in time.
@@ -176,7 +177,7 @@ class EnrolmentService:
         )
         content = canonical.encode(signed.document)
         row = PolicyRow(signed.owner, name, version, policy.digest, now, content, body)
-        recorded = self.store.put_policy(PolicyEnrolment(row, encode_leaf(leaf)))
+        recorded = self.directory.put_policy(PolicyEnrolment(row, encode_leaf(leaf)))
         return PolicyEnrolled(
             enrolment=enrolment,
             owner=signed.owner,

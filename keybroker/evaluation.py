@@ -16,11 +16,11 @@ from pydantic import Field
 
 from attestation.report_data import REPORT_DATA_BYTES, ExpectedReportData, UnsafeAnyReportData
 from keybroker.appraisal import EvidenceTrust
+from keybroker.directory import Directory
 from keybroker.documents import OwnedDocument, require_current, verify_owned
 from keybroker.modules import verify_module
 from keybroker.protocol import MAX_MANIFEST_BYTES, Base64, Bundle, Evidence, Message, Name
 from keybroker.rulings import Rulings, facts_of, facts_of_module
-from keybroker.store.protocol import Store
 from policies.claims import ClaimValue
 from policies.evaluate import evaluate
 from policies.explain import decision_document
@@ -62,7 +62,7 @@ class EvaluationResponse(Message):
 class EvaluationService:
     """Explains decisions to owners. Safe to call from many threads."""
 
-    store: Store = field(repr=False)
+    directory: Directory = field(repr=False)
     identity: str
     trust: EvidenceTrust
     rulings: Rulings = field(repr=False)
@@ -76,7 +76,7 @@ class EvaluationService:
         # (4.1) An enrolled owner asks this broker, now.
         now = self.clock()
         asked = verify_owned(
-            body, EvaluationDocument, payload_type=EVALUATION_TYPE, find_owner=self.store.owner
+            body, EvaluationDocument, payload_type=EVALUATION_TYPE, find_owner=self.directory.owner
         )
         require_current(asked, identity=self.identity, now=now)
 
@@ -99,7 +99,7 @@ class EvaluationService:
             return {"request.owner": asked.owner, "request.policy": asked.policy}
         module = asked.module
         return facts_of_module(
-            verify_module(module.manifest, module.signature, find_owner=self.store.owner)
+            verify_module(module.manifest, module.signature, find_owner=self.directory.owner)
         )
 
 

@@ -19,7 +19,8 @@ CONCURRENT_REQUESTS = 256
 # Time that requests under way get when the service is told to stop.
 SHUTDOWN_SECONDS = 15
 
-# Compiled policies and parsed owner keys kept ready. Each is a few KiB.
+# Enrolled owners and policies, compiled policies and parsed keys kept ready: a few KiB each.
+CACHED_ENROLMENTS = 4096
 CACHED_POLICIES = 1024
 CACHED_OWNERS = 4096
 # Verified modules kept ready; one with large inline files is verified every time instead.

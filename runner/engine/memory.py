@@ -58,7 +58,11 @@ class GuestMemory:
         self.size = 0
         self.view = _NO_BYTES
         _madvise(address, self._mapped, mmap.MADV_DONTDUMP)
-        self.grow(size)
+        try:
+            self.grow(size)
+        except OSError:
+            self.unmap()
+            raise
 
     def grow(self, size: int) -> None:
         """Make the first `size` bytes accessible. Raises `OSError`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,18 +15,13 @@ from runner.wasi.errors import GuestStopped, WasiError
 Pause = Callable[[float], bool]
 
 
-def _never_stopped(seconds: float) -> bool:
-    time.sleep(seconds)
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class TimeSources:
-    """Where real time comes from. Tests and replays bring their own."""
+    """Where real time comes from, and how to wait in it."""
 
-    realtime_ns: Callable[[], int] = time.time_ns
-    monotonic_ns: Callable[[], int] = time.monotonic_ns
-    pause: Pause = _never_stopped
+    realtime_ns: Callable[[], int]
+    monotonic_ns: Callable[[], int]
+    pause: Pause
 
 
 class GuestClock(Protocol):

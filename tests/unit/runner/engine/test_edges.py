@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -57,6 +58,18 @@ def test_guest_memory_is_reserved_opened_and_given_back() -> None:
 def test_memory_that_cannot_be_had_is_an_error_of_the_system() -> None:
     with pytest.raises(OSError, match="cannot be reserved"):
         GuestMemory(PAGE, reserve=1 << 60, guard=PAGE)
+
+
+def test_memory_beyond_what_the_process_may_have_is_given_back() -> None:
+    low, high = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (1 << 32, high))
+    before = Path("/proc/self/maps").read_text(encoding="ascii").count("\n")
+    try:
+        with pytest.raises(OSError, match="cannot be made accessible"):
+            GuestMemory(1 << 33, reserve=1 << 33, guard=PAGE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (low, high))
+    assert Path("/proc/self/maps").read_text(encoding="ascii").count("\n") <= before + 1
 
 
 def test_a_failing_mapping_becomes_an_engine_error_and_nothing_else() -> None:

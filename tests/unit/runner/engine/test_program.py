@@ -244,7 +244,8 @@ def test_a_module_beyond_our_size_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     "document",
-    [{}, {**capabilities(), "kind": "Guardrails"}, capabilities(imports=["x"]),
+    [{}, {**capabilities(), "kind": "Guardrails"}, {**capabilities(), "kind": "Guardrails",
+      "spec": {"grant": {}}}, capabilities(imports=["x"]),
      capabilities(limits={"memory": "-1"}), capabilities(surprise=True)],
 )  # fmt: skip
 def test_a_grant_that_is_none_is_refused(document: dict[str, Any]) -> None:

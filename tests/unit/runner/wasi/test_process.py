@@ -14,7 +14,7 @@ from runner.engine.outcome import RunInputs
 from runner.limits import COARSE_CLOCK_NS, MAX_DENIALS, MAX_SUBSCRIPTIONS, RANDOM_CHUNK_BYTES
 from runner.wasi.abi import Errno
 from runner.wasi.denials import DenialCode, Denials
-from runner.wasi.errors import GuestStopped, ProcExit
+from runner.wasi.errors import GuestStopped, ProcExit, WasiError
 from runner.wasi.table import FUNCTIONS
 from tests.fakes.guest import BUFFER, PAGE, RESULT, TEXT, FakeGuest, FakeMemory, FakeTime
 from tests.guests.policies import folder, output
@@ -260,6 +260,8 @@ def test_a_coarse_clock_wakes_coarsely() -> None:
 
 def test_without_a_clock_nobody_sleeps() -> None:
     guest = FakeGuest()
+    with pytest.raises(WasiError):
+        guest.host.clock.sleep(1)
     assert poll(guest, alarm(5, userdata=9)) == [(9, Errno.NOTCAPABLE, 0)]
 
 

@@ -107,10 +107,14 @@ def create_operations_app(broker: Broker) -> FastAPI:
         return Response("ok\n", media_type="text/plain")
 
     @app.get("/readyz")
-    def get_readyz() -> Response:
-        """Say whether a release could be recorded and signed now."""
-        ready = broker.is_ready()
-        return Response("ok\n" if ready else "not ready\n", 200 if ready else 503)
+    def get_readyz(request: Request) -> Response:
+        """Say whether a release could be recorded and signed now; `?verbose` says what cannot."""
+        checks = broker.readiness()
+        ready = all(checks.values())
+        lines = ["ok" if ready else "not ready"]
+        if "verbose" in request.query_params:
+            lines += [f"{name}: {'ok' if works else 'failed'}" for name, works in checks.items()]
+        return Response("\n".join([*lines, ""]), 200 if ready else 503, media_type="text/plain")
 
     @app.get("/metrics")
     def get_metrics() -> Response:

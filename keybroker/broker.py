@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -83,14 +83,20 @@ class Broker:
             raise BrokerError(BrokerCode.DECISION_UNKNOWN, "no such decision")
         return proof
 
-    def is_ready(self) -> bool:
-        """Return whether the log can be read and signed, which every release needs."""
-        try:
-            self.metrics.show_log(self.store.tree_size())
-            self.log.checkpoint()
-        except BrokerError:
-            return False
-        return True
+    def readiness(self) -> dict[str, bool]:
+        """Return whether each thing works that every release needs."""
+        return {"store": _works(self._read_log), "log": _works(self.log.checkpoint)}
+
+    def _read_log(self) -> None:
+        self.metrics.show_log(self.store.tree_size())
+
+
+def _works(check: Callable[[], object]) -> bool:
+    try:
+        check()
+    except BrokerError:
+        return False
+    return True
 
 
 def assemble(

@@ -20,12 +20,14 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from sealing import hpke
 from sealing.keys import SigningKey
+from sealing.seal import SealedModule
 from tests.fakes.world import NO_RATE, World, make_world
 
 ROUNDS = 400
 BLOCK = 20
 WARM_UP = 30
 GOAL = 1.6
+OWNER_SIGNATURE = "P-256 verify"
 NO_QUOTA = {"live-leases": 1_000_000, "releases-per-day": 1_000_000}
 
 
@@ -57,20 +59,27 @@ def _primitives(folder: Path, response: bytes) -> dict[str, Callable[[], Any]]:
 
     return {
         "P-384 verify": lambda: report_key.verify(report_signature, report, ec.ECDSA(SHA384())),
-        "P-256 verify": lambda: statement_key.verify(
+        OWNER_SIGNATURE: lambda: statement_key.verify(
             statement_signature, statement, ec.ECDSA(SHA256())
         ),
         "HPKE open": lambda: opening.open(sealed, info=bytes(600)),
-        "HPKE seal": lambda: opening.public.seal(bytes(200), info=bytes(300)),
+        # The runner's key comes as bytes; reading an ML-KEM key is part of sealing to it.
+        "HPKE seal": lambda: hpke.SealingKey.from_bytes(hpke.HYBRID, opening.public.raw).seal(
+            bytes(200), info=bytes(300)
+        ),
         "ES256 sign": lambda: p256.sign(statement, ec.ECDSA(SHA256())),
         "Ed25519 sign": lambda: identity.sign(response),
         "SQLite commit": commit,
     }
 
 
-def _measure(world: World, folder: Path) -> tuple[list[float], dict[str, list[float]]]:
-    module = world.seal()
-    bodies = [world.runner(module).request(world.challenge()) for _ in range(WARM_UP + ROUNDS)]
+def _measure(
+    world: World, folder: Path, modules: Callable[[int], SealedModule]
+) -> tuple[list[float], dict[str, list[float]]]:
+    bodies = [
+        world.runner(modules(number)).request(world.challenge())
+        for number in range(WARM_UP + ROUNDS)
+    ]
     responses = [world.release(body) for body in bodies[:WARM_UP]]
     primitives = _primitives(folder, responses[0])
     releases: list[float] = []
@@ -83,26 +92,42 @@ def _measure(world: World, folder: Path) -> tuple[list[float], dict[str, list[fl
     return releases, bare
 
 
-def rows() -> list[dict[str, Any]]:
-    """One row for a release, one for each of its primitives, one for releases per second."""
+def _in_a_world(measure: Callable[[World, Path], Any]) -> Any:
     build = Path(__file__).resolve().parents[2] / "build"
     build.mkdir(exist_ok=True)
     # On the checkout's own disk: a commit into memory would cost nothing.
     with tempfile.TemporaryDirectory(dir=build) as name:
         folder = Path(name)
         with make_world(folder, challenges=NO_RATE, releases=NO_RATE, quota=NO_QUOTA) as world:
-            releases, bare = _measure(world, folder)
-    value = statistics.median(releases)
-    sums = {primitive: statistics.median(times) for primitive, times in bare.items()}
-    total = sum(sums.values())
-    ratio = value / total
+            return measure(world, folder)
+
+
+def _known_module(world: World, folder: Path) -> Any:
+    module = world.seal()
+    return _measure(world, folder, lambda _: module)
+
+
+def _new_modules(world: World, folder: Path) -> Any:
+    return _measure(world, folder, lambda number: world.seal(version=number + 1))
+
+
+def rows() -> list[dict[str, Any]]:
+    """A release of a module that was released before, of one that was not, and the primitives.
+
+    The owner's signature on a module is verified once, so the first row does not count it.
+    """
+    releases, bare = _in_a_world(_known_module)
+    firsts, bare_of_firsts = _in_a_world(_new_modules)
+    value, first = statistics.median(releases), statistics.median(firsts)
+    sums = {name: statistics.median(times) for name, times in bare.items()}
+    total = sum(time for name, time in sums.items() if name != OWNER_SIGNATURE)
+    total_of_first = sum(map(statistics.median, bare_of_firsts.values()))
+    ratio, goal = value / total, f"ratio <= {GOAL}"
     return [
-        _row("release, in process", value, "us", total, ratio, f"ratio <= {GOAL}", ratio <= GOAL),
-        _row("releases per second, one thread", 1e6 / value, "/s", 1e6 / total, None, None, None),
-        *(
-            _row(f"  bare: {name}", time, "us", None, None, None, None)
-            for name, time in sums.items()
-        ),
+        _row("release, in process", value, "us", total, ratio, goal, ratio <= GOAL),
+        _row("release, first of a module", first, "us", total_of_first, first / total_of_first),
+        _row("releases per second, one thread", 1e6 / value, "/s", 1e6 / total),
+        *(_row(f"  bare: {name}", time, "us") for name, time in sums.items()),
     ]
 
 
@@ -110,10 +135,10 @@ def _row(
     name: str,
     value: float,
     unit: str,
-    bare: float | None,
-    ratio: float | None,
-    goal: str | None,
-    ok: bool | None,
+    bare: float | None = None,
+    ratio: float | None = None,
+    goal: str | None = None,
+    ok: bool | None = None,
 ) -> dict[str, Any]:
     return {
         "name": name,

@@ -210,6 +210,7 @@ def test_operators_have_their_own_application(world: World, tmp_path: Path) -> N
     client = Peer(create_operations_app(world.broker))
     assert client.get("/livez").text == "ok\n"
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (200, "ok\n")
+    assert client.get("/readyz?verbose").text == "ok\nstore: ok\nlog: ok\n"
     metrics = client.get("/metrics").text
     assert 'sealwasm_broker_decisions_total{code="released"}' in metrics
     assert "sealwasm_broker_log_leaves" in metrics
@@ -221,8 +222,9 @@ def test_broker_that_cannot_sign_is_not_ready(tmp_path: Path) -> None:
     with make_world(tmp_path) as world:
         client = Peer(create_operations_app(world.broker))
         world.broker.store.close()
-        response = client.get("/readyz")
-    assert (response.status_code, response.text) == (503, "not ready\n")
+        response = client.get("/readyz?verbose")
+    assert response.status_code == 503
+    assert response.text == "not ready\nstore: failed\nlog: failed\n"
 
 
 if __name__ == "__main__":

@@ -116,19 +116,22 @@ def record_refusal(transaction: Transaction, record: RefusalRecord) -> Recorded:
 
 def purge(transaction: Transaction, now_seconds: int) -> int:
     """Forget up to `PURGE_BATCH` rows of each kind that expired; return how many."""
-    # The horizon never goes back: a clock set back must not make a forgotten challenge fresh.
-    transaction.execute(
-        "UPDATE purge_horizon SET expires = ? WHERE expires < ?", (now_seconds, now_seconds)
-    )
+    # The horizon never goes back: a clock set back must not make a forgotten challenge fresh. Nor
+    # does it go beyond what is forgotten: a clock set ahead must not make new challenges old.
+    transaction.execute(_HORIZON, (now_seconds, PURGE_BATCH))
     forgotten = 0
     for sql in _PURGES:
         forgotten += transaction.execute(sql, (now_seconds, PURGE_BATCH)).rowcount
     return forgotten
 
 
+# What the first of the purges is about to forget. Both take the oldest first.
+_HORIZON = """UPDATE purge_horizon SET expires = max(expires, (
+    SELECT coalesce(max(expires), 0) FROM
+    (SELECT expires FROM spent_challenge WHERE expires <= ? ORDER BY expires LIMIT ?)))"""
 _PURGES = (
     """DELETE FROM spent_challenge WHERE nonce_hash IN
-       (SELECT nonce_hash FROM spent_challenge WHERE expires <= ? LIMIT ?)""",
+       (SELECT nonce_hash FROM spent_challenge WHERE expires <= ? ORDER BY expires LIMIT ?)""",
     "DELETE FROM response WHERE rowid IN (SELECT rowid FROM response WHERE expires <= ? LIMIT ?)",
     "DELETE FROM lease WHERE rowid IN (SELECT rowid FROM lease WHERE expires <= ? LIMIT ?)",
     """DELETE FROM lease_second WHERE (owner, policy, expires) IN

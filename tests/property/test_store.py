@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +14,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from keybroker.audit.log import verify_log
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.store.protocol import Quota
+from keybroker.store.protocol import ChallengeUse, Quota
 from keybroker.store.sqlite import SqliteStore
 from tests.unit.keybroker import records
 
 numbers = st.integers(0, 5)
 QUOTA = Quota(live_leases=4, releases_per_day=6)
+
+
+def challenge(nonce: int) -> ChallengeUse:
+    """Each expires a second after the one before."""
+    use = records.challenge(nonce)
+    return replace(use, expires=use.expires + timedelta(seconds=nonce))
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -31,7 +38,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.initialise(records.birth())
         self.leaves = [records.birth().leaf]
         self.spent: set[int] = set()
-        self.forgotten = False
+        self.remembered: set[int] = set()
+        self.horizon = -1
         self.released: dict[int, object] = {}
         self.live = 0
         self.version = 0
@@ -41,7 +49,7 @@ class StoreMachine(RuleBasedStateMachine):
         """What a release must be refused with, in the order the store promises."""
         if number in self.released:
             return BrokerCode.REQUEST_REPEATED
-        if nonce in self.spent or self.forgotten:
+        if nonce in self.spent or nonce <= self.horizon:
             return BrokerCode.CHALLENGE_SPENT
         if version < self.version:
             return BrokerCode.VERSION_ROLLED_BACK
@@ -51,7 +59,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(number=numbers, nonce=numbers, version=st.integers(1, 3))
     def release(self, number, nonce, version) -> None:
-        record = records.release(number, nonce=nonce, version=version, quota=QUOTA)
+        record = records.release(number, version=version, quota=QUOTA)
+        record = replace(record, challenge=challenge(nonce))
         expected = self.expected(number, nonce, version)
         if expected is not None:
             with pytest.raises(BrokerError) as caught:
@@ -60,7 +69,7 @@ class StoreMachine(RuleBasedStateMachine):
             return
         assert self.store.record_release(record).leaf_index == len(self.leaves)
         self.leaves.append(record.leaf)
-        self.spent.add(nonce)
+        self.spend(nonce)
         self.released[number] = record
         self.live += 1
         self.version = version
@@ -68,9 +77,14 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(nonce=numbers)
     def refuse(self, nonce) -> None:
         self.refusals += 1
-        record = records.refusal(1000 + self.refusals, nonce=nonce)
+        record = replace(records.refusal(1000 + self.refusals), challenge=challenge(nonce))
         assert self.store.record_refusal(record).leaf_index == len(self.leaves)
         self.leaves.append(record.leaf)
+        self.spend(nonce)
+
+    def spend(self, nonce) -> None:
+        if nonce > self.horizon:
+            self.remembered.add(nonce)
         self.spent.add(nonce)
 
     @rule()
@@ -78,10 +92,13 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.close()
         self.store = SqliteStore.open(Path(self.folder.name) / "broker.db")
 
-    @rule()
-    def purge_challenges(self) -> None:
-        self.store.purge_expired(records.NOW + timedelta(minutes=5))
-        self.forgotten = True
+    @rule(now=numbers)
+    def purge_challenges(self, now) -> None:
+        """At any time, back and forth: what was forgotten stays spent, and with it all older."""
+        forgotten = {nonce for nonce in self.remembered if nonce <= now}
+        assert self.store.purge_expired(challenge(now).expires) == len(forgotten)
+        self.remembered -= forgotten
+        self.horizon = max(self.horizon, *forgotten, -1)
 
     @invariant()
     def log_is_what_happened(self) -> None:

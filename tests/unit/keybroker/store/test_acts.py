@@ -13,6 +13,8 @@ from keybroker.store.sqlite import SqliteStore
 from tests.unit.keybroker import records
 from tests.unit.keybroker.records import NOW, OWNER, POLICY
 
+SECOND = timedelta(seconds=1)
+
 
 def refused(act, record) -> BrokerCode:
     with pytest.raises(BrokerError) as caught:
@@ -180,6 +182,38 @@ def test_forgotten_challenge_stays_spent(store) -> None:
     code = refused(store.record_release, records.release(2, nonce=1))
     assert code == BrokerCode.CHALLENGE_SPENT
     store.record_refusal(records.refusal(3, nonce=1))
+
+
+def test_clock_that_jumped_ahead_does_not_stop_releases_for_ever(store) -> None:
+    """Attack: a purge while the clock is ten years ahead. What it forgot stays spent, no more."""
+    store.record_release(records.release(1))
+    assert store.purge_expired(NOW + timedelta(days=3650)) > 0
+    assert refused(store.record_release, records.release(2, nonce=1)) == BrokerCode.CHALLENGE_SPENT
+    later = replace(records.challenge(3), expires=records.challenge(3).expires + SECOND)
+    store.record_release(replace(records.release(3), challenge=later))
+    assert refused(store.record_release, replace(records.release(4), challenge=later)) == (
+        BrokerCode.CHALLENGE_SPENT
+    )
+
+
+def test_purge_of_nothing_leaves_challenges_alone(store) -> None:
+    assert store.purge_expired(NOW + timedelta(days=3650)) == 0
+    store.record_release(records.release(1))
+
+
+def test_purge_forgets_the_oldest_first(store, monkeypatch) -> None:
+    """Killed between two batches, it counts nothing as spent that it still remembers."""
+    monkeypatch.setattr("keybroker.store.acts.PURGE_BATCH", 1)
+    for number, seconds in ((1, 2), (2, 0), (3, 1)):
+        use = records.challenge(number)
+        use = replace(use, expires=use.expires + seconds * SECOND)
+        store.record_refusal(replace(records.refusal(number), challenge=use))
+    # One batch and no more, as if the process had ended behind it.
+    assert store.purge_expired(NOW + timedelta(days=1)) == 1
+    assert not store.challenge_spent(records.nonce_hash(2))
+    assert store.challenge_spent(records.nonce_hash(1))
+    late = replace(records.challenge(4), expires=records.challenge(4).expires + SECOND)
+    store.record_release(replace(records.release(4), challenge=late))
 
 
 def test_purge_takes_as_many_transactions_as_it_needs(store, monkeypatch) -> None:

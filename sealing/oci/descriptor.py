@@ -117,13 +117,3 @@ def parse_descriptors(value: Any, what: str) -> tuple[Descriptor, ...]:
             SealRefusal.TOO_LARGE, f"{what} has {len(value)} entries, limit {limits.INDEX_ENTRIES}"
         )
     return tuple(parse_descriptor(entry, what) for entry in value)
-
-
-def parse_index(data: bytes, what: str) -> tuple[Descriptor, ...]:
-    """Return the entries of an image index (`index.json`, referrer lists), or raise `SealError`."""
-    value = parse_json(data, limit_bytes=limits.INDEX_BYTES, what=what)
-    if not isinstance(value, dict) or value.get("schemaVersion") != 2:
-        raise malformed(what, "not an object with schemaVersion 2")
-    if value.get("mediaType", INDEX_TYPE) != INDEX_TYPE:
-        raise SealError(SealRefusal.MEDIA_TYPE, f"{what} is not an image index")
-    return parse_descriptors(value.get("manifests"), f"{what}.manifests")

@@ -9,35 +9,25 @@ Blobs are never changed once there. `index.json` changes last, in one step, unde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sealing import limits as format_limits
 from sealing.canonical import Buffer, encode, parse_json
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.blob import Blob, Receiver, Sink, collect
-from sealing.oci.descriptor import (
-    INDEX_TYPE,
-    MANIFEST_TYPE,
-    Descriptor,
-    ManifestFacts,
-    parse_index,
-    parse_manifest,
-)
+from sealing.oci.descriptor import MANIFEST_TYPE, Descriptor, ManifestFacts, parse_manifest
 from sealing.oci.files import TEMPORARY_PREFIX, Folder
+from sealing.oci.index import Index, described
 from sealing.oci.reference import check_digest, check_tag, is_digest
 
 MARKER = "oci-layout"
 INDEX = "index.json"
 BLOBS = "blobs"
 ALGORITHM = "sha256"
-REF_NAME = "org.opencontainers.image.ref.name"
 
 _VERSION = {"imageLayoutVersion": "1.0.0"}
-_EMPTY_INDEX: Mapping[str, Any] = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
 
 
 class OciLayout:
@@ -77,7 +67,7 @@ class OciLayout:
                 with folder.folder(BLOBS) as blobs:
                     blobs.make_folder(ALGORITHM)
                 if INDEX not in names:
-                    folder.write(INDEX, [encode(_EMPTY_INDEX)])
+                    folder.write(INDEX, [Index.empty(INDEX).to_bytes()])
                 # Last: before it is there, nobody takes the folder for a layout.
                 folder.write(MARKER, [encode(_VERSION)])
         return cls.open(path)
@@ -90,7 +80,9 @@ class OciLayout:
         """See `ArtifactStore`."""
         if is_digest(target):
             return self._read_manifest(target, None)
-        entry = self._tagged(target)
+        check_tag(target)
+        with Folder.open(self._path) as folder:
+            entry = self._index(folder).named(target)
         return self._read_manifest(entry.digest, entry.size)
 
     def get_blob(self, digest: str, size: int) -> bytes:
@@ -129,44 +121,44 @@ class OciLayout:
         self._require_blobs(facts)
         self.put_blob(Blob.of(data))
         with Folder.open(self._path) as folder, folder.locked():
-            index = _parse_entries(folder)
-            index["manifests"] = _enter(index["manifests"], facts, tag)
-            # As strict as the next reader will be: never write what we would not read.
-            document = encode(index)
-            parse_index(document, INDEX)
-            folder.write(INDEX, [document])
+            index = self._index(folder)
+            if tag is None:
+                index.add(described(facts))
+            else:
+                index.enter(facts, tag)
+            folder.write(INDEX, [index.to_bytes()])
         return facts.descriptor.digest
 
     def referrers(self, digest: str, *, artifact_type: str) -> tuple[Descriptor, ...]:
         """See `ArtifactStore`. Looks into every manifest that `index.json` lists."""
         check_digest(digest)
-        found = []
-        for entry in self._entries():
-            if entry.media_type != MANIFEST_TYPE:
+        with Folder.open(self._path) as folder:
+            entries = self._index(folder).entries
+        found = {}
+        for entry in entries:
+            facts = self._facts_or_none(entry)
+            if facts is None or facts.subject is None or facts.subject.digest != digest:
                 continue
-            facts = parse_manifest(self._read_manifest(entry.digest, entry.size))
-            if facts.subject is not None and facts.subject.digest == digest:
-                found.append(facts.descriptor)
-        return tuple(entry for entry in found if entry.artifact_type == artifact_type)
+            if facts.descriptor.artifact_type == artifact_type:
+                found[entry.digest] = facts.descriptor
+        return tuple(found.values())
 
     def _blobs(self) -> Folder:
         with Folder.open(self._path) as folder, folder.folder(BLOBS) as blobs:
             return blobs.folder(ALGORITHM)
 
-    def _entries(self) -> tuple[Descriptor, ...]:
-        with Folder.open(self._path) as folder:
-            return parse_index(folder.read(INDEX, limit_bytes=limits.INDEX_BYTES), INDEX)
+    def _index(self, folder: Folder) -> Index:
+        data = folder.read(INDEX, limit_bytes=limits.INDEX_BYTES)
+        return Index.parse(data, f"{self._path}/{INDEX}")
 
-    def _tagged(self, tag: str) -> Descriptor:
-        check_tag(tag)
-        named = [entry for entry in self._entries() if entry.annotations.get(REF_NAME) == tag]
-        if not named:
-            raise SealError(SealRefusal.NOT_FOUND, f"{self._path} has no tag {tag}")
-        if len(named) > 1:
-            raise SealError(
-                SealRefusal.STORE_MALFORMED, f"{self._path} names tag {tag} {len(named)} times"
-            )
-        return named[0]
+    def _facts_or_none(self, entry: Descriptor) -> ManifestFacts | None:
+        """Return what is known of a manifest; nothing of one that is broken, whosever it is."""
+        if entry.media_type != MANIFEST_TYPE:
+            return None
+        try:
+            return parse_manifest(self._read_manifest(entry.digest, entry.size))
+        except SealError:
+            return None
 
     def _read_manifest(self, digest: str, size: int | None) -> bytes:
         with self._blobs() as blobs:
@@ -206,44 +198,3 @@ def _refuse_foreign(path: Path, names: set[str]) -> None:
     foreign = {name for name in names if not name.startswith(TEMPORARY_PREFIX)} - {BLOBS, INDEX}
     if foreign:
         raise SealError(SealRefusal.STORE_MALFORMED, f"{path} is not an image layout and not empty")
-
-
-def _parse_entries(folder: Folder) -> dict[str, Any]:
-    """Return `index.json` with everything other tools wrote into it, after checking what we use."""
-    data = folder.read(INDEX, limit_bytes=limits.INDEX_BYTES)
-    parse_index(data, INDEX)
-    index: dict[str, Any] = parse_json(data, limit_bytes=limits.INDEX_BYTES, what=INDEX)
-    return index
-
-
-def _enter(
-    entries: list[dict[str, Any]], facts: ManifestFacts, tag: str | None
-) -> list[dict[str, Any]]:
-    """Return the list with the manifest in it. A tag moves; what had it stays, without a name."""
-    digest = facts.descriptor.digest
-    if tag is None:
-        known = any(entry["digest"] == digest for entry in entries)
-        return entries if known else [*entries, _document(facts, {})]
-    kept = [_without_name(entry) if _name_of(entry) == tag else entry for entry in entries]
-    # The entry with the name takes the place of one without.
-    kept = [entry for entry in kept if entry["digest"] != digest or _name_of(entry) is not None]
-    return [*kept, _document(facts, {REF_NAME: tag})]
-
-
-def _document(facts: ManifestFacts, annotations: dict[str, str]) -> dict[str, Any]:
-    """Return the entry of a manifest; one with a subject is described as in a referrers list."""
-    own = facts.descriptor
-    if facts.subject is not None:
-        return replace(own, annotations={**own.annotations, **annotations}).to_document()
-    return replace(own, artifact_type=None, annotations=annotations).to_document()
-
-
-def _name_of(entry: dict[str, Any]) -> str | None:
-    name: str | None = entry.get("annotations", {}).get(REF_NAME)
-    return name
-
-
-def _without_name(entry: dict[str, Any]) -> dict[str, Any]:
-    notes = {name: note for name, note in entry["annotations"].items() if name != REF_NAME}
-    rest = {name: value for name, value in entry.items() if name != "annotations"}
-    return rest | ({"annotations": notes} if notes else {})

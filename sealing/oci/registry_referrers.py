@@ -6,19 +6,20 @@ Distribution spec 1.1, "Listing referrers" and "Referrers tag schema".
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
-from sealing.canonical import encode, parse_json
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
-from sealing.oci.descriptor import INDEX_TYPE, Descriptor, parse_descriptors, parse_index
+from sealing.oci.descriptor import INDEX_TYPE, Descriptor
+from sealing.oci.index import Index
 from sealing.oci.reference import tag_of
 from sealing.oci.registry_http import Call, RegistryHttp
 
 # 405 is what registries answer that know the path pattern but not the method on it.
 _FOUND: Final = 200
 _EXPECT: Final = frozenset({_FOUND, 404, 405})
+_WHAT: Final = "referrers"
 _NEXT: Final = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
 
 
@@ -45,7 +46,7 @@ class Referrers:
         """Return the referrers of that type; the registry's own filter is not relied on."""
         found = self._from_api(digest, artifact_type)
         if found is None:
-            found = self._from_tag(digest)
+            found = self._from_tag(digest).entries
         return tuple(entry for entry in found if entry.artifact_type == artifact_type)
 
     def record(self, digest: str, referrer: Descriptor) -> None:
@@ -55,21 +56,17 @@ class Referrers:
         """
         for _ in range(limits.REFERRER_WRITE_TRIES):
             self._add(digest, referrer)
-            if any(entry.digest == referrer.digest for entry in self._from_tag(digest)):
+            if self._from_tag(digest).lists(referrer):
                 return
         raise SealError(
             SealRefusal.REGISTRY_FAILED, f"others keep replacing the list at tag {tag_of(digest)}"
         )
 
     def _add(self, digest: str, referrer: Descriptor) -> None:
-        document = self._document(digest)
-        if any(entry["digest"] == referrer.digest for entry in document["manifests"]):
-            return
-        document["manifests"].append(referrer.to_document())
-        data = encode(document)
-        # As strict as the next reader will be: never write what we would not read.
-        parse_index(data, "referrers")
-        self._manifests.put_manifest(data, tag=tag_of(digest))
+        index = self._from_tag(digest)
+        if not index.lists(referrer):
+            index.add(referrer)
+            self._manifests.put_manifest(index.to_bytes(), tag=tag_of(digest))
 
     def _from_api(self, digest: str, artifact_type: str) -> tuple[Descriptor, ...] | None:
         """Return what the API lists, or None if the registry has none."""
@@ -81,7 +78,7 @@ class Referrers:
             answer = self._http.call(call, limit_bytes=limits.INDEX_BYTES)
             if answer.status != _FOUND:
                 return None
-            found += parse_index(answer.body, "referrers")
+            found += Index.parse(answer.body, _WHAT).entries
             following = _NEXT.search(answer.headers.get("link", ""))
             if following is None:
                 return found
@@ -90,19 +87,12 @@ class Referrers:
             SealRefusal.TOO_LARGE, f"more than {limits.REFERRER_PAGES} pages of referrers"
         )
 
-    def _from_tag(self, digest: str) -> tuple[Descriptor, ...]:
-        return parse_descriptors(self._document(digest)["manifests"], "referrers")
-
-    def _document(self, digest: str) -> dict[str, Any]:
-        """Return the tag's list with everything other tools wrote into it, or an empty one."""
+    def _from_tag(self, digest: str) -> Index:
+        """Return the list at the tag, an empty one if there is none."""
         try:
             data = self._manifests.get_manifest(tag_of(digest))
         except SealError as error:
             if error.code is not SealRefusal.NOT_FOUND:
                 raise
-            return {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
-        parse_index(data, "referrers")
-        document: dict[str, Any] = parse_json(
-            data, limit_bytes=limits.INDEX_BYTES, what="referrers"
-        )
-        return document
+            return Index.empty(_WHAT)
+        return Index.parse(data, _WHAT)

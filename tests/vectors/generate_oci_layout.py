@@ -16,6 +16,7 @@ from tests.vectors.folder import fresh_folder, write_case
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 NOTE_TYPE = "application/vnd.example.note"
 REF_NAME = "org.opencontainers.image.ref.name"
 CONFIG = b'{"architecture":"wasm","os":"wasip1"}'
@@ -180,6 +181,20 @@ def _damaged_referrer(alter: Callable[[bytes], bytes | None]) -> Change:
     return change
 
 
+def _neighbour(entry: Any) -> Change:
+    """Return the change that adds a referrer, with `entry` of another tool before it."""
+
+    def change(layout: Layout) -> None:
+        layout.index["manifests"].append(entry)
+        layout.refer()
+
+    return change
+
+
+def _neighbour_manifest(data: bytes) -> Change:
+    return lambda layout: _neighbour(layout.add(data, MANIFEST_TYPE))(layout)
+
+
 def _flip(data: bytes) -> bytes:
     return bytes([data[0] ^ 1]) + data[1:]
 
@@ -203,6 +218,27 @@ ACCEPTED: list[tuple[str, str, int, Change]] = [
     ("referrer-of-another-type", "2.6", 0, _referrer(artifactType="application/vnd.example.x")),
     ("referrer-of-another-subject", "2.6", 0, _referrer(subject={
         "mediaType": MANIFEST_TYPE, "digest": "sha256:" + "0" * 64, "size": 2})),
+    ("referrer-missing", "2.6", 0, _damaged_referrer(_gone)),
+    ("referrer-changed", "2.6", 0, _damaged_referrer(_flip)),
+    ("referrer-subject-is-text", "2.6", 0, _referrer(subject="x")),
+    ("referrer-subject-sha512", "2.6", 0, _referrer(subject={
+        "mediaType": MANIFEST_TYPE, "digest": "sha512:" + "a" * 128, "size": 2})),
+    ("referrer-annotations-are-text", "2.6", 0, _referrer(annotations="x")),
+    ("neighbour-entry-is-text", "2.2", 1, _neighbour("x")),
+    ("neighbour-entry-without-media-type", "2.2", 1,
+     _neighbour({"digest": "sha256:" + "0" * 64, "size": 2})),
+    ("neighbour-entry-sha512", "2.2", 1, _neighbour(
+        {"mediaType": MANIFEST_TYPE, "digest": "sha512:" + "a" * 128, "size": 2})),
+    ("neighbour-entry-with-annotations-of-another-form", "2.2", 1, _neighbour(
+        {"mediaType": MANIFEST_TYPE, "digest": "sha256:" + "0" * 64, "size": 2,
+         "annotations": {REF_NAME: ["v1"]}})),
+    ("neighbour-manifest-missing", "2.6", 1, _neighbour(
+        {"mediaType": MANIFEST_TYPE, "digest": "sha256:" + "0" * 64, "size": 2})),
+    ("neighbour-manifest-without-media-type", "2.6", 1, _neighbour_manifest(
+        b'{"schemaVersion":2,"config":{},"layers":[]}')),
+    ("neighbour-manifest-of-docker", "2.6", 1, _neighbour_manifest(
+        to_json({"schemaVersion": 2, "mediaType": DOCKER_TYPE}))),
+    ("neighbour-manifest-not-json", "2.6", 1, _neighbour_manifest(b"{")),
 ]  # fmt: skip
 
 # (case, step of the spec, stage, code, change)
@@ -230,22 +266,25 @@ REFUSED: list[tuple[str, str, str, str, Change]] = [
      lambda layout: layout.index.pop("manifests")),
     ("index-list-is-an-object", "2.2", "manifest", MALFORMED, _entries({})),
     ("index-list-too-long", "2.2", "manifest", LARGE, _entries([{}] * 1025)),
-    ("entry-is-text", "2.2", "manifest", MALFORMED, _entries(["x"])),
-    ("entry-without-media-type", "2.2", "manifest", MALFORMED, _entry(mediaType=None)),
-    ("entry-digest-upper-case", "2.2", "manifest", MALFORMED, _entry(digest="sha256:" + "A" * 64)),
-    ("entry-digest-sha512", "2.2", "manifest", MALFORMED, _entry(digest="sha512:" + "a" * 128)),
-    ("entry-digest-is-a-path", "2.2", "manifest", MALFORMED,
+    ("entry-is-text", "2.3", "manifest", ABSENT, _entries(["x"])),
+    ("entry-without-media-type", "2.3", "manifest", MALFORMED, _entry(mediaType=None)),
+    ("entry-digest-upper-case", "2.3", "manifest", MALFORMED, _entry(digest="sha256:" + "A" * 64)),
+    ("entry-digest-sha512", "2.3", "manifest", MALFORMED, _entry(digest="sha512:" + "a" * 128)),
+    ("entry-digest-is-a-path", "2.3", "manifest", MALFORMED,
      _entry(digest="sha256:../../index.json")),
-    ("entry-size-is-text", "2.2", "manifest", MALFORMED, _entry(size="2")),
-    ("entry-size-negative", "2.2", "manifest", MALFORMED, _entry(size=-1)),
-    ("entry-size-is-true", "2.2", "manifest", MALFORMED, _entry(size=True)),
-    ("entry-annotations-are-a-list", "2.2", "manifest", MALFORMED, _entry(annotations=[])),
-    ("entry-annotation-is-a-number", "2.2", "manifest", MALFORMED,
-     _entry(annotations={REF_NAME: 1})),
-    ("entry-artifact-type-is-a-number", "2.2", "manifest", MALFORMED, _entry(artifactType=1)),
+    ("entry-size-is-text", "2.3", "manifest", MALFORMED, _entry(size="2")),
+    ("entry-size-negative", "2.3", "manifest", MALFORMED, _entry(size=-1)),
+    ("entry-size-is-true", "2.3", "manifest", MALFORMED, _entry(size=True)),
+    ("entry-annotations-are-a-list", "2.3", "manifest", ABSENT, _entry(annotations=[])),
+    ("entry-name-is-a-number", "2.3", "manifest", ABSENT, _entry(annotations={REF_NAME: 1})),
+    ("entry-annotation-is-a-number", "2.3", "manifest", MALFORMED,
+     _entry(annotations={REF_NAME: "v1", "org.example.note": 1})),
+    ("entry-artifact-type-is-a-number", "2.3", "manifest", MALFORMED, _entry(artifactType=1)),
     ("tag-absent", "2.3", "manifest", ABSENT, _target("v2")),
     ("tag-in-other-letters", "2.3", "manifest", ABSENT, _target("V1")),
     ("tag-twice", "2.3", "manifest", STORE, _twice),
+    ("tag-twice-once-on-no-descriptor", "2.3", "manifest", STORE,
+     _neighbour({"annotations": {REF_NAME: "v1"}})),
     ("target-is-a-path", "2.3", "manifest", "seal-reference-invalid", _target("../v1")),
     ("digest-absent", "2.4", "manifest", ABSENT, _target("sha256:" + "0" * 64)),
     ("manifest-missing", "2.4", "manifest", ABSENT, _stored("entry", _gone)),
@@ -255,8 +294,7 @@ REFUSED: list[tuple[str, str, str, str, Change]] = [
     ("manifest-is-a-link", "2.4", "manifest", STORE,
      _linked(lambda layout: layout.path(layout.entry))),
     ("manifest-without-media-type", "2.4", "facts", MALFORMED, _manifest(mediaType=None)),
-    ("manifest-of-docker", "2.4", "facts", TYPE,
-     _manifest(mediaType="application/vnd.docker.distribution.manifest.v2+json")),
+    ("manifest-of-docker", "2.4", "facts", TYPE, _manifest(mediaType=DOCKER_TYPE)),
     ("manifest-without-layers", "2.4", "facts", MALFORMED, _manifest(layers=None)),
     ("manifest-without-config", "2.4", "facts", MALFORMED, _manifest(config=None)),
     ("blob-missing", "2.5", "blobs", ABSENT, _stored("layer", _gone)),
@@ -268,12 +306,6 @@ REFUSED: list[tuple[str, str, str, str, Change]] = [
     ("blob-size-in-manifest", "2.5", "blobs", SIZE, _layer(size=len(LAYER) - 1)),
     ("blob-size-over-limit", "2.5", "blobs", LARGE, _layer(size=(512 << 20) + 1)),
     ("config-changed", "2.5", "blobs", DIGEST, _stored("config", _flip)),
-    ("referrer-missing", "2.6", "referrers", ABSENT, _damaged_referrer(_gone)),
-    ("referrer-changed", "2.6", "referrers", DIGEST, _damaged_referrer(_flip)),
-    ("referrer-subject-is-text", "2.6", "referrers", MALFORMED, _referrer(subject="x")),
-    ("referrer-subject-sha512", "2.6", "referrers", MALFORMED, _referrer(subject={
-        "mediaType": MANIFEST_TYPE, "digest": "sha512:" + "a" * 128, "size": 2})),
-    ("referrer-annotations-are-text", "2.6", "referrers", MALFORMED, _referrer(annotations="x")),
 ]  # fmt: skip
 
 

@@ -17,8 +17,9 @@ from sealing.canonical import digest_of
 from sealing.errors import SealRefusal
 from sealing.oci import limits
 from sealing.oci.blob import Blob
-from sealing.oci.descriptor import INDEX_TYPE, MANIFEST_TYPE
-from sealing.oci.layout import REF_NAME, OciLayout
+from sealing.oci.descriptor import INDEX_TYPE, MANIFEST_TYPE, Descriptor
+from sealing.oci.index import REF_NAME
+from sealing.oci.layout import OciLayout
 from tests.unit.sealing.oci import samples
 from tests.unit.sealing.oci.samples import refusal
 
@@ -286,6 +287,54 @@ class TestManifests:
         assert after["manifests"][0]["annotations"] == {"theirs": "kept"}
         assert after["manifests"][0]["platform"] == {"architecture": "wasm", "os": "wasip1"}
 
+    @pytest.mark.parametrize(
+        "theirs",
+        [
+            "text",
+            None,
+            {"mediaType": MANIFEST_TYPE},
+            {"mediaType": MANIFEST_TYPE, "digest": "sha512:" + "0" * 128, "size": 1},
+            {"annotations": []},
+            {"annotations": {REF_NAME: 1}},
+        ],
+    )
+    def test_entries_of_another_form_are_kept(
+        self, layout: OciLayout, folder: Path, theirs: object
+    ) -> None:
+        index = {"schemaVersion": 2, "manifests": [theirs]}
+        (folder / "index.json").write_bytes(samples.to_json(index))
+        samples.publish(layout, samples.manifest(), tag="v1")
+        samples.publish(layout, samples.manifest(note="2"))
+        samples.publish(layout, samples.manifest(note="3"), tag="v1")
+        assert layout.get_manifest("v1") == samples.manifest(note="3")
+        assert index_of(folder)[0] == theirs
+        assert len(index_of(folder)) == 4
+
+    def test_an_entry_of_another_form_that_has_the_tag_loses_it(
+        self, layout: OciLayout, folder: Path
+    ) -> None:
+        index = {"schemaVersion": 2, "manifests": [{"annotations": {REF_NAME: "v1", "x": 1}}]}
+        (folder / "index.json").write_bytes(samples.to_json(index))
+        assert refusal(layout.get_manifest, "v1") is SealRefusal.MALFORMED
+        samples.publish(layout, samples.manifest(), tag="v1")
+        assert layout.get_manifest("v1") == samples.manifest()
+        assert index_of(folder)[0] == {"annotations": {"x": 1}}
+
+    @pytest.mark.parametrize(
+        "wrong", [{"size": 1}, {"mediaType": INDEX_TYPE}, {"annotations": "text"}]
+    )
+    def test_a_wrong_entry_does_not_stand_for_the_right_one(
+        self, layout: OciLayout, folder: Path, wrong: dict[str, object]
+    ) -> None:
+        note = samples.referrer(samples.manifest())
+        entry = Descriptor.of(note, MANIFEST_TYPE).to_document() | wrong
+        index = {"schemaVersion": 2, "manifests": [entry]}
+        (folder / "index.json").write_bytes(samples.to_json(index))
+        samples.publish(layout, note)
+        digest = digest_of(samples.manifest())
+        (found,) = layout.referrers(digest, artifact_type=samples.NOTE_TYPE)
+        assert found.digest == digest_of(note)
+
     def test_list_has_a_longest_length(
         self, layout: OciLayout, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -325,6 +374,14 @@ class TestReferrers:
         assert (found.digest, found.annotations) == (digest_of(note), {"note": "1"})
         listed = index_of(folder)[1]
         assert (listed["artifactType"], listed["annotations"]) == (samples.NOTE_TYPE, {"note": "1"})
+
+    def test_listed_twice_is_found_once(self, layout: OciLayout, folder: Path) -> None:
+        digest = samples.publish(layout, samples.manifest(), tag="v1")
+        samples.publish(layout, samples.referrer(samples.manifest()))
+        index = json.loads((folder / "index.json").read_bytes())
+        index["manifests"].append(index["manifests"][-1] | {"annotations": {REF_NAME: "note"}})
+        (folder / "index.json").write_bytes(samples.to_json(index))
+        assert len(layout.referrers(digest, artifact_type=samples.NOTE_TYPE)) == 1
 
     def test_type_of_the_config_stands_in(self, layout: OciLayout) -> None:
         subject = samples.manifest()

@@ -14,7 +14,7 @@ from sealing.canonical import digest_of
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.blob import Blob, Receiver
-from sealing.oci.descriptor import INDEX_TYPE
+from sealing.oci.descriptor import INDEX_TYPE, parse_manifest
 from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import RegistrySettings
 from tests.unit.sealing.oci import samples
@@ -380,6 +380,40 @@ class TestReferrers:
         for note in ("1", "2", "3"):
             client.put_manifest(samples.referrer(samples.manifest(), note=note))
         assert len(client.referrers(published, artifact_type=samples.NOTE_TYPE)) == 3
+
+    @pytest.mark.parametrize(
+        "theirs",
+        [
+            "text",
+            {"digest": samples.ABSENT, "size": 1},
+            {"mediaType": "application/x", "digest": "sha512:" + "0" * 128, "size": 1},
+            {"mediaType": "application/x", "digest": samples.ABSENT, "size": 1, "annotations": 1},
+        ],
+    )
+    def test_entries_of_another_form_are_passed_over(
+        self, client: RegistryClient, registry: FakeRegistry, published: str, theirs: object
+    ) -> None:
+        ours = samples.referrer(samples.manifest())
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [theirs]}
+        registry.manifests[published.replace(":", "-")] = samples.to_json(index)
+        client.put_manifest(ours)
+        if registry.referrers_api:
+            index["manifests"] += [parse_manifest(ours).descriptor.to_document()]
+            registry.answers("GET", "/referrers/", Response(200, samples.to_json(index)))
+        (found,) = client.referrers(published, artifact_type=samples.NOTE_TYPE)
+        assert found.digest == digest_of(ours)
+
+    def test_a_wrong_entry_does_not_stand_for_the_right_one(
+        self, client: RegistryClient, registry: FakeRegistry, published: str
+    ) -> None:
+        ours = samples.referrer(samples.manifest())
+        entry = parse_manifest(ours).descriptor.to_document()
+        wrong = [entry | {"artifactType": "application/x"}, entry | {"size": 1}]
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": wrong}
+        registry.manifests[published.replace(":", "-")] = samples.to_json(index)
+        client.put_manifest(ours)
+        found = client.referrers(published, artifact_type=samples.NOTE_TYPE)
+        assert (digest_of(ours), len(ours)) in [(entry.digest, entry.size) for entry in found]
 
 
 class TestReferrersThatLie:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +41,6 @@ def test_there_is_a_guide_per_reader():
     assert {path.stem for path in GUIDES} >= {"module-owner", "operator", "compliance"}
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on PATH: make tools")
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_guide(guide, tmp_path):
     blocks = BLOCK.findall(guide.read_text(encoding="utf-8"))

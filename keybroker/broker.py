@@ -12,9 +12,9 @@ from keybroker.appraisal import EvidenceTrust
 from keybroker.audit.log import AuditLog
 from keybroker.challenges import Challenges
 from keybroker.directory import Directory
-from keybroker.enrolment import EnrolmentService
+from keybroker.enrolment import EnrolmentService, OwnerEnrolled, PolicyEnrolled
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.evaluation import EvaluationService
+from keybroker.evaluation import EvaluationResponse, EvaluationService
 from keybroker.keys import BrokerKeys
 from keybroker.metrics import Metrics
 from keybroker.modules import Modules
@@ -50,6 +50,7 @@ class Settings:
     guardrails: Sequence[Guardrails]
     challenge_rate: Rate
     release_rate: Rate
+    document_rate: Rate
     quota: Quota
 
 
@@ -64,6 +65,7 @@ class Broker:
     log: AuditLog = field(repr=False)
     metrics: Metrics = field(repr=False)
     challenge_rate: RateLimiter = field(repr=False)
+    document_rate: RateLimiter = field(repr=False)
     descriptor: bytes = field(repr=False)
 
     def challenge(self, body: bytes, *, source: str) -> ChallengeResponse:
@@ -75,6 +77,21 @@ class Broker:
         return ChallengeResponse(
             challenge=made.token, nonce=made.nonce, expires=format_time(made.expires)
         )
+
+    def enrol_owner(self, body: bytes, *, source: str) -> OwnerEnrolled:
+        """Enrol an owner, as `EnrolmentService` does, within the rate of documents."""
+        self.document_rate.take(source, now=self.releases.clock())
+        return self.enrolment.enrol_owner(body)
+
+    def enrol_policy(self, body: bytes, *, source: str) -> PolicyEnrolled:
+        """Enrol a policy version, as `EnrolmentService` does, within the rate of documents."""
+        self.document_rate.take(source, now=self.releases.clock())
+        return self.enrolment.enrol_policy(body)
+
+    def evaluate(self, body: bytes, *, source: str) -> EvaluationResponse:
+        """Answer an owner, as `EvaluationService` does, within the rate of documents."""
+        self.document_rate.take(source, now=self.releases.clock())
+        return self.evaluations.evaluate(body)
 
     def proof(self, decision: str) -> bytes:
         """Return the proof that a decision is in the log, or raise `DECISION_UNKNOWN`."""
@@ -128,6 +145,7 @@ def assemble(
         log=log,
         metrics=metrics,
         challenge_rate=RateLimiter(settings.challenge_rate),
+        document_rate=RateLimiter(settings.document_rate),
         descriptor=_describe(keys, settings, log, now=clock()),
     )
 

@@ -101,6 +101,7 @@ class BrokerConfig(Section):
     guardrails: FileNames = ()
     challenges: RateSection = RateSection(burst=200, per_second=100)
     releases: RateSection = RateSection(burst=100, per_second=50)
+    documents: RateSection = RateSection(burst=20, per_second=5)
     quota: QuotaSection = QuotaSection()
 
 

@@ -121,9 +121,9 @@ def _write_files(folder: Path, new: NewBroker) -> None:
     for name, data in written.items():
         if Path(name).name != name:
             raise invalid(f"{name!r} is not the name of a file in the broker's folder")
-        (folder / name).write_bytes(data)
+        _write(folder / name, data)
     text = _HEAD + yaml.safe_dump(_document(new, written.keys()), sort_keys=False)
-    (folder / FILE_NAME).write_text(text, encoding="utf-8")
+    _write(folder / FILE_NAME, text.encode())
     load_settings(folder, parse_config(text.encode()))
 
 
@@ -152,6 +152,13 @@ def _fingerprint(root: bytes) -> str:
         return root_fingerprint(root)
     except EvidenceError as error:
         raise invalid(f"simulated root: {error}") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:

@@ -122,9 +122,9 @@ def post_releases(body: ReleaseBody, broker: Served, who: Source) -> Response:
     responses=_answers(schema_of(OwnerEnrolled), 201),
     openapi_extra=_takes(DSSE_SCHEMA),
 )
-def post_owners(body: EnrolmentBody, broker: Served) -> Response:
+def post_owners(body: EnrolmentBody, broker: Served, who: Source) -> Response:
     """Enrol a module owner by a document that operator and owner signed."""
-    return Response(broker.enrolment.enrol_owner(body).to_bytes(), 201, media_type=JSON)
+    return Response(broker.enrol_owner(body, source=who).to_bytes(), 201, media_type=JSON)
 
 
 @router.post(
@@ -133,9 +133,9 @@ def post_owners(body: EnrolmentBody, broker: Served) -> Response:
     responses=_answers(schema_of(PolicyEnrolled), 201),
     openapi_extra=_takes(DSSE_SCHEMA),
 )
-def post_policies(body: EnrolmentBody, broker: Served) -> Response:
+def post_policies(body: EnrolmentBody, broker: Served, who: Source) -> Response:
     """Enrol a release policy by a document that its owner signed."""
-    return Response(broker.enrolment.enrol_policy(body).to_bytes(), 201, media_type=JSON)
+    return Response(broker.enrol_policy(body, source=who).to_bytes(), 201, media_type=JSON)
 
 
 @router.post(
@@ -143,9 +143,9 @@ def post_policies(body: EnrolmentBody, broker: Served) -> Response:
     responses=_answers(schema_of(EvaluationResponse)),
     openapi_extra=_takes(DSSE_SCHEMA),
 )
-def post_evaluations(body: EnrolmentBody, broker: Served) -> Response:
+def post_evaluations(body: EnrolmentBody, broker: Served, who: Source) -> Response:
     """Say to an owner what the policy would decide about evidence; nothing is released."""
-    return Response(broker.evaluations.evaluate(body).to_bytes(), media_type=JSON)
+    return Response(broker.evaluate(body, source=who).to_bytes(), media_type=JSON)
 
 
 @router.get("/audit/checkpoint", responses=_answers(TEXT_SCHEMA, kind="text/plain"))

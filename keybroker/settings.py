@@ -32,6 +32,7 @@ def load_settings(folder: Path, config: BrokerConfig) -> Settings:
             guardrails=tuple(_guardrails(folder, name) for name in config.guardrails),
             challenge_rate=config.challenges.to_rate(),
             release_rate=config.releases.to_rate(),
+            document_rate=config.documents.to_rate(),
             quota=Quota(config.quota.live_leases, config.quota.releases_per_day),
         )
     except (SealError, EvidenceError, PolicyError) as error:

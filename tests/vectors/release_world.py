@@ -250,5 +250,6 @@ def _settings(
         guardrails=rails,
         challenge_rate=Rate(burst, 1.0),
         release_rate=Rate(burst, 1.0),
+        document_rate=Rate(burst, 1.0),
         quota=Quota(live_leases, 99),
     )

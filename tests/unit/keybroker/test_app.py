@@ -182,6 +182,14 @@ def test_start_and_stop_of_the_server_are_no_requests(world: World) -> None:
     assert seen == ["lifespan"]
 
 
+@pytest.mark.parametrize("path", ["/v1/owners", "/v1/policies", "/v1/evaluations"])
+def test_documents_are_limited(tmp_path: Path, path: str) -> None:
+    with make_world(tmp_path, documents={"burst": 1, "per-second": 1}) as world:
+        client = Peer(create_app(world.broker))
+        require_problem(client.post(path, b"{}"), 400, "seal-malformed")
+        require_problem(client.post(path, b"{}"), 429, "rate-limited")
+
+
 def test_source_is_limited(tmp_path: Path) -> None:
     with make_world(tmp_path, challenges={"burst": 1, "per-second": 1}) as world:
         client = Peer(create_app(world.broker))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from keybroker import protocol
+from sealing import canonical
+from sealing.errors import SealError
 from sealwasm.advice import advice_for
 from sealwasm.failure import CliError, Kind
 
@@ -31,7 +32,10 @@ KIND_OF_SLUG: dict[str, Kind] = {
 
 def is_loopback(url: str) -> bool:
     """Return whether `url` names this machine without asking a name server."""
-    host = urlsplit(url).hostname or ""
+    return _is_loopback_host(_parsed(url).host)
+
+
+def _is_loopback_host(host: str) -> bool:
     if host == "localhost":
         return True
     try:
@@ -40,17 +44,29 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def _parsed(url: str) -> httpx.URL:
+    """Return `url` as the client that will connect reads it, so that there is one reading."""
+    import httpx
+
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise _no_address("what is given as address of the broker is no URL") from error
+
+
+def _no_address(what: str) -> CliError:
+    return CliError(Kind.USAGE, "broker-url", what, next_step="--broker https://HOST")
+
+
 def check_url(url: str) -> str:
     """Return `url` without a trailing slash, or raise: https, or http on loopback."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise CliError(
-            Kind.USAGE,
-            "broker-url",
-            f"{url} is not a broker's address",
-            next_step="--broker https://HOST",
-        )
-    if parts.scheme == "http" and not is_loopback(url):
+    parts = _parsed(url)
+    if "@" in url:
+        # Whoever writes one means a password, so nothing of it is shown.
+        raise _no_address("the address of a broker holds no user name or password")
+    if parts.scheme not in {"http", "https"} or not parts.host or set("?#") & set(url):
+        raise _no_address(f"{url} is not a broker's address")
+    if parts.scheme == "http" and not _is_loopback_host(parts.host):
         raise CliError(
             Kind.USAGE,
             "broker-url-plain",
@@ -65,12 +81,17 @@ def exchange(method: str, url: str, path: str, *, body: bytes | None = None) -> 
     """Return the body of a 2xx answer. Raises `CliError` for everything else."""
     import httpx
 
+    address = check_url(url) + path
+    # No compression: a bound on what arrives is then a bound on what is kept.
+    headers = {"accept-encoding": "identity"}
+    if body is not None:
+        headers["content-type"] = "application/json"
     try:
-        with httpx.Client(
-            timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False
-        ) as client:
-            headers = {"content-type": "application/json"} if body is not None else {}
-            response = client.request(method, check_url(url) + path, content=body, headers=headers)
+        with (
+            httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
+            client.stream(method, address, content=body, headers=headers) as response,
+        ):
+            data = _bounded(response, url)
     except httpx.HTTPError as error:
         raise CliError(
             Kind.UNREACHABLE,
@@ -80,19 +101,41 @@ def exchange(method: str, url: str, path: str, *, body: bytes | None = None) -> 
             next_step=f"sealwasm broker serve FOLDER, or check the address {url}",
         ) from error
     if not response.is_success:
-        raise _problem(response, path)
-    if len(response.content) > protocol.MAX_RESPONSE_BYTES:
-        raise CliError(Kind.UNREACHABLE, "broker-answer-too-large", f"{url} answers too much")
-    return response.content
+        raise _problem(response.status_code, data, where=f"{method} {path}")
+    return data
 
 
-def _problem(response: httpx.Response, path: str) -> CliError:
-    where = f"{response.request.method} {path}"
+def _bounded(response: httpx.Response, url: str) -> bytes:
+    data = bytearray()
+    for piece in response.iter_raw():
+        data += piece
+        if len(data) > protocol.MAX_RESPONSE_BYTES:
+            raise CliError(Kind.UNREACHABLE, "broker-answer-too-large", f"{url} answers too much")
+    return bytes(data)
+
+
+def post_document(url: str, path: str, body: bytes) -> dict[str, Any]:
+    """Return the JSON object that a broker answers to `body`. Raises `CliError`."""
+    data = exchange("POST", url, path, body=body)
     try:
-        problem = protocol.Problem.parse(response.content)
+        answer = canonical.parse_json(data, limit_bytes=protocol.MAX_RESPONSE_BYTES, what="answer")
+    except SealError as error:
+        raise _no_answer("something that is not JSON", f"POST {path}") from error
+    if not isinstance(answer, dict):
+        raise _no_answer("something that is no object", f"POST {path}")
+    return answer
+
+
+def _no_answer(what: str, where: str) -> CliError:
+    text = f"the broker answered {what}, which is no answer of a broker"
+    return CliError(Kind.UNREACHABLE, "broker-answer", text, where=where)
+
+
+def _problem(status: int, data: bytes, *, where: str) -> CliError:
+    try:
+        problem = protocol.Problem.parse(data)
     except protocol.ProtocolError:
-        what = f"the broker answered {response.status_code}, which is no answer of a broker"
-        return CliError(Kind.UNREACHABLE, "broker-answer", what, where=where)
+        return _no_answer(str(status), where)
     slug = problem.type.rpartition(":")[2]
     advice = advice_for(problem.code, KIND_OF_SLUG.get(slug, Kind.DENIED))
     return CliError(
@@ -106,8 +149,14 @@ def _problem(response: httpx.Response, path: str) -> CliError:
 
 
 def fetch_descriptor(url: str, identity: str | None) -> protocol.Descriptor:
+    """Return the descriptor of the broker at `url`; see `fetch_signed_descriptor`."""
+    return fetch_signed_descriptor(url, identity)[0]
+
+
+def fetch_signed_descriptor(url: str, identity: str | None) -> tuple[protocol.Descriptor, bytes]:
     """Return the descriptor of the broker at `url`, whose identity is the pinned `identity`.
 
+    Beside it the very bytes that were verified: what a second request answers may be another.
     Without a pin the broker must be on this machine: sealing to whoever answers on a network
     would hand the module to that somebody. Raises `CliError`, `ProtocolError`.
     """
@@ -122,4 +171,4 @@ def fetch_descriptor(url: str, identity: str | None) -> protocol.Descriptor:
                 next_step="--broker-identity ID, as `sealwasm broker init` printed it",
             )
         identity = protocol.unverified_identity(data)
-    return protocol.verify_descriptor(data, identity=identity)
+    return protocol.verify_descriptor(data, identity=identity), data

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sealwasm.exit_codes import ExitCode
+from sealwasm.printable import lines as printable_lines
 
 
 class Kind(StrEnum):
@@ -61,11 +62,11 @@ class CliError(Exception):
         return self.exit_code if self.exit_code is not None else EXIT_CODE_OF_KIND[self.kind]
 
     def as_text(self) -> str:
-        """Up to four lines for people."""
-        lines = [f"error[{self.code}]: {self.what}"]
+        """Up to four lines for people; more lines in a text are indented: none passes for ours."""
+        lines = [_indented(f"error[{self.code}]: {self.what}")]
         for label, text in (("why", self.why), ("where", self.where), ("next", self.next_step)):
             if text:
-                lines.append(f"{label:>7}: {text}")
+                lines.append(_indented(f"{label:>7}: {text}"))
         return "\n".join(lines)
 
     def as_json(self) -> str:
@@ -82,3 +83,7 @@ class CliError(Exception):
         return json.dumps(
             {"error": {name: value for name, value in members.items() if value != ""}}
         )
+
+
+def _indented(text: str) -> str:
+    return printable_lines(text).replace("\n", "\n" + " " * 9)

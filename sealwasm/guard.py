@@ -53,9 +53,9 @@ def _claims_of_strangers() -> Iterator[tuple[str, str]]:
         if name == "sealwasm":
             continue
         # Read as text: parsing every record of an environment takes a third of a second.
-        record = distribution.read_text("RECORD") or ""
+        record = "\n" + (distribution.read_text("RECORD") or "")
         listed = (distribution.read_text("top_level.txt") or "").split()
         for package in PACKAGES:
-            at_start = record.startswith((f"{package}/", f"{package}.py,"))
-            if package in listed or at_start or f"\n{package}/" in record:
+            brought = any(f"\n{package}{end}" in record for end in ("/", ".py,"))
+            if package in listed or brought:
                 yield package, name

@@ -7,67 +7,49 @@ docs/specs/receipt.md, section "Verifying offline".
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NamedTuple
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
 
 from attestation.claims import VerifiedClaims
-from attestation.ear import EarPolicy, Unsafe, verify_ear
+from attestation.ear import EarClaims, EarPolicy, Unsafe, verify_ear
 from attestation.ear_keys import load_ear_keys
-from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
-from attestation.policy import CrlPolicy, EvidencePolicy
+from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData
-from attestation.trust import TrustAnchors
+from attestation.trust_vector import Tier
 from attestation.verify import verify
+from keybroker.audit.fields import PolicyReference
 from keybroker.audit.leaf import ReleaseLeaf, parse_leaf
 from keybroker.audit.proof import verify_proof
 from keybroker.errors import BrokerError
-from keybroker.protocol import RELEASE_TYPE, Descriptor, ReleaseDocument
-from runner.errors import RunnerError
-from runner.receipt import Receipt, read_receipt
+from keybroker.protocol import (
+    RELEASE_TYPE,
+    ProtocolError,
+    ReleaseDocument,
+    parse_time,
+)
+from runner.errors import RunnerCode, RunnerError
+from runner.receipt import read_receipt
 from sealing import canonical, dsse
 from sealing.errors import SealError
 from sealwasm.failure import CliError, Kind
+from sealwasm.receipt_findings import Check, Findings, Trust, refuse
+
+# How far the clocks of broker and runner may be apart. The host sets the runner's clock, so a
+# receipt's times are only as good as this window around what the broker logged.
+CLOCKS_APART = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Everything a verifier of receipts brings along. Nothing of it comes from the receipt."""
-
-    descriptor: Descriptor
-    anchors: TrustAnchors
-    endorsements: Endorsements
-    crl: CrlPolicy
-    owners: frozenset[str] = frozenset()
-    measurements: frozenset[str] = frozenset()
-
-
-class Check(NamedTuple):
-    """One thing that was checked and what it showed."""
-
-    name: str
-    shown: str
-
-
-@dataclass(slots=True)
-class Findings:
-    """What holds so far. `claims` is there once the evidence has verified."""
-
-    receipt: Receipt
-    release: ReleaseDocument
-    checks: list[Check] = field(default_factory=list)
-    claims: VerifiedClaims | None = None
-
-
-_STEP_ERRORS = (EvidenceError, BrokerError, RunnerError, SealError)
+_STEP_ERRORS = (EvidenceError, BrokerError, ProtocolError, RunnerError, SealError)
 
 
 def verify_receipt(data: bytes, trust: Trust) -> Findings:
     """Return the findings of every check, or raise `CliError` naming the first that failed."""
     receipt = _step("form and signature of the receipt", lambda: read_receipt(data))
-    findings = Findings(receipt, receipt.release())
+    release = receipt.release()
+    findings = Findings(receipt, release, _step("log entry", lambda: _leaf_of(release)))
     findings.checks.append(Check("receipt", "signed by the receipt key in its binding"))
     steps: list[tuple[str, Callable[[Findings, Trust], str]]] = [
         ("release", _check_release),
@@ -75,11 +57,13 @@ def verify_receipt(data: bytes, trust: Trust) -> Findings:
         ("inclusion", _check_inclusion),
         ("evidence", _check_evidence),
         ("attestation result", _check_result),
-        ("expectations", _check_expectations),
+        ("grant", _check_grant),
+        ("times", _check_times),
     ]
     for name, step in steps:
         shown = _step(name, lambda step=step: step(findings, trust))  # type: ignore[misc]
         findings.checks.append(Check(name, shown))
+    findings.checks += [_check_owner(findings, trust), _check_measurement(findings, trust)]
     return findings
 
 
@@ -96,20 +80,11 @@ def _step(name: str, check: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _refuse(code: str, why: str) -> CliError:
-    return CliError(Kind.EVIDENCE, code, "the receipt does not verify", why=why)
-
-
-def _leaf_of(findings: Findings) -> ReleaseLeaf:
-    leaf = parse_leaf(findings.release.leaf)
+def _leaf_of(release: ReleaseDocument) -> ReleaseLeaf:
+    leaf = parse_leaf(release.leaf)
     if not isinstance(leaf, ReleaseLeaf):
-        raise _refuse("receipt-leaf", "the log entry in the receipt is not that of a release")
+        raise refuse("receipt-leaf", "the log entry in the receipt is not that of a release")
     return leaf
-
-
-def _released_at(findings: Findings) -> datetime:
-    """The broker's time of the release: signed by the broker and, with a proof, in its log."""
-    return _leaf_of(findings).at
 
 
 def _check_release(findings: Findings, trust: Trust) -> str:
@@ -120,35 +95,47 @@ def _check_release(findings: Findings, trust: Trust) -> str:
 
 
 def _check_leaf(findings: Findings, trust: Trust) -> str:
+    """Every field of the entry but its time, which only the log says, follows from the rest."""
     del trust
-    leaf, release = _leaf_of(findings), findings.release
-    evidence = UnverifiedEvidence.from_wire(dict(findings.receipt.predicate.evidence))
-    pairs = {
-        "decision": (leaf.id, release.decision),
-        "manifest": (leaf.manifest, release.manifest),
-        "module": (leaf.module, release.module),
-        "version": (leaf.version, release.version),
-        "owner": (leaf.owner, release.owner),
-        "lease": (leaf.lease, release.lease.id),
-        "grant": (leaf.grant, canonical.digest_of(canonical.encode(release.grant))),
-        "policy": (leaf.policy.digest, release.policy.digest),
-        "evidence": (leaf.evidence, evidence.digest),
-        "simulated": (leaf.simulated, release.simulated),
-    }
-    differing = [name for name, (logged, said) in pairs.items() if logged != said]
+    leaf, release, predicate = findings.leaf, findings.release, findings.receipt.predicate
+    evidence = UnverifiedEvidence.from_wire(dict(predicate.evidence))
+    expected = ReleaseLeaf(
+        id=release.decision,
+        at=leaf.at,
+        owner=release.owner,
+        module=release.module,
+        version=release.version,
+        policy=PolicyReference(**release.policy.to_document()),
+        guardrails=release.guardrails,
+        tee=evidence.tee,
+        simulated=release.simulated,
+        evidence=evidence.digest,
+        manifest=release.manifest,
+        request=predicate.binding.digest(),
+        grant=_grant_digest(release),
+        runner_key=predicate.binding.runner_key.sealing_key().key_id,
+        lease=release.lease.id,
+        lease_expires=parse_time(release.lease.expires),
+    )
+    names = [one.name for one in fields(ReleaseLeaf)]
+    differing = [name for name in names if getattr(leaf, name) != getattr(expected, name)]
     if differing:
-        raise _refuse("receipt-leaf", f"log entry and release differ in {', '.join(differing)}")
+        raise refuse("receipt-leaf", f"log entry and release differ in {', '.join(differing)}")
     return f"decision {leaf.id} at {leaf.at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _grant_digest(release: ReleaseDocument) -> str:
+    return canonical.digest_of(canonical.encode(release.grant))
 
 
 def _check_inclusion(findings: Findings, trust: Trust) -> str:
     proof = findings.receipt.predicate.proof
     if proof is None:
-        raise _refuse("receipt-proof-missing", "the receipt carries no proof from the audit log")
+        raise refuse("receipt-proof-missing", "the receipt carries no proof from the audit log")
     head = verify_proof(
         proof.encode("utf-8"), leaf=findings.release.leaf, log_key=trust.descriptor.log.key
     )
-    return f"in the log of {trust.descriptor.log.origin}, {head.size} entries"
+    return f"in the log of {head.origin}, {head.size} entries"
 
 
 def _check_evidence(findings: Findings, trust: Trust) -> str:
@@ -159,10 +146,10 @@ def _check_evidence(findings: Findings, trust: Trust) -> str:
         endorsements=trust.endorsements,
         policy=EvidencePolicy(crl=trust.crl),
         anchors=trust.anchors,
-        now=_released_at(findings),
+        now=findings.leaf.at,
     )
     if claims.simulated != predicate.simulated:
-        raise _refuse("receipt-simulated", "evidence and receipt differ on being simulated")
+        raise refuse("receipt-simulated", "evidence and receipt differ on being simulated")
     findings.claims = claims
     root = "a SIMULATED vendor root" if claims.simulated else "the pinned vendor root"
     return f"{claims.tee} bound to this request, chained to {root}"
@@ -171,7 +158,8 @@ def _check_evidence(findings: Findings, trust: Trust) -> str:
 def _check_result(findings: Findings, trust: Trust) -> str:
     import json
 
-    jwk = json.dumps(trust.descriptor.ear["jwk"]).encode()
+    # Without a key in the descriptor this is the text "null", which is no key.
+    jwk = json.dumps(trust.descriptor.ear.get("jwk")).encode()
     token = verify_ear(
         findings.release.result,
         keys=load_ear_keys(jwk),
@@ -180,21 +168,68 @@ def _check_result(findings: Findings, trust: Trust) -> str:
             audience=Unsafe.NOT_CHECKED,
             nonce=findings.receipt.predicate.binding.nonce,
         ),
-        now=_released_at(findings),
+        now=findings.leaf.at,
     )
+    _require_same_attester(token, findings.verified_claims())
+    if token.status is Tier.CONTRAINDICATED:
+        raise refuse("receipt-result", "the broker itself found this runner contraindicated")
     return f"EAR status {token.status.value}"
 
 
-def _check_expectations(findings: Findings, trust: Trust) -> str:
-    claims = findings.claims
-    measurement = claims.measurement.hex() if claims else ""
-    if trust.owners and findings.release.owner not in trust.owners:
-        raise _refuse("receipt-owner", f"the module is of owner {findings.release.owner}")
-    if trust.measurements and measurement not in trust.measurements:
-        raise _refuse("receipt-measurement", f"the runner measures {measurement}")
-    expected = [
-        name
-        for name, given in (("owner", trust.owners), ("measurement", trust.measurements))
-        if given
-    ]
-    return f"as expected: {', '.join(expected)}" if expected else "none were given"
+def _require_same_attester(token: EarClaims, claims: VerifiedClaims) -> None:
+    """What the broker said of this evidence must be what it says to us."""
+    submod = token.submods.get(claims.tee)
+    if submod is None or len(token.submods) != 1:
+        raise refuse("receipt-result", f"the attestation result is not that of one {claims.tee}")
+    said = submod.members.get("ear.sealwasm.verified-claims")
+    named = ("tee", "simulated", "measurement", "report-data")
+    differing = [name for name in named if _claim(said, name) != claims.values[name]]
+    if submod.simulated != claims.simulated or differing:
+        why = f"attestation result and evidence differ in {', '.join(differing or ['simulated'])}"
+        raise refuse("receipt-result", why)
+
+
+def _claim(said: object, name: str) -> object:
+    return said.get(name) if isinstance(said, dict) else None
+
+
+def _check_grant(findings: Findings, trust: Trust) -> str:
+    del trust
+    predicate = findings.receipt.predicate
+    if predicate.guardrails:
+        return f"cut by {len(predicate.guardrails)} guardrails of the node, as the runner says"
+    if predicate.grant != _grant_digest(findings.release):
+        raise refuse("receipt-grant", "the grant of the run is not the released one")
+    return "the released one"
+
+
+def _check_times(findings: Findings, trust: Trust) -> str:
+    del trust
+    leaf, predicate = findings.leaf, findings.receipt.predicate
+    first, last = leaf.at - CLOCKS_APART, leaf.lease_expires + CLOCKS_APART
+    started, finished = parse_time(predicate.started), parse_time(predicate.finished)
+    if started < first or finished > last:
+        raise refuse(
+            RunnerCode.RECEIPT_TIMES.value,
+            f"run from {predicate.started} to {predicate.finished}, released at {leaf.at} "
+            f"until {leaf.lease_expires}",
+        )
+    return f"within the lease, by the runner's clock and {CLOCKS_APART} more"
+
+
+def _check_owner(findings: Findings, trust: Trust) -> Check:
+    owner = findings.release.owner
+    if not trust.owners:
+        return Check("owner", f"{owner}: whoever the broker knows; --owner", "-")
+    if owner not in trust.owners:
+        raise refuse("receipt-owner", f"the module is of owner {owner}")
+    return Check("owner", "as expected")
+
+
+def _check_measurement(findings: Findings, trust: Trust) -> Check:
+    measurement = findings.verified_claims().measurement.hex()
+    if not trust.measurements:
+        return Check("measurement", "whatever the policy let pass; --measurement", "-")
+    if measurement not in trust.measurements:
+        raise refuse("receipt-measurement", f"the runner measures {measurement}")
+    return Check("measurement", "as expected")

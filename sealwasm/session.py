@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from sealwasm import printable
 from sealwasm.advice import NEXT_OF_KIND
 from sealwasm.failure import CliError, Kind
 
@@ -27,7 +27,7 @@ class Session:
 
     def say(self, text: str) -> None:
         """Talk goes to standard error; standard output is for data."""
-        click.echo(text, err=True)
+        click.echo(printable.lines(text), err=True)
 
     def fail(self, error: CliError) -> int:
         """Print `error` in the chosen format and return its exit code."""
@@ -42,13 +42,11 @@ class Session:
     def show(self, document: Mapping[str, Any] | Sequence[Any], *, table: str) -> None:
         """Print a result: `table` for people, the document itself for `-o json` and `-o yaml`."""
         if self.output == "json":
-            click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+            click.echo(printable.as_json(document))
         elif self.output == "yaml":
-            import yaml
-
-            click.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True).rstrip())
+            click.echo(printable.as_yaml(document))
         else:
-            click.echo(table)
+            click.echo(printable.lines(table))
 
     def now(self) -> datetime:
         """The one place where the command line reads the clock."""
@@ -77,8 +75,9 @@ def output_option(command: Command) -> Command:
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> str:
-    """Return `rows` as aligned text columns, the last one unpadded."""
-    texts = [[str(cell) for cell in row] for row in ([header, *rows] if header else rows)]
+    """Return `rows` as aligned text columns, the last one unpadded; a cell cannot start a row."""
+    given = [header, *rows] if header else rows
+    texts = [[printable.one_line(str(cell)) for cell in row] for row in given]
     if not texts:
         return ""
     widths = [max(len(row[index]) for row in texts) for index in range(len(texts[0]))]

@@ -126,12 +126,14 @@ def serve(session: Session, folder: str, host: str | None, port: int | None) -> 
 
     Prints one JSON line with its address and identity when it is ready; logs go to standard error.
     """
-    from keybroker.config import Listen, load_config
-    from keybroker.serve import serve as serve_folder
     from sealwasm.guard import require_own_packages
 
     del session
+    # Before anything of theirs is imported: importing a stranger's package runs it.
     require_own_packages()
+    from keybroker.config import Listen, load_config
+    from keybroker.serve import serve as serve_folder
+
     home = Path(folder)
     config = load_config(home)
     listen = Listen(
@@ -151,8 +153,8 @@ def describe(session: Session, broker: str, broker_identity: str | None) -> None
 
     Example: sealwasm broker describe > broker.json
     """
-    from sealwasm.broker_api import exchange, fetch_descriptor
+    from sealwasm.broker_api import fetch_signed_descriptor
 
-    found = fetch_descriptor(broker, broker_identity)
+    found, data = fetch_signed_descriptor(broker, broker_identity)
     session.say(f"identity {found.identity_key().key_id}")
-    click.echo(exchange("GET", broker, "/v1/broker"), nl=False)
+    click.echo(data, nl=False)

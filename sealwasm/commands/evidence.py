@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from attestation.endorsements import Endorsements
     from attestation.evidence import UnverifiedEvidence
     from attestation.policy import CrlPolicy
+    from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 
 
 @click.group()
@@ -63,15 +63,13 @@ def verify(session: Session, /, file: str | None, **given: Any) -> None:
     its measurement is wanted is for a release policy to say.
     """
     from attestation.policy import EvidencePolicy
-    from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
     from attestation.verify import verify as verify_evidence
     from sealwasm.trust import anchors_with
 
+    expected = _expected(given)
     claims = verify_evidence(
         _evidence(file, given["report"], given["vek"]),
-        report_data=UnsafeAnyReportData()
-        if given["unsafe_any_report_data"]
-        else ExpectedReportData(_report_data(given["report_data"])),
+        report_data=expected,
         endorsements=endorsements_of(given),
         policy=EvidencePolicy(crl=crl_policy_of(given)),
         anchors=anchors_with(given["trust_simulated"]),
@@ -106,14 +104,10 @@ def _evidence(file: str | None, report: str | None, vek: str | None) -> Unverifi
     from sealwasm.failure import CliError, Kind
     from sealwasm.files import read_file
 
-    if file is not None and report is None:
-        try:
-            document = json.loads(read_file(file))
-        except ValueError as error:
-            raise CliError(
-                Kind.USAGE, "evidence-file", f"{file} is not JSON", next_step="--report FILE"
-            ) from error
-        return UnverifiedEvidence.from_wire(document)
+    if file is not None:
+        if report is not None or vek is not None:
+            raise _contradiction("FILE holds report and certificate", "drop --report and --vek")
+        return UnverifiedEvidence.from_wire(_wire_document(file))
     if report is None:
         raise CliError(
             Kind.USAGE,
@@ -127,10 +121,43 @@ def _evidence(file: str | None, report: str | None, vek: str | None) -> Unverifi
     return UnverifiedEvidence("snp", parts)
 
 
+def _wire_document(file: str) -> Any:
+    """Return the JSON in a file, read as strictly as a broker reads it."""
+    from attestation.encoding import parse_json
+    from attestation.errors import EvidenceError
+    from sealwasm.failure import CliError, Kind
+    from sealwasm.files import SMALL_FILE_BYTES, read_file
+
+    try:
+        return parse_json(read_file(file), limit_bytes=SMALL_FILE_BYTES, what=file)
+    except EvidenceError as error:
+        raise CliError(
+            Kind.USAGE, "evidence-file", error.detail, next_step="--report FILE"
+        ) from error
+
+
+def _contradiction(what: str, next_step: str) -> Exception:
+    from sealwasm.failure import CliError, Kind
+
+    return CliError(
+        Kind.USAGE, "usage", what, why="one of the two is not used", next_step=next_step
+    )
+
+
 def _der(data: bytes) -> bytes:
     from attestation.x509.pem import der_blobs
 
     return der_blobs(data, label="CERTIFICATE", limit=1)[0]
+
+
+def _expected(given: dict[str, Any]) -> ExpectedReportData | UnsafeAnyReportData:
+    from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+
+    if not given["unsafe_any_report_data"]:
+        return ExpectedReportData(_report_data(given["report_data"]))
+    if given["report_data"] is not None:
+        raise _contradiction("any report data, or one?", "drop --unsafe-any-report-data")
+    return UnsafeAnyReportData()
 
 
 def _report_data(text: str | None) -> bytes:

@@ -35,10 +35,8 @@ def enrol(
     broker_identity: str | None,
 ) -> None:
     """Enrol an owner: signed by the owner's key and countersigned by the operator's."""
-    import json
-
     from keybroker.enrolment import sign_owner
-    from sealwasm.broker_api import exchange, fetch_descriptor
+    from sealwasm.broker_api import fetch_descriptor, post_document
     from sealwasm.keyfiles import load_signing_key
 
     owner_key = load_signing_key(key, passphrase_file)
@@ -52,6 +50,6 @@ def enrol(
         owner=owner_key,
         not_after=session.now() + timedelta(minutes=ENROLMENT_MINUTES),
     )
-    answer = json.loads(exchange("POST", broker, "/v1/owners", body=body))
+    answer = post_document(broker, "/v1/owners", body)
     session.say(f"next: sealwasm policy publish RELEASE.yaml --key {key} --broker {broker}")
     session.show(answer, table=table(list(answer.items())))

@@ -172,11 +172,9 @@ def publish(
     A new version must have a higher number in `metadata.version`. Modules already published under
     the policy's name follow it.
     """
-    import json
-
     from keybroker.enrolment import sign_policy
     from policies.load import load_release
-    from sealwasm.broker_api import exchange, fetch_descriptor
+    from sealwasm.broker_api import fetch_descriptor, post_document
     from sealwasm.files import read_file
     from sealwasm.keyfiles import load_signing_key
 
@@ -189,5 +187,5 @@ def publish(
         owner=owner,
         not_after=session.now() + timedelta(minutes=ENROLMENT_MINUTES),
     )
-    answer = json.loads(exchange("POST", broker, "/v1/policies", body=body))
+    answer = post_document(broker, "/v1/policies", body)
     session.show(answer, table=table(list(answer.items())))

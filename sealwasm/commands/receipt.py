@@ -11,7 +11,7 @@ from sealwasm.session import Session, output_option, pass_session, table
 if TYPE_CHECKING:
     from keybroker.protocol import Descriptor
     from runner.receipt import Receipt
-    from sealwasm.receipt_check import Trust
+    from sealwasm.receipt_findings import Trust
 
 # A receipt carries evidence, a release and a proof; runner.receipt has the same figure.
 RECEIPT_FILE_BYTES = 4 << 20
@@ -31,7 +31,8 @@ def show(session: Session, file: str) -> None:
     from runner.receipt import read_receipt
     from sealwasm.files import read_file
 
-    document = _summary(read_receipt(read_file(file, limit_bytes=RECEIPT_FILE_BYTES)))
+    found = read_receipt(read_file(file, limit_bytes=RECEIPT_FILE_BYTES))
+    document = {"verified": False} | _summary(found)
     session.show(document, table=table(list(document.items())))
 
 
@@ -92,7 +93,9 @@ def verify(session: Session, /, file: str, **given: Any) -> None:
         "measurement": measurement,
         "receipt": summary,
     }
-    rows: list[tuple[object, ...]] = [("ok", *check) for check in findings.checks]
+    rows: list[tuple[object, ...]] = [
+        (check.state, check.name, check.shown) for check in findings.checks
+    ]
     rows.append(("", "module", f"{summary['module']} version {summary['version']}"))
     rows.append(("", "runner measures", measurement))
     rows.append(("", "ended", f"{summary['ending']} {summary['exit_code']}"))
@@ -127,7 +130,7 @@ def _descriptor(given: dict[str, Any]) -> Descriptor:
 def _trust(descriptor: Descriptor, given: dict[str, Any]) -> Trust:
     from sealwasm.commands.evidence import crl_policy_of, endorsements_of
     from sealwasm.keyfiles import load_public_key
-    from sealwasm.receipt_check import Trust
+    from sealwasm.receipt_findings import Trust
     from sealwasm.trust import anchors_with
 
     return Trust(

@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from attestation.ear_keys import key_id_of
+from attestation.encoding import b64url_decode
 from attestation.endorsements import Endorsements
+from attestation.jws import sign_es256
 from attestation.policy import CrlPolicy
 from attestation.trust import TrustAnchors
+from keybroker.audit.checkpoint import Checkpoint, sign_checkpoint
+from keybroker.audit.fields import PolicyReference
+from keybroker.audit.leaf import OwnerEnrolledLeaf, ReleaseLeaf, encode_leaf, parse_leaf
+from keybroker.audit.merkle import leaf_hash
+from keybroker.audit.proof import format_proof
 from keybroker.protocol import RELEASE_TYPE, Descriptor, verify_descriptor
 from runner import closing
 from runner.receipt import Receipt, raw_ed25519, sign_receipt
 from sealing import canonical, dsse
 from sealing.keys import SigningKey
 from sealwasm.failure import CliError
-from sealwasm.receipt_check import Findings, Trust, verify_receipt
+from sealwasm.receipt_check import verify_receipt
+from sealwasm.receipt_findings import Findings, Trust
 from tests.fakes.silicon import MEASUREMENT
 from tests.fakes.story import Story, make_story
 
-STEPS = ["receipt", "release", "log entry", "inclusion", "evidence", "attestation result"]
+STEPS = [
+    "receipt",
+    "release",
+    "log entry",
+    "inclusion",
+    "evidence",
+    "attestation result",
+    "grant",
+    "times",
+]
 
 
 @dataclass
@@ -90,10 +109,21 @@ def test_everything_is_checked(story: Story, signed: Signed) -> None:
     owners, measurements = {story.world.owner.key_id}, {MEASUREMENT.hex()}
     trust = replace(signed.trust, owners=owners, measurements=measurements)
     findings: Findings = verify_receipt(sign_receipt(signed.receipt, signed.key), trust)
-    assert [check.name for check in findings.checks] == [*STEPS, "expectations"]
+    assert [check.name for check in findings.checks] == [*STEPS, "owner", "measurement"]
+    assert all(check.state == "ok" for check in findings.checks)
     assert findings.claims is not None
     assert findings.claims.simulated
-    assert findings.checks[-1].shown == "as expected: owner, measurement"
+
+
+def test_what_nobody_asked_for_is_not_called_ok(signed: Signed) -> None:
+    findings = verify_receipt(signed.changed(), signed.trust)
+    assert [check.name for check in findings.checks if check.state != "ok"] == [
+        "owner",
+        "measurement",
+    ]
+    cut = signed.changed(guardrails=["sha256:" + "00" * 32], grant="sha256:" + "11" * 32)
+    shown = {check.name: check.shown for check in verify_receipt(cut, signed.trust).checks}
+    assert shown["grant"] == "cut by 1 guardrails of the node, as the runner says"
 
 
 def test_a_key_that_no_evidence_vouches_for(signed: Signed) -> None:
@@ -129,6 +159,14 @@ def resigned(story: Story, signed: Signed, change: Callable[[Any], Any]) -> byte
 BROKEN: dict[str, Callable[[Story, Signed], tuple[bytes, Trust]]] = {
     "receipt-malformed": lambda _, signed: (signed.changed()[:-1], signed.trust),
     "receipt-leaf": lambda story, signed: (resigned(story, signed, other_lease), signed.trust),
+    "receipt-grant": lambda _, signed: (
+        signed.changed(grant="sha256:" + "00" * 32),
+        signed.trust,
+    ),
+    "receipt-times-impossible": lambda _, signed: (
+        signed.changed(started="2026-11-22T11:54:59Z"),
+        signed.trust,
+    ),
     "receipt-proof-missing": lambda _, signed: (signed.changed(proof=None), signed.trust),
     "audit-proof-malformed": lambda _, signed: (signed.changed(proof="no proof"), signed.trust),
     "audit-not-included": lambda story, signed: (
@@ -154,6 +192,128 @@ BROKEN: dict[str, Callable[[Story, Signed], tuple[bytes, Trust]]] = {
 def test_every_broken_step_is_named(story: Story, signed: Signed, code: str) -> None:
     data, trust = BROKEN[code](story, signed)
     assert code_of(data, trust) == code
+
+
+@pytest.mark.parametrize(
+    ("started", "finished", "accepted"),
+    [
+        ("2026-11-22T11:55:00Z", "2026-11-22T12:20:00Z", True),
+        ("2026-11-22T12:00:00Z", "2026-11-22T12:20:01Z", False),
+        ("2001-01-01T00:00:00Z", "2001-01-01T00:00:01Z", False),
+    ],
+)
+def test_a_run_lies_within_its_lease(
+    signed: Signed, started: str, finished: str, accepted: bool
+) -> None:
+    data = signed.changed(started=started, finished=finished)
+    if accepted:
+        verify_receipt(data, signed.trust)
+    else:
+        assert code_of(data, signed.trust) == "receipt-times-impossible"
+
+
+def lying(story: Story, signed: Signed, document: dict[str, Any], leaf: bytes) -> bytes:
+    """What a broker signs and logs that is of one mind about another story: a log of one entry."""
+    keys = story.world.broker.releases.keys
+    document["leaf"] = canonical.b64encode(leaf)
+    head = Checkpoint("broker.example/log", 1, leaf_hash(leaf))
+    proof = format_proof(0, [], sign_checkpoint(head, keys.checkpoint))
+    release = dsse.sign(RELEASE_TYPE, canonical.encode(document), [keys.identity])
+    return signed.changed(release=release.decode(), proof=proof.decode())
+
+
+def released(signed: Signed) -> tuple[dict[str, Any], ReleaseLeaf]:
+    envelope = json.loads(signed.receipt.predicate.release)
+    document = json.loads(canonical.b64decode(envelope["payload"], what="payload"))
+    leaf = parse_leaf(signed.receipt.release().leaf)
+    assert isinstance(leaf, ReleaseLeaf)
+    return document, leaf
+
+
+OTHER = {
+    "id": "decision-of-another-run",
+    "owner": "00" * 32,
+    "module": "acme/other",
+    "version": 99,
+    "policy": PolicyReference("prod", 9, "sha256:" + "00" * 32),
+    "guardrails": ("sha256:" + "00" * 32,),
+    "tee": "tdx",
+    "simulated": False,
+    "evidence": "sha256:" + "00" * 32,
+    "manifest": "sha256:" + "00" * 32,
+    "request": "sha256:" + "00" * 32,
+    "grant": "sha256:" + "00" * 32,
+    "runner_key": "00" * 32,
+    "lease": "lease-of-another-run",
+    "lease_expires": datetime(2026, 11, 22, 12, 1, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(ReleaseLeaf) if one.name != "at"])
+def test_the_log_entry_says_what_the_receipt_says(story: Story, signed: Signed, name: str) -> None:
+    """Every field of it: an auditor of the log sees nothing but the entry."""
+    document, leaf = released(signed)
+    forged = encode_leaf(replace(leaf, **{name: OTHER[name]}))
+    assert code_of(lying(story, signed, document, forged), signed.trust) == "receipt-leaf"
+
+
+def not_simulated(payload: dict[str, Any]) -> None:
+    submod = payload["submods"]["snp"]
+    submod["ear.sealwasm.simulated"] = False
+    submod["ear.sealwasm.verified-claims"]["simulated"] = False
+
+
+def not_marked(payload: dict[str, Any]) -> None:
+    del payload["submods"]["snp"]["ear.sealwasm.simulated"]
+
+
+def other_measurement(payload: dict[str, Any]) -> None:
+    payload["submods"]["snp"]["ear.sealwasm.verified-claims"]["measurement"] = "00" * 48
+
+
+def no_claims(payload: dict[str, Any]) -> None:
+    del payload["submods"]["snp"]["ear.sealwasm.verified-claims"]
+
+
+def other_tee(payload: dict[str, Any]) -> None:
+    payload["submods"]["tdx"] = payload["submods"].pop("snp")
+
+
+def two_tees(payload: dict[str, Any]) -> None:
+    payload["submods"]["tdx"] = payload["submods"]["snp"]
+
+
+def contraindicated(payload: dict[str, Any]) -> None:
+    payload["submods"]["snp"]["ear.status"] = "contraindicated"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [not_simulated, not_marked, other_measurement, no_claims, other_tee, two_tees, contraindicated],
+)
+def test_the_attestation_result_is_about_this_evidence(
+    story: Story, signed: Signed, change: Callable[[dict[str, Any]], None]
+) -> None:
+    document, leaf = released(signed)
+    payload = json.loads(b64url_decode(document["result"].split(".")[1], what="payload"))
+    change(payload)
+    key = story.world.broker.releases.keys.ear_private_key()
+    document["result"] = sign_es256(payload, key=key, key_id=key_id_of(key.public_key()))
+    data = lying(story, signed, document, encode_leaf(leaf))
+    assert code_of(data, signed.trust) == "receipt-result"
+
+
+def test_an_entry_that_is_no_release(story: Story, signed: Signed) -> None:
+    document, leaf = released(signed)
+    other = OwnerEnrolledLeaf(leaf.id, leaf.at, leaf.owner, "acme", leaf.manifest)
+    data = lying(story, signed, document, encode_leaf(other))
+    assert code_of(data, signed.trust) == "receipt-leaf"
+
+
+def test_a_descriptor_without_the_key_of_results(signed: Signed) -> None:
+    bare = signed.trust.descriptor.model_copy(update={"ear": {}})
+    trust = replace(signed.trust, descriptor=bare)
+    assert code_of(signed.changed(), trust) == "bad-trust-anchor"
 
 
 def test_another_broker_another_log_another_key(

@@ -41,11 +41,20 @@ def test_stray_module_in_front_is_found(tmp_path, monkeypatch):
     assert "policies" in caught.value.what
 
 
-def test_name_claimed_by_another_distribution_is_found(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("top_level.txt", "runner\n"),
+        ("RECORD", "runner/__init__.py,,\n"),
+        ("RECORD", "other/__init__.py,,\nrunner/__init__.py,,\n"),
+        ("RECORD", "other/__init__.py,,\nrunner.py,,\n"),
+    ],
+)
+def test_name_claimed_by_another_distribution_is_found(tmp_path, monkeypatch, file, text):
     info = tmp_path / "stranger-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
-    (info / "top_level.txt").write_text("runner\n")
+    (info / file).write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(CliError) as caught:
         guard.require_own_packages()

@@ -1,0 +1,57 @@
+"""What a verifier of receipts brings along, and what it has found out so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from attestation.claims import VerifiedClaims
+from attestation.endorsements import Endorsements
+from attestation.policy import CrlPolicy
+from attestation.trust import TrustAnchors
+from keybroker.audit.leaf import ReleaseLeaf
+from keybroker.protocol import Descriptor, ReleaseDocument
+from runner.receipt import Receipt
+from sealwasm.failure import CliError, Kind
+
+
+def refuse(code: str, why: str) -> CliError:
+    """Return the error of a receipt whose parts are each genuine and do not fit together."""
+    return CliError(Kind.EVIDENCE, code, "the receipt does not verify", why=why)
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Everything a verifier of receipts brings along. Nothing of it comes from the receipt."""
+
+    descriptor: Descriptor
+    anchors: TrustAnchors
+    endorsements: Endorsements
+    crl: CrlPolicy
+    owners: frozenset[str] = frozenset()
+    measurements: frozenset[str] = frozenset()
+
+
+class Check(NamedTuple):
+    """One thing that was checked and what it showed; `state` is "ok", or "-" if nobody asked."""
+
+    name: str
+    shown: str
+    state: str = "ok"
+
+
+@dataclass(slots=True)
+class Findings:
+    """What holds so far. `claims` is there once the evidence has verified."""
+
+    receipt: Receipt
+    release: ReleaseDocument
+    leaf: ReleaseLeaf
+    checks: list[Check] = field(default_factory=list)
+    claims: VerifiedClaims | None = None
+
+    def verified_claims(self) -> VerifiedClaims:
+        """Return what the evidence proved. Raises `CliError` before that step."""
+        if self.claims is None:
+            raise refuse("receipt-evidence", "the evidence was not verified")
+        return self.claims

@@ -11,6 +11,9 @@ MIB: Final = 1024 * KIB
 MAX_MODULE_BYTES: Final = 256 * MIB
 # The engine quotes the module in its messages; a line is enough to act on.
 MAX_ENGINE_MESSAGE_CHARACTERS: Final = 300
+# Names of a module's imports and functions are its own choice, in number and length.
+MAX_NAMES_SHOWN: Final = 32
+MAX_NAME_CHARACTERS: Final = 100
 # Frames of a guest's stack that are worth showing to its owner.
 MAX_TRAP_FRAMES: Final = 32
 # WASI preview 1 knows one memory; modules from today's toolchains have one table, some two.
@@ -28,6 +31,8 @@ MAX_NAME_BYTES: Final = 255
 MAX_SYMLINKS: Final = 40
 # Random bytes are made in pieces, so that a request for 4 GiB meets the wall-clock limit midway.
 RANDOM_CHUNK_BYTES: Final = 64 * KIB
+# Files are filled up with zeros in pieces of this size.
+FILL_CHUNK_BYTES: Final = MIB
 # Kinds of denial that a run reports one by one; a kind has one entry however often it happens.
 MAX_DENIALS: Final = 64
 MAX_DENIAL_CHARACTERS: Final = 120

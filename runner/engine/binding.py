@@ -97,7 +97,7 @@ class _BufferView(ctypes.Structure):
 
     _fields_: ClassVar[list[Field]] = [
         ("buf", c_void_p),
-        ("obj", ctypes.py_object),
+        ("obj", c_void_p),
         ("len", ctypes.c_ssize_t),
         ("itemsize", ctypes.c_ssize_t),
         ("readonly", ctypes.c_int),

@@ -12,6 +12,7 @@ from runner.engine.profile import FEATURES, Profile
 from runner.engine.types import Export, Import, read_exports, read_imports
 from runner.errors import RunnerCode, RunnerError
 from runner.limits import MAX_ENGINE_MESSAGE_CHARACTERS, MAX_MODULE_BYTES
+from runner.printable import printable
 
 Buffer = bytes | bytearray | memoryview
 
@@ -101,7 +102,7 @@ def _check_shape(wasm: Buffer) -> None:
 
 
 def _invalid(message: str) -> RunnerError:
-    detail = " ".join(message.split())[:MAX_ENGINE_MESSAGE_CHARACTERS]
+    detail = printable(" ".join(message.split()), MAX_ENGINE_MESSAGE_CHARACTERS)
     for phrase, feature in _FEATURE_PHRASES.items():
         if phrase in message and ("not enabled" in message or "must be enabled" in message):
             if feature in FEATURES:

@@ -15,6 +15,7 @@ from runner.engine.linker import LinkedModule
 from runner.engine.traps import TrapReport, take_trap
 from runner.errors import RunnerCode, RunnerError
 from runner.limits import MAX_ENGINE_MESSAGE_CHARACTERS, MAX_MEMORIES, MAX_TABLES
+from runner.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class Execution:
             message = self._library.take_message(error)
             if self._memories.refusals or "exceed" in message:
                 return TrapReport(Ending.MEMORY, "limit")
-            detail = f"cannot be instantiated: {message[:MAX_ENGINE_MESSAGE_CHARACTERS]}"
-            raise RunnerError(RunnerCode.MODULE_INVALID, detail)
+            shown = printable(message, MAX_ENGINE_MESSAGE_CHARACTERS)
+            raise RunnerError(RunnerCode.MODULE_INVALID, f"cannot be instantiated: {shown}")
         return None
 
     def _call(self, instance: Instance) -> TrapReport | None:

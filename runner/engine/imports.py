@@ -7,6 +7,8 @@ from typing import Final
 
 from runner.engine.types import Export, Import
 from runner.errors import RunnerCode, RunnerError
+from runner.limits import MAX_NAME_CHARACTERS, MAX_NAMES_SHOWN
+from runner.printable import printable
 from runner.wasi.abi import MODULE
 from runner.wasi.table import ABSENT, FUNCTIONS, SIGNATURES
 
@@ -83,7 +85,10 @@ def _refuse(
 ) -> None:
     if not items:
         return
-    notes = {item.label: note(item) for item in items}
-    named = ", ".join(f"{label} ({text})" if text else label for label, text in notes.items())
+    notes = {printable(item.label, MAX_NAME_CHARACTERS): note(item) for item in items}
+    shown = [f"{label} ({text})" if text else label for label, text in notes.items()]
+    named = ", ".join(shown[:MAX_NAMES_SHOWN])
+    if len(shown) > MAX_NAMES_SHOWN:
+        named += f" and {len(shown) - MAX_NAMES_SHOWN} more"
     remedy = grant_lines(notes) if code is RunnerCode.IMPORT_NOT_GRANTED else ""
     raise RunnerError(code, f"imports {what}: {named}", remedy)

@@ -12,6 +12,7 @@ from runner.engine.engine import Engine, Module
 from runner.engine.trampoline import Slot, host_callback
 from runner.errors import RunnerCode, RunnerError
 from runner.limits import MAX_ENGINE_MESSAGE_CHARACTERS
+from runner.printable import printable
 from runner.wasi.abi import MODULE
 from runner.wasi.table import Function
 
@@ -36,7 +37,7 @@ class LinkedModule:
             self._linker, module.address, byref(prepared)
         )
         if error:
-            message = engine.library.take_message(error)[:MAX_ENGINE_MESSAGE_CHARACTERS]
+            message = printable(engine.library.take_message(error), MAX_ENGINE_MESSAGE_CHARACTERS)
             self.close()
             raise RunnerError(RunnerCode.MODULE_INVALID, f"cannot be linked: {message}")
         self.address = prepared.value or 0

@@ -6,7 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from policies.errors import PolicyError
 from policies.load import parse_document
@@ -112,6 +112,12 @@ class Program:
             return self._run(inputs, (stdout, stderr), sources or Sources())
         finally:
             self._running.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Give everything back, in the reverse order of its making."""

@@ -25,11 +25,8 @@ def run_module(
     Does not ask where module or grant come from. Raises `RunnerError` before any guest code runs if
     the module is not valid, imports or features are not granted, or inputs do not fit the grant.
     """
-    program = Program(module, capabilities)
-    try:
+    with Program(module, capabilities) as program:
         return program.run(inputs, stdout=stdout, stderr=stderr, sources=sources)
-    finally:
-        program.close()
 
 
 def describe_imports(module: Buffer) -> tuple[Import, ...]:

@@ -10,7 +10,8 @@ from typing import Final
 from runner.ending import Ending
 from runner.engine.binding import Library, name_text
 from runner.engine.capi import TRAP_INTERRUPT, TRAP_OUT_OF_FUEL, Vector
-from runner.limits import MAX_TRAP_FRAMES
+from runner.limits import MAX_NAME_CHARACTERS, MAX_TRAP_FRAMES
+from runner.printable import printable
 
 # wasmtime/trap.h; the rest can only come from features that are off.
 _TRAPS: Final = {
@@ -65,5 +66,7 @@ def _frame(library: Library, frame: int) -> str:
     index = library.wasm_frame_func_index(frame)
     offset = library.wasm_frame_module_offset(frame)
     name = library.wasmtime_frame_func_name(frame)
-    label = name_text(name[0]) if ctypes.cast(name, ctypes.c_void_p).value else ""
+    label = ""
+    if ctypes.cast(name, ctypes.c_void_p).value:
+        label = printable(name_text(name[0]), MAX_NAME_CHARACTERS)
     return f"function {index} {label} at 0x{offset:x}".replace("  ", " ")

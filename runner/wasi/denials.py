@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from runner.limits import MAX_DENIAL_CHARACTERS, MAX_DENIALS
+from runner.printable import printable
 
 
 class DenialCode(StrEnum):
@@ -49,7 +50,7 @@ class Denials:
         if known is not None:
             self._denials[key] = replace(known, count=known.count + 1)
         elif len(self._denials) < MAX_DENIALS:
-            shown = ascii(detail)[1:-1][:MAX_DENIAL_CHARACTERS]
+            shown = printable(detail, MAX_DENIAL_CHARACTERS)
             self._denials[key] = Denial(code, grant, 1, shown)
 
     def list(self) -> tuple[Denial, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runner.limits import MAX_NAME_BYTES
+from runner.limits import FILL_CHUNK_BYTES, MAX_NAME_BYTES
 from runner.wasi.abi import Errno, FileType
 from runner.wasi.errors import WasiError
 
@@ -280,7 +280,9 @@ class Tree:
         growth = size - len(node.data)
         if growth > 0:
             self._take(growth, 0)
-            node.data.extend(bytes(growth))
+            # In pieces: all the zeros at once would need the memory twice.
+            for start in range(0, growth, FILL_CHUNK_BYTES):
+                node.data.extend(bytes(min(FILL_CHUNK_BYTES, growth - start)))
 
     def _take(self, size: int, files: int) -> None:
         if size > self._room_bytes or files > self._room_files:

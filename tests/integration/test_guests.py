@@ -49,6 +49,7 @@ def test_a_c_program_finds_its_process(clock: str) -> None:
     assert outcome.reproducible == (clock == "deterministic")
 
 
+@pytest.mark.slow
 def test_a_go_program_finds_what_it_needs() -> None:
     wasm = go_guest("hello")
     outcome = run(

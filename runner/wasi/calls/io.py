@@ -56,10 +56,10 @@ def fd_pwrite(host: Host, fd: int, iovs: int, count: int, offset: int, result: i
 
 
 def fd_seek(host: Host, fd: int, offset: int, whence: int, result: int) -> int:
-    """Move the offset and write where it is now. Asking where it is needs only FD_TELL."""
+    """Move the offset and write where it is now. Asking for it needs no more than telling."""
     signed = offset - (1 << 64) if offset > OFFSET_MAX else offset
     asks = signed == 0 and whence == Whence.CUR
-    file = _file(host, fd, Rights.FD_TELL if asks else Rights.FD_SEEK)
+    file = _telling(host, fd) if asks else _file(host, fd, Rights.FD_SEEK)
     target = region(host.memory.view, result, 8)
     U64.pack_into(target, 0, file.seek(signed, whence))
     return 0
@@ -67,7 +67,7 @@ def fd_seek(host: Host, fd: int, offset: int, whence: int, result: int) -> int:
 
 def fd_tell(host: Host, fd: int, result: int) -> int:
     """Write the offset."""
-    file = _file(host, fd, Rights.FD_TELL)
+    file = _telling(host, fd)
     U64.pack_into(region(host.memory.view, result, 8), 0, file.offset)
     return 0
 
@@ -99,6 +99,12 @@ def fd_datasync(host: Host, fd: int) -> int:
     """Nothing to wait for: files are in memory."""
     host.descriptors.get(fd).need(Rights.FD_DATASYNC)
     return 0
+
+
+def _telling(host: Host, fd: int) -> OpenFile:
+    """FD_SEEK implies FD_TELL."""
+    seeks = host.descriptors.get(fd).rights & Rights.FD_SEEK
+    return _file(host, fd, Rights.FD_SEEK if seeks else Rights.FD_TELL)
 
 
 def _file(host: Host, fd: int, right: int, *offsets: int) -> OpenFile:

@@ -93,6 +93,15 @@ def test_what_this_runner_does_not_have_is_named(line: str, named: str) -> None:
     )
 
 
+def test_names_of_a_module_are_shown_harmlessly_and_not_without_end() -> None:
+    error = refusal(importing(r'"e\1b[2J" "n\n\c3\bc" (func)'))
+    assert error.detail.startswith(r"imports this runner does not have: e\x1b[2J.n\n\xfc (only")
+    many = [f'"env" "{"x" * 200}{number}" (func)' for number in range(40)]
+    error = refusal(importing(*[line.replace("x" * 200, "") for line in many]))
+    assert error.detail.endswith(" and 8 more")
+    assert len(refusal(importing(many[0])).detail) < 250
+
+
 @pytest.mark.parametrize(
     "kind", ["(func)", "(func (param i32))", "(func (param i64 i64 i64 i64) (result i32))"]
 )

@@ -216,6 +216,22 @@ def test_rights_are_handed_on_but_never_grow(guest: FakeGuest) -> None:
     assert guest.mkdir("x", fd=below) == Errno.NOTCAPABLE
 
 
+@pytest.mark.parametrize(
+    ("rights", "tells", "seeks"),
+    [
+        (0, Errno.NOTCAPABLE, Errno.NOTCAPABLE),
+        (Rights.FD_TELL, Errno.SUCCESS, Errno.NOTCAPABLE),
+        (Rights.FD_SEEK, Errno.SUCCESS, Errno.SUCCESS),
+    ],
+)
+def test_seeking_implies_telling(guest: FakeGuest, rights: int, tells: Errno, seeks: Errno) -> None:
+    fd = guest.open("file", rights=rights)
+    assert guest.call("fd_tell", fd, RESULT) == tells
+    assert guest.call("fd_seek", fd, 0, 1, RESULT) == tells
+    assert guest.call("fd_seek", fd, 1, 1, RESULT) == seeks
+    assert guest.call("fd_seek", fd, 0, 0, RESULT) == seeks
+
+
 def test_rights_can_be_given_up_for_good(guest: FakeGuest, fd: int) -> None:
     guest.does("fd_fdstat_set_rights", fd, FILE_RIGHTS & ~READ_WRITE, 0)
     assert guest.try_read(fd) == (Errno.BADF, b"")

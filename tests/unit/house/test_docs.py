@@ -112,3 +112,12 @@ def test_every_page_is_in_the_table_of_contents(folder):
     listed = text_of(ROOT / "docs" / "README.md")
     for path in sorted((ROOT / "docs" / folder).glob("*.md")):
         assert f"]({folder}/{path.name})" in listed, path.name
+
+
+def test_every_folder_of_vectors_is_in_its_table():
+    listed = text_of(ROOT / "tests" / "README.md")
+    for case in {path.parent.parent for path in ROOT.glob("tests/vectors/*/*/case.json")}:
+        assert (
+            f"| `tests/vectors/{case.name}/`" in listed
+            or f", `tests/vectors/{case.name}/`" in listed
+        )

@@ -84,7 +84,7 @@ class _Reader:
 
     def _enter(self, descriptor: int, path: tuple[str, ...]) -> None:
         self._folders -= 1
-        if self._folders < 0 or len(path) > limits.MAX_PATH_DEPTH:
+        if self._folders < 0 or len(path) >= limits.MAX_PATH_DEPTH:
             detail = f"more than {limits.MAX_FOLDERS} folders or {limits.MAX_PATH_DEPTH} levels"
             raise _too_large(detail)
         with _closing(os.open(path[-1], FOLDER_FLAGS, dir_fd=descriptor)) as inner:

@@ -27,6 +27,8 @@ MAX_SUBSCRIPTIONS: Final = 1024
 # PATH_MAX and NAME_MAX of Linux.
 MAX_PATH_BYTES: Final = 4096
 MAX_NAME_BYTES: Final = 255
+# Folders are walked, and handed back by the supervisor, name by name; real trees have under twenty.
+MAX_PATH_DEPTH: Final = 32
 # MAXSYMLINKS of Linux.
 MAX_SYMLINKS: Final = 40
 # Random bytes are made in pieces, so that a request for 4 GiB meets the wall-clock limit midway.

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+from typing import Final
+
+# Looked up now: a worker that is locked down can load no codec any more.
+_ESCAPE: Final = codecs.getencoder("unicode_escape")
+
 
 def printable(text: str, longest: int) -> str:
     """`text` in ASCII, control characters and all others escaped, cut to `longest`."""
-    return text.encode("unicode_escape").decode("ascii")[:longest]
+    return _ESCAPE(text)[0].decode("ascii")[:longest]

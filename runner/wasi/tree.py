@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runner.limits import FILL_CHUNK_BYTES, MAX_NAME_BYTES
+from runner.limits import FILL_CHUNK_BYTES, MAX_NAME_BYTES, MAX_PATH_DEPTH
 from runner.wasi.abi import Errno, FileType
 from runner.wasi.errors import WasiError
 
@@ -18,7 +18,8 @@ from runner.wasi.errors import WasiError
 class Node:
     """What every inode has. `links` counts names, `opens` counts descriptors.
 
-    `charged` is how much of the file quota it took: folders that are there at the start take none.
+    `charged` is how much of the file quota a name of it takes: folders that are there at the start
+    take none.
     """
 
     FILETYPE: ClassVar[int] = FileType.UNKNOWN
@@ -35,6 +36,11 @@ class Node:
     def size(self) -> int:
         """Bytes, as `filestat` reports them."""
         return 0
+
+    @property
+    def copies(self) -> int:
+        """How often the contents count: once per name, as that is how they are handed back."""
+        return max(self.links, 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -124,6 +130,7 @@ class Tree:
         self, parent: DirectoryNode, name: str, *, charged: int = 1
     ) -> DirectoryNode:
         """An empty directory called `name`."""
+        _check_depth(parent, 1)
         self._take(0, charged)
         node = DirectoryNode(*self._identity(), parent=parent, charged=charged)
         self._attach(parent, name, node)
@@ -135,7 +142,8 @@ class Tree:
         self._attach(parent, name, LinkNode(*self._identity(), target=target))
 
     def link(self, parent: DirectoryNode, name: str, node: Node) -> None:
-        """One more name for a file or symbolic link."""
+        """One more name for a file or symbolic link, which counts like one more file."""
+        self._take(node.size, node.charged)
         node.ctime = self._now()
         self._attach(parent, name, node)
 
@@ -146,6 +154,8 @@ class Tree:
         parent.mtime = parent.ctime = node.ctime = self._now()
         if isinstance(node, DirectoryNode):
             node.removed = True
+        if node.links:
+            self._give_back(node)
         self._settle(node)
 
     def rename(self, old: DirectoryNode, old_name: str, new: DirectoryNode, new_name: str) -> None:
@@ -153,8 +163,10 @@ class Tree:
         node, target = old.entries[old_name].node, new.get(new_name)
         if target is node:
             return
-        if isinstance(node, DirectoryNode) and self._contains(node, new):
-            raise WasiError(Errno.INVAL)
+        if isinstance(node, DirectoryNode):
+            if self._contains(node, new):
+                raise WasiError(Errno.INVAL)
+            _check_depth(new, _height(node))
         self._check_name(new, new_name)
         if target is not None:
             self._check_replaceable(node, target)
@@ -193,7 +205,7 @@ class Tree:
         surplus = len(node.data) - size
         if surplus > 0:
             del node.data[size:]
-            self._room_bytes += surplus
+            self._room_bytes += surplus * node.copies
         else:
             self._grow_to(node, size)
         node.mtime = node.ctime = self._now()
@@ -221,7 +233,10 @@ class Tree:
         self.write(self.create_file(directory, name), 0, [memoryview(contents)])
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        """Every regular file with its path, in order of path; symbolic links stay inside."""
+        """Every regular file with its path, in order of path; symbolic links stay inside.
+
+        Names of one file share one copy of its contents.
+        """
         pending: list[tuple[str, DirectoryNode]] = [("", self.root)]
         found: list[tuple[str, FileNode]] = []
         while pending:
@@ -231,8 +246,11 @@ class Tree:
                     pending.append((f"{prefix}{name}/", entry.node))
                 elif isinstance(entry.node, FileNode):
                     found.append((f"{prefix}{name}", entry.node))
+        contents: dict[int, bytes] = {}
         for path, node in sorted(found, key=lambda pair: pair[0]):
-            yield path, bytes(node.data)
+            if node.inode not in contents:
+                contents[node.inode] = bytes(node.data)
+            yield path, contents[node.inode]
 
     def _identity(self) -> tuple[int, int, int, int]:
         now = self._now()
@@ -279,7 +297,7 @@ class Tree:
     def _grow_to(self, node: FileNode, size: int) -> None:
         growth = size - len(node.data)
         if growth > 0:
-            self._take(growth, 0)
+            self._take(growth * node.copies, 0)
             # In pieces: all the zeros at once would need the memory twice.
             for start in range(0, growth, FILL_CHUNK_BYTES):
                 node.data.extend(bytes(min(FILL_CHUNK_BYTES, growth - start)))
@@ -293,7 +311,30 @@ class Tree:
 
     def _settle(self, node: Node) -> None:
         if node.links == 0 and node.opens == 0:
-            self._room_files += node.charged
-            self._room_bytes += node.size
+            self._give_back(node)
             if isinstance(node, FileNode):
                 node.data.clear()
+
+    def _give_back(self, node: Node) -> None:
+        """Undo what one name of `node` took."""
+        self._room_files += node.charged
+        self._room_bytes += node.size
+
+
+def _check_depth(parent: DirectoryNode, height: int) -> None:
+    """Raise `WasiError` if directories `height` deep in `parent` leave no room for a file."""
+    at, depth = parent, height
+    while at.parent is not None and at.parent is not at:
+        at, depth = at.parent, depth + 1
+    if depth >= MAX_PATH_DEPTH:
+        raise WasiError(Errno.NAMETOOLONG)
+
+
+def _height(directory: DirectoryNode) -> int:
+    """How many levels of directories there are, itself included."""
+    height, level = 0, [directory]
+    while level:
+        height += 1
+        nodes = [entry.node for one in level for entry in one.entries.values()]
+        level = [node for node in nodes if isinstance(node, DirectoryNode)]
+    return height

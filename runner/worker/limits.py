@@ -23,10 +23,10 @@ MAX_FILE_BYTES: Final = policies.limits.MAX_MOUNT_BYTES
 MAX_OUTPUT_CHUNK_BYTES: Final = 64 * KIBIBYTE
 # Folders below a mount: nothing in the policy counts them, so this does.
 MAX_FOLDERS: Final = 4096
-# A path component is what Linux file systems take; the depth is ours, against runaway recursion.
-MAX_NAME_BYTES: Final = 255
-MAX_PATH_BYTES: Final = 4096
-MAX_PATH_DEPTH: Final = 32
+# Names and depth are those of the guest's own tree; a path may be as long as those make it.
+MAX_NAME_BYTES: Final = runner.limits.MAX_NAME_BYTES
+MAX_PATH_DEPTH: Final = runner.limits.MAX_PATH_DEPTH
+MAX_PATH_CHARS: Final = (MAX_NAME_BYTES + 1) * MAX_PATH_DEPTH
 # The reason a worker gives for a failure; the supervisor logs it and shows nothing of it outside.
 MAX_DETAIL_CHARS: Final = 512
 MAX_DENIALS: Final = 256

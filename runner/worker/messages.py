@@ -57,7 +57,7 @@ class Header(BaseModel):
         return self.model_dump(mode="json")
 
 
-GuestPath = Annotated[str, Field(min_length=1, max_length=limits.MAX_PATH_BYTES)]
+GuestPath = Annotated[str, Field(min_length=1, max_length=limits.MAX_PATH_CHARS)]
 Counter = Annotated[int, Field(ge=0, le=MAX_COUNTER)]
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 # No control characters but line ends: some of this is shown on a terminal.

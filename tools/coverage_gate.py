@@ -18,7 +18,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "release path": (
         "keybroker/release.py",
         "keybroker/release_steps.py",
-        "keybroker/protocol.py",
+        "keybroker/protocol/",
         "keybroker/challenges.py",
         "keybroker/keys.py",
         "keybroker/audit/",

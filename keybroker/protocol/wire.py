@@ -1,7 +1,6 @@
-"""The wire messages between a runner and the broker, and the pure functions both sides compute.
+"""The messages of a release and of the broker's descriptor, and what both sides compute of them.
 
-This is the one module of the broker that a runner imports. Nothing here talks to a network, reads a
-clock or holds a private key. Format: docs/specs/release-protocol.md.
+Format: docs/specs/release-protocol.md.
 """
 
 from __future__ import annotations
@@ -10,22 +9,33 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    WithJsonSchema,
+from pydantic import AfterValidator, Field
+
+from keybroker.protocol.messages import (
+    MAX_SMALL_BYTES,
+    Base64,
+    ChallengeToken,
+    Digest,
+    FormatVersion,
+    IdempotencyKey,
+    Identifier,
+    KeyId,
+    Message,
+    Name,
+    Nonce,
+    ProtocolError,
+    ProtocolRefusal,
+    ReceiptKey,
+    Several,
+    Suite,
+    Time,
+    Version,
+    parse_time,
 )
-
-from sealing import canonical, dsse, names
+from sealing import canonical, dsse
 from sealing.errors import SealError
 from sealing.hpke import SealingKey
 from sealing.keys import VerifyingKey
@@ -38,117 +48,9 @@ CONTEXT = b"sealwasm/release/v1\x00"
 # a manifest. A release repeats the capability policy as its grant.
 MAX_REQUEST_BYTES = 8 * 1024 * 1024
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-MAX_SMALL_BYTES = 64 * 1024
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 MAX_EVIDENCE_CHARS = 512 * 1024
-RECEIPT_KEY_BYTES = 32
-
-
-class ProtocolRefusal(StrEnum):
-    """Stable codes for messages that are not what they must be."""
-
-    MALFORMED = "message-malformed"
-    WRONG_IDENTITY = "broker-identity-differs"
-    BAD_SIGNATURE = "broker-signature-invalid"
-    OTHER_REQUEST = "release-for-another-request"
-    LEASE_EXPIRED = "release-lease-expired"
-
-
-class ProtocolError(Exception):
-    """A message was refused. `detail` is for the log of the side that read it."""
-
-    def __init__(self, code: ProtocolRefusal, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code = code
-        self.detail = detail
-
-
-format_time = names.format_time
-
-
-def parse_time(text: str) -> datetime:
-    """Return the aware moment of an exact `format_time` text, or raise `ProtocolError`."""
-    try:
-        return names.parse_time(text, "time")
-    except SealError as error:
-        raise ProtocolError(ProtocolRefusal.MALFORMED, error.detail) from error
-
-
-def _from_base64(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return canonical.b64decode(value, what="member")
-    except SealError as error:
-        raise ValueError("not canonical base64") from error
-
-
-def _is_time(value: str) -> str:
-    try:
-        parse_time(value)
-    except ProtocolError as error:
-        raise ValueError(error.detail) from error
-    return value
-
-
-def _names_a_tee(value: dict[str, str]) -> dict[str, str]:
-    if re.fullmatch("[a-z]{2,16}", value.get("tee", "")) is None:
-        raise ValueError("evidence names no TEE")
-    return value
-
-
-Base64 = Annotated[
-    bytes,
-    BeforeValidator(_from_base64),
-    PlainSerializer(canonical.b64encode, return_type=str),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
-]
-Time = Annotated[
-    str, AfterValidator(_is_time), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-_WORD = r"[a-z0-9]+([._-][a-z0-9]+)*"
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{7,63}$")]
-Name = Annotated[str, Field(max_length=200, pattern=rf"^{_WORD}(/{_WORD})*$")]
-Version = Annotated[int, Field(ge=1, le=2**53 - 1)]
-IdempotencyKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22,64}$")]
-ChallengeToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~+/=-]{16,1024}$")]
-Nonce = Annotated[Base64, Field(min_length=32, max_length=32)]
-ReceiptKey = Annotated[Base64, Field(min_length=RECEIPT_KEY_BYTES, max_length=RECEIPT_KEY_BYTES)]
-Bundle = Annotated[Base64, Field(min_length=2, max_length=MAX_BUNDLE_BYTES)]
-# One to sixteen members; JSON arrays become tuples, which strict mode alone would refuse.
-Several = Field(min_length=1, max_length=16, strict=False)
-Suite = Literal["mlkem768x25519-hkdfsha256-aes256gcm", "x25519-hkdfsha256-aes256gcm"]
-
-
-class Message(BaseModel):
-    """A frozen message with no unknown members, in one canonical form."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-    @classmethod
-    def parse(cls, data: bytes, *, limit_bytes: int = MAX_SMALL_BYTES) -> Self:
-        """Return the message in `data`, which must be canonical JSON, or raise `ProtocolError`."""
-        try:
-            return cls.model_validate(
-                canonical.parse_canonical(data, limit_bytes=limit_bytes, what=cls.__name__)
-            )
-        except SealError as error:
-            raise ProtocolError(ProtocolRefusal.MALFORMED, error.detail) from error
-        except ValidationError as error:
-            where = [f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors()[:4]]
-            detail = f"{cls.__name__}: {', '.join(where)}"
-            raise ProtocolError(ProtocolRefusal.MALFORMED, detail) from error
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the JSON values of this message; absent members are left out."""
-        return self.model_dump(mode="json", exclude_none=True)
-
-    def to_bytes(self) -> bytes:
-        """Return the only form of this message."""
-        return canonical.encode(self.to_document())
 
 
 class RunnerKey(Message):
@@ -196,9 +98,16 @@ class ChallengeResponse(Message):
     expires: Time
 
 
+def _names_a_tee(value: dict[str, str]) -> dict[str, str]:
+    if re.fullmatch("[a-z]{2,16}", value.get("tee", "")) is None:
+        raise ValueError("evidence names no TEE")
+    return value
+
+
+Bundle = Annotated[Base64, Field(min_length=2, max_length=MAX_BUNDLE_BYTES)]
 PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Part = Annotated[str, Field(max_length=MAX_EVIDENCE_CHARS)]
-Evidence = Annotated[dict[PartName, Part], Several, AfterValidator(_names_a_tee)]
+Evidence = Annotated[dict[PartName, Part], *Several, AfterValidator(_names_a_tee)]
 
 
 class ReleaseRequest(Message):
@@ -209,7 +118,7 @@ class ReleaseRequest(Message):
     receipt_key: ReceiptKey
     evidence: Evidence
     manifest: Annotated[Base64, Field(min_length=2, max_length=MAX_MANIFEST_BYTES)]
-    signatures: Annotated[tuple[Bundle, ...], Several]
+    signatures: Annotated[tuple[Bundle, ...], *Several]
     idempotency_key: IdempotencyKey
 
     def binding(self, nonce: bytes) -> Binding:
@@ -242,7 +151,7 @@ class Lease(Message):
 class ReleaseDocument(Message):
     """What the broker signs about one release."""
 
-    v: Literal[1]
+    v: FormatVersion
     decision: Identifier
     manifest: Digest
     module: Name
@@ -281,10 +190,10 @@ class LogKey(Message):
 class Descriptor(Message):
     """What a broker says of itself, signed by the identity that clients pin."""
 
-    v: Literal[1]
+    v: FormatVersion
     identity: Annotated[Base64, Field(min_length=32, max_length=512)]
-    sealing_keys: Annotated[tuple[DescribedKey, ...], Several]
-    tees: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2,16}$")], ...], Several]
+    sealing_keys: Annotated[tuple[DescribedKey, ...], *Several]
+    tees: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2,16}$")], ...], *Several]
     simulated: bool
     log: LogKey
     ear: dict[Literal["jwk"], dict[str, str]]

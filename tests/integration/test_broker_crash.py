@@ -34,7 +34,9 @@ from keybroker.audit.proof import verify_proof
 from keybroker.audit.tree import Frontier
 from keybroker.protocol import ChallengeResponse, Problem
 from keybroker.store.sqlite import SqliteStore
-from sealing.canonical import digest_of
+from sealing.canonical import b64encode, digest_of
+from sealing.envelope import open_envelope
+from sealing.manifest import SealedManifest
 from sealing.seal import SealedModule
 from tests.fakes.world import MODULE, NO_RATE, Runner, World, make_world
 from tests.integration.broker_crash import MOMENTS
@@ -191,6 +193,13 @@ def module(world: World) -> SealedModule:
     return world.seal()
 
 
+@pytest.fixture(scope="module")
+def content_key(world: World, module: SealedModule) -> bytes:
+    (envelope,) = SealedManifest.parse(module.manifest).envelopes
+    keys = world.broker.releases.keys
+    return open_envelope(envelope, keys.sealing_key(envelope.key)).symkey
+
+
 @pytest.fixture
 def copies(world: World, place: Path, tmp_path: Path) -> Iterator[Path]:
     """Copies of a broker's folder, as many as are asked for."""
@@ -214,6 +223,14 @@ def require_sound(folder: Path) -> None:
         assert query(folder, one) == query(folder, other), name
     with SqliteStore.open(folder / "broker.db") as store:
         verify_log(store)
+
+
+def require_no_key(folder: Path, key: bytes) -> None:
+    """Whatever a killed broker left in its folder, the content key is not in it."""
+    texts = [key, key.hex().encode(), b64encode(key).encode()]
+    files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    assert not any(text in data for text in texts for data in files)
 
 
 def require_released_once(world: World, broker: Running, asked: Asked) -> bool:
@@ -259,7 +276,11 @@ def require_one_use_of_the_key(broker: Running, runner: Runner) -> None:
 
 
 def test_killed_after_every_statement_of_a_release(
-    world: World, module: SealedModule, brokers: Brokers, copies: Iterator[Path]
+    world: World,
+    module: SealedModule,
+    content_key: bytes,
+    brokers: Brokers,
+    copies: Iterator[Path],
 ) -> None:
     recorded = []
     for k in itertools.count(1):
@@ -269,6 +290,7 @@ def test_killed_after_every_statement_of_a_release(
             if broker.send(asked) is not None:
                 break
             assert broker.wait() == KILLED
+        require_no_key(folder, content_key)
         with brokers.running(folder) as broker:
             recorded.append(require_released_once(world, broker, asked))
         require_sound(folder)

@@ -354,3 +354,20 @@ def test_time_has_one_form(text: str) -> None:
 )
 def test_other_forms_of_time_are_refused(text: str) -> None:
     assert refusal(protocol.parse_time, text) is ProtocolRefusal.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"evidence":{' + b",".join(b'"%06d":0' % i for i in range(9000)) + b"}}",
+        b"{" + b",".join(b'"%06d":0' % i for i in range(9000)) + b"}",
+        b'{"signatures":[' + b",".join([b"0"] * 9000) + b"]}",
+        b'{"runner_key":{' + b",".join(b'"%06d":0' % i for i in range(9000)) + b"}}",
+    ],
+)
+def test_many_bad_members_are_few_errors(body: bytes) -> None:
+    """A refusal names a handful of members, however many are wrong: refusing must be cheap."""
+    with pytest.raises(ProtocolError) as caught:
+        ReleaseRequest.parse(body, limit_bytes=MAX_REQUEST_BYTES)
+    assert caught.value.code is ProtocolRefusal.MALFORMED
+    assert len(caught.value.detail) < 600

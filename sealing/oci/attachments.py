@@ -23,7 +23,7 @@ from sealing.oci.descriptor import (
 )
 
 _CONTENT: Final = "dev.sigstore.bundle.content"
-_PREDICATE: Final = "dev.sigstore.bundle.predicateType"
+PREDICATE_NOTE: Final = "dev.sigstore.bundle.predicateType"
 _CREATED: Final = "org.opencontainers.image.created"
 
 
@@ -44,7 +44,7 @@ def bundle_manifest(
             "subject": Descriptor.of(subject, MANIFEST_TYPE).to_document(),
             "annotations": {
                 _CONTENT: "dsse-envelope",
-                _PREDICATE: predicate_type,
+                PREDICATE_NOTE: predicate_type,
                 _CREATED: names.format_time(created),
             },
         }

@@ -7,13 +7,19 @@ it is: `sealing.unseal.verify_artifact` does, with what `describe` returns.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from sealing import limits as format_limits
 from sealing.bundle import BUNDLE_TYPE
 from sealing.cosign import SimpleSignature
 from sealing.errors import SealError, SealRefusal
 from sealing.manifest import SealedManifest
-from sealing.oci.attachments import bundle_manifest, parse_bundle_manifest, simple_manifest
+from sealing.oci.attachments import (
+    PREDICATE_NOTE,
+    bundle_manifest,
+    parse_bundle_manifest,
+    simple_manifest,
+)
 from sealing.oci.blob import Blob
 from sealing.oci.descriptor import EMPTY_JSON, Descriptor
 from sealing.oci.progress import Progress, collect_metered, put_metered
@@ -24,6 +30,13 @@ from sealing.statement import PREDICATE_TYPE
 from sealing.unseal import require_blob
 
 SIMPLE_SUFFIX = ".sig"
+
+# About the line or the registry as a whole, and not about the entry that was asked for.
+_OF_THE_WAY: Final = (
+    SealRefusal.UNREACHABLE,
+    SealRefusal.REGISTRY_SLOW,
+    SealRefusal.REGISTRY_FAILED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +62,8 @@ class PulledDescription:
 
     @property
     def bundles(self) -> tuple[bytes, ...]:
-        """The signature bundles, for `verify_artifact`, which refuses if there are none."""
-        return tuple(attachment.bundle for attachment in self.attachments)
+        """The signature bundles, each once, for `verify_artifact`: refused if there are none."""
+        return tuple(dict.fromkeys(attachment.bundle for attachment in self.attachments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +125,8 @@ def describe(store: ArtifactStore, reference: Reference) -> PulledDescription:
     # (2) The config, within the limits that the profile has checked.
     config = store.get_blob(manifest.config_digest, manifest.config_size)
 
-    # (3) All signatures anybody attached: whose they are is for the verifier to say.
-    found = store.referrers(manifest.digest, artifact_type=BUNDLE_TYPE)
-    if len(found) > format_limits.BUNDLES:
-        raise SealError(
-            SealRefusal.TOO_LARGE, f"{len(found)} bundles, limit {format_limits.BUNDLES}"
-        )
-    attachments = tuple(_attachment(store, entry, manifest.digest) for entry in found)
-    return PulledDescription(manifest, config, attachments)
+    # (3) What anybody attached as a signature: whose it is is for the verifier to say.
+    return PulledDescription(manifest, config, _attachments(store, manifest.digest))
 
 
 def fetch_layer(
@@ -170,6 +177,36 @@ def _require_whole(sealed: SealedModule, simple: SimpleSignature | None) -> Blob
     if simple is not None and simple.tag != tag_of(manifest.digest, SIMPLE_SUFFIX):
         raise SealError(SealRefusal.DIGEST_MISMATCH, f".sig is not for {manifest.digest}")
     return layer
+
+
+def _attachments(store: ArtifactStore, subject: str) -> tuple[Attachment, ...]:
+    """Return the bundles that are attached as ours are, or raise `SealError`.
+
+    Others may attach anything: at most `BUNDLES` entries are looked at, those described like ours
+    first, and what is wrong with one of them is a refusal only where none like ours is left.
+    """
+    listed = sorted(store.referrers(subject, artifact_type=BUNDLE_TYPE), key=_strangeness)
+    found: list[tuple[int, Attachment]] = []
+    refusals: list[SealError] = []
+    for entry in listed[: format_limits.BUNDLES]:
+        try:
+            found.append((_strangeness(entry), _attachment(store, entry, subject)))
+        except SealError as error:
+            if error.code in _OF_THE_WAY:
+                raise
+            if _strangeness(entry) == 0:
+                refusals.append(error)
+    if refusals and all(strangeness > 0 for strangeness, _ in found):
+        raise refusals[0]
+    return tuple(attachment for _, attachment in found)
+
+
+def _strangeness(entry: Descriptor) -> int:
+    """Return 0 for a bundle that is described like ours, 1 for one that does not say what it is."""
+    predicate = entry.annotations.get(PREDICATE_NOTE)
+    if predicate == PREDICATE_TYPE:
+        return 0
+    return 1 if predicate is None else 2
 
 
 def _attachment(store: ArtifactStore, entry: Descriptor, subject: str) -> Attachment:

@@ -222,21 +222,6 @@ class TestPullRefuses:
         registry.manifests[tag] = samples.to_json(index)
         assert refusal(pull, client, V1) is SealRefusal.SIZE_MISMATCH
 
-    @pytest.mark.parametrize("more", [0, 1])
-    def test_number_of_bundles(
-        self, client: RegistryClient, registry: FakeRegistry, more: int
-    ) -> None:
-        for number in range(format_limits.BUNDLES - 1 + more):
-            data = b"%d" % number
-            manifest = bundle_manifest(
-                sealed().manifest, data, predicate_type="x", created=makers.NOW
-            )
-            attach(client, Attachment(manifest, data))
-        if more:
-            assert refusal(describe, client, V1) is SealRefusal.TOO_LARGE
-        else:
-            assert len(describe(client, V1).bundles) == format_limits.BUNDLES
-
     def test_a_line_that_breaks_for_good(
         self, client: RegistryClient, registry: FakeRegistry
     ) -> None:

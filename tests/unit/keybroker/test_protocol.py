@@ -368,6 +368,6 @@ def test_other_forms_of_time_are_refused(text: str) -> None:
 def test_many_bad_members_are_few_errors(body: bytes) -> None:
     """A refusal names a handful of members, however many are wrong: refusing must be cheap."""
     with pytest.raises(ProtocolError) as caught:
-        ReleaseRequest.parse(body, limit_bytes=MAX_REQUEST_BYTES)
+        protocol.ReleaseRequest.parse(body, limit_bytes=protocol.MAX_REQUEST_BYTES)
     assert caught.value.code is ProtocolRefusal.MALFORMED
     assert len(caught.value.detail) < 600

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from keybroker import limits
 from keybroker.errors import BrokerCode, BrokerError
+from keybroker.protocol import FormatVersion
 from keybroker.ratelimit import Rate
 from policies.errors import PolicyError
 from policies.reader import read_yaml
@@ -92,7 +93,7 @@ class QuotaSection(Section):
 class BrokerConfig(Section):
     """The whole file."""
 
-    version: Literal[1]
+    version: FormatVersion
     origin: Annotated[str, Field(pattern=r"^[!-*,-~]{1,255}$")]
     listen: Listen = API
     operations: Listen = OPERATIONS

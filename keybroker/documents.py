@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.limits import ENROLMENT_BODY_BYTES
 from keybroker.modules import FindOwner, require_owner
-from keybroker.protocol import KeyId, Message, Time, parse_time
+from keybroker.protocol import FormatVersion, KeyId, Message, Time, parse_time
 from sealing import canonical, dsse
 from sealing.keys import SigningKey
 
@@ -18,7 +18,7 @@ _ENVELOPE = ("payload", "payloadType", "signatures")
 class SignedDocument(Message):
     """What every signed document says: its form, the broker it is for, and until when it counts."""
 
-    v: Literal[1]
+    v: FormatVersion
     broker: KeyId
     not_after: Time
 

@@ -62,6 +62,7 @@ def test_smallest_file_listens_on_loopback_and_trusts_no_simulation() -> None:
     "changes",
     [
         {"version": 2},
+        {"version": True},
         {"surplus": 1},
         {"origin": "two words"},
         {"listen": {"port": -1}},

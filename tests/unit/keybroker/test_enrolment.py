@@ -92,6 +92,7 @@ def test_owner_takes_both_signatures(
         ({"broker": "0" * 64}, "document-for-another-broker"),
         ({"not_after": "2026-11-22T12:00:00Z"}, "document-expired"),
         ({"v": 2}, "message-malformed"),
+        ({"v": True}, "message-malformed"),
         ({"name": "Acme"}, "message-malformed"),
         ({"surplus": 1}, "message-malformed"),
         ({"key": "AAAA"}, "seal-key-invalid"),

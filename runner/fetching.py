@@ -15,7 +15,7 @@ from sealing.keys import VerifyingKey
 from sealing.oci.reference import Reference
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import describe, fetch_layer
-from sealing.statement import SealedModuleStatement, unverified_key_hint
+from sealing.statement import SealedModuleStatement
 from sealing.unseal import VerifiedArtifact, verify_artifact
 
 
@@ -46,12 +46,8 @@ def fetch_signed(
     with refused_as(RunnerCode.ARTIFACT_REFUSED):
         found = describe(store, reference)
         artifact = verify_artifact(found.manifest.raw, found.config, found.bundles, owners=owners)
-        # verify_artifact has made sure that there is exactly one.
-        bundle = next(
-            one for one in found.bundles if unverified_key_hint(one) == artifact.owner.key_id
-        )
     requested = parse_grant(artifact.statement.capabilities)
-    return SignedModule(artifact, found.config, bundle, requested)
+    return SignedModule(artifact, found.config, artifact.bundle, requested)
 
 
 def require_fit(module: SignedModule, offer: Offer, terms: Terms) -> None:

@@ -20,8 +20,12 @@ from runner.receipt import read_receipt
 from runner.run import run_unsealed
 from runner.worker import limits
 from sealing import canonical, dsse
+from sealing.bundle import sign_bundle
 from sealing.keys import SigningKey
+from sealing.oci.attachments import bundle_manifest
 from sealing.oci.blob import Blob
+from sealing.oci.transfer import Attachment, attach
+from sealing.statement import PREDICATE_TYPE
 from tests.fakes.story import CANARY, HELLO, IMPORTS, LOOP, Story, grant, make_story
 
 RELEASES = "/v1/releases"
@@ -106,6 +110,17 @@ def test_the_node_may_allow_less_than_the_broker(story: Story) -> None:
     told = read_receipt(report.receipt).predicate
     assert told.guardrails == (terms.guardrails[0].digest,)
     assert told.result.exit_code is None
+
+
+def test_what_others_attached_does_not_matter(story: Story) -> None:
+    sealed = story.publish()
+    for bundle in (b"nothing we know", sign_bundle(b"{}", SigningKey.generate("p256"))):
+        created = sealed.statement.created
+        manifest = bundle_manifest(
+            sealed.manifest, bundle, predicate_type=PREDICATE_TYPE, created=created
+        )
+        attach(story.store, Attachment(manifest, bundle))
+    assert story.run().exit_code == 7
 
 
 # Refused before anybody is asked for a key.

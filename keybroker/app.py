@@ -24,7 +24,7 @@ from keybroker.problems import (
     problem_of,
 )
 from keybroker.protocol import Problem
-from keybroker.routes import router, source
+from keybroker.routes import BodyBudget, router, source
 
 HEADERS: Final = (
     (b"cache-control", b"no-store"),
@@ -90,6 +90,7 @@ def create_app(broker: Broker, *, documented: bool = False) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.broker = broker
+    app.state.bodies = BodyBudget()
     app.include_router(router)
     _answer_problems(app)
     app.add_middleware(LastResort)

@@ -16,6 +16,9 @@ BODY_SECONDS = 20.0
 # Requests being read or answered at once. More would only queue in front of the two things that
 # cost: the processor and the disk.
 CONCURRENT_REQUESTS = 256
+# All request bodies being read together: eight of the largest. Somebody with no key yet must not
+# make the broker hold more, however many connections are open.
+BODIES_UNDER_WAY_BYTES = 64 * 1024 * 1024
 # Time that requests under way get when the service is told to stop.
 SHUTDOWN_SECONDS = 15
 

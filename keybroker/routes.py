@@ -26,19 +26,41 @@ def broker_of(request: Request) -> Broker:
     return cast("Broker", request.app.state.broker)
 
 
+class BodyBudget:
+    """How many bytes of bodies are being read at this moment. Used by one event loop only."""
+
+    def __init__(self, limit_bytes: int = limits.BODIES_UNDER_WAY_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._held_bytes = 0
+
+    def take(self, size: int) -> None:
+        """Count `size` more bytes, or raise `RATE_LIMITED` when all readers together hold enough."""
+        if self._held_bytes + size > self._limit_bytes:
+            raise BrokerError(BrokerCode.RATE_LIMITED, "too many bodies are being read")
+        self._held_bytes += size
+
+    def give_back(self, size: int) -> None:
+        """Stop counting `size` bytes."""
+        self._held_bytes -= size
+
+
 def body_up_to(limit: int) -> Callable[[Request], Awaitable[bytes]]:
-    """Return a dependency that reads a body of at most `limit` bytes in bounded time."""
+    """Return a dependency that reads a body of at most `limit` bytes in bounded time and memory."""
 
     async def read(request: Request) -> bytes:
+        budget: BodyBudget = request.app.state.bodies
         body = bytearray()
         try:
             async with asyncio.timeout(limits.BODY_SECONDS):
                 async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > limit:
+                    if len(body) + len(chunk) > limit:
                         raise BrokerError(BrokerCode.REQUEST_TOO_LARGE, f"body exceeds {limit}")
+                    budget.take(len(chunk))
+                    body += chunk
         except TimeoutError as error:
             raise BrokerError(BrokerCode.REQUEST_TOO_SLOW, f"{len(body)} bytes came") from error
+        finally:
+            budget.give_back(len(body))
         return bytes(body)
 
     return read

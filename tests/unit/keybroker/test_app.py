@@ -15,6 +15,7 @@ import pytest
 from keybroker import limits, protocol
 from keybroker.app import Edge, create_app, create_operations_app
 from keybroker.audit.proof import verify_proof
+from keybroker.routes import BodyBudget
 from tests.fakes.web import Peer
 from tests.fakes.world import World, make_world, release_policy
 
@@ -240,3 +241,14 @@ if __name__ == "__main__":
 
     with tempfile.TemporaryDirectory() as folder, make_world(Path(folder)) as made:
         GOLDEN.write_text(_openapi(made), encoding="utf-8")
+
+
+def test_bodies_being_read_are_bounded_together(world: World) -> None:
+    app = create_app(world.broker)
+    app.state.bodies = BodyBudget(limit_bytes=100)
+    peer = Peer(app)
+    app.state.bodies.take(90)
+    require_problem(peer.post("/v1/releases", b"x" * 11), 429, "rate-limited")
+    app.state.bodies.give_back(90)
+    require_problem(peer.post("/v1/releases", b"x" * 100), 400, "message-malformed")
+    app.state.bodies.take(100)

@@ -7,24 +7,39 @@ its handle.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from policies.models import CapabilityPolicy
+from runner.counting import CountedFiles, CountedStream, Sink
 from runner.ending import Ending
+from runner.engine.setup import is_reproducible
 from runner.errors import RunnerCode, RunnerError
-from runner.host_files import check_relative
 from runner.receipt import Stream
 from runner.worker import limits
 from runner.worker.frames import Frame, malformed
 from runner.worker.messages import Done, Failed, FromWorker, Hello, Locked, Output, TreeFile
 from runner.worker.process import WorkerProcess
 
-Sink = Callable[[bytes], object]
+Message = TypeVar("Message", Output, TreeFile)
+
+# What can still go wrong once a worker is locked. Others, a denial by the broker say, are over by
+# then: whoever tells of them now was taken over.
+_LATE_FAILURES: Final = frozenset(
+    {
+        RunnerCode.ENGINE_UNUSABLE,
+        RunnerCode.FRAME_MALFORMED,
+        RunnerCode.GRANT_INVALID,
+        RunnerCode.INPUT_MISSING,
+        RunnerCode.INPUT_NOT_GRANTED,
+        RunnerCode.INPUT_TOO_LARGE,
+        RunnerCode.MODULE_INVALID,
+        RunnerCode.WORKER_FAULT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,57 +99,6 @@ def supervise(
     return _Watch(worker, grant, sinks, clock, lease_ends).follow()
 
 
-class _Stream:
-    """One output of the guest, counted against its grant again."""
-
-    def __init__(self, sink: Sink, max_bytes: int) -> None:
-        self._sink = sink
-        self._left = max_bytes
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    def write(self, data: bytes) -> None:
-        """Pass `data` on. Raises `RunnerError` beyond the grant, or if nobody takes it."""
-        self._left -= len(data)
-        if self._left < 0:
-            raise malformed("worker sent more output than granted")
-        self._hash.update(data)
-        self._size += len(data)
-        try:
-            self._sink(data)
-        except OSError as error:
-            detail = f"the guest's output is not taken: {error.strerror}"
-            raise RunnerError(RunnerCode.OUTPUT_CLOSED, detail) from error
-
-    def facts(self) -> Stream:
-        """Return digest and size of what was passed on."""
-        return Stream(digest=f"sha256:{self._hash.hexdigest()}", size=self._size)
-
-
-class _Files:
-    """What a guest leaves in folders that are written back, counted against their grants again."""
-
-    def __init__(self, grant: CapabilityPolicy) -> None:
-        granted = [mount for mount in grant.spec.files if mount.write_back]
-        self.trees: dict[str, dict[str, bytes]] = {mount.path: {} for mount in granted}
-        self._bytes = {mount.path: mount.max_bytes for mount in granted}
-        self._files = {mount.path: mount.max_files for mount in granted}
-
-    def add(self, message: TreeFile, data: bytes) -> None:
-        """Keep one file. Raises `RunnerError` beyond the grant."""
-        mount = message.mount
-        if mount not in self.trees:
-            raise malformed("worker sent a file for a folder that is not written back")
-        check_relative(message.path)
-        self._bytes[mount] -= len(data)
-        self._files[mount] -= 1
-        if self._bytes[mount] < 0 or self._files[mount] < 0:
-            raise malformed("worker sent more files than granted")
-        if message.path in self.trees[mount]:
-            raise malformed("worker sent a file twice")
-        self.trees[mount][message.path] = data
-
-
 class _Watch:
     """One run as the supervisor sees it."""
 
@@ -151,41 +115,74 @@ class _Watch:
         self._clock = clock
         spec = grant.spec
         self._streams: Final = {
-            "stdout": _Stream(sinks.stdout, spec.stdout.max_bytes),
-            "stderr": _Stream(sinks.stderr, spec.stderr.max_bytes),
+            "stdout": CountedStream(sinks.stdout, spec.stdout.max_bytes),
+            "stderr": CountedStream(sinks.stderr, spec.stderr.max_bytes),
         }
-        self._files = _Files(grant)
+        self._files = CountedFiles(grant)
         # Turned into a duration once: setting the machine's clock back does not make it longer.
         left = float("inf") if lease_ends is None else (lease_ends - clock.now()).total_seconds()
         self._lease = clock.monotonic() + left
+        # When the worker is killed if it has not ended by then.
+        self._end = self._lease
 
     def follow(self) -> Ended:
         """Return how the run ended. Raises `RunnerError`."""
         locked = self._locked()
         started = self._clock.monotonic()
         wall = self._grant.spec.limits.wall_clock_ms / 1000
-        deadline = started + wall + limits.GRACE_SECONDS
-        while True:
-            try:
-                frame = _receive(self._worker, min(deadline, self._lease) - self._clock.monotonic())
-            except TimeoutError:
-                return self._killed(locked, started)
-            message = frame.message
-            if isinstance(message, Output):
-                self._streams[message.stream].write(bytes(frame.body))
-            elif isinstance(message, TreeFile):
-                # The guest has ended; what is left is work of ours.
-                deadline = max(deadline, self._clock.monotonic() + limits.FINISH_SECONDS)
-                self._files.add(message, bytes(frame.body))
-            elif isinstance(message, Done):
-                return self._done(locked, message)
-            else:
-                raise malformed(f"got {message.type} while the guest runs")
+        try:
+            done = self._listen(started + wall + limits.GRACE_SECONDS)
+        except TimeoutError:
+            return self._killed(locked, started)
+        return self._done(locked, done)
+
+    def _listen(self, deadline: float) -> Done:
+        """Take what the guest writes and leaves, until it is done. Raises `TimeoutError`."""
+        message, body = self._pass_on(Output, self._write, deadline)
+        if isinstance(message, TreeFile):
+            # The guest has ended; what is left is work of ours, and has a time of its own, once.
+            self._files.add(message, body)
+            deadline = max(deadline, self._clock.monotonic() + limits.FINISH_SECONDS)
+            message, _ = self._pass_on(TreeFile, self._files.add, deadline)
+        if not isinstance(message, Done):
+            raise malformed(f"got {message.type} while the guest runs")
+        return message
+
+    def _pass_on(
+        self, kind: type[Message], take: Callable[[Message, bytes], None], deadline: float
+    ) -> tuple[FromWorker, bytes]:
+        """Give all messages of one kind to `take`; return the first that is of another.
+
+        At the deadline the worker is killed even if it talks without end, or nobody takes what it
+        says. Raises `TimeoutError`.
+        """
+        self._end = min(deadline, self._lease)
+        with self._worker.dies_in(self._end - self._clock.monotonic()):
+            while True:
+                frame = self._receive()
+                if not isinstance(frame.message, kind):
+                    return frame.message, bytes(frame.body)
+                take(frame.message, bytes(frame.body))
+
+    def _receive(self) -> Frame[FromWorker]:
+        left = self._end - self._clock.monotonic()
+        try:
+            frame = self._worker.receive(seconds=max(0.0, left), file_bytes=self._files.room)
+        except RunnerError as error:
+            if error.code is RunnerCode.WORKER_LOST and self._clock.monotonic() >= self._end:
+                raise TimeoutError from error
+            raise
+        if isinstance(frame.message, Failed):
+            raise _failure(frame.message, _LATE_FAILURES)
+        return frame
+
+    def _write(self, message: Output, data: bytes) -> None:
+        self._streams[message.stream].write(data)
 
     def _locked(self) -> Locked:
         left = self._lease - self._clock.monotonic()
         try:
-            message = _receive(self._worker, min(limits.PREPARE_SECONDS, left)).message
+            message = _first(self._worker, min(limits.PREPARE_SECONDS, left)).message
         except TimeoutError as error:
             if left < limits.PREPARE_SECONDS:
                 detail = "the lease ended before the module was ready"
@@ -206,22 +203,22 @@ class _Watch:
             trap=done.trap,
             usage=done.usage,
             denials=done.denials,
-            deterministic=done.deterministic,
+            deterministic=done.deterministic and is_reproducible(self._grant),
             stdout=self._streams["stdout"].facts(),
             stderr=self._streams["stderr"].facts(),
             locked=locked,
-            written=self._files.trees,
+            # What a stopped guest left is half of something; nobody is handed it.
+            written=self._files.trees if done.ending is Ending.EXIT else {},
             frames=done.frames,
         )
 
     def _killed(self, locked: Locked, started: float) -> Ended:
-        now = self._clock.monotonic()
         self._worker.kill()
         return Ended(
-            ending=Ending.LEASE if now >= self._lease else Ending.WALL_CLOCK,
+            ending=Ending.LEASE if self._end >= self._lease else Ending.WALL_CLOCK,
             exit_code=None,
             trap="",
-            usage={"wall-clock-ns": max(0, round((now - started) * 1e9))},
+            usage={"wall-clock-ns": max(0, round((self._end - started) * 1e9))},
             denials=(),
             deterministic=False,
             stdout=self._streams["stdout"].facts(),
@@ -230,24 +227,23 @@ class _Watch:
         )
 
 
-def _receive(worker: WorkerProcess, seconds: float) -> Frame[FromWorker]:
-    """Return the next frame, or raise what the worker reports as its failure."""
+def _first(worker: WorkerProcess, seconds: float) -> Frame[FromWorker]:
+    """Return the next frame of one that runs no guest yet, or raise what it reports."""
     frame = worker.receive(seconds=max(0.0, seconds))
     if isinstance(frame.message, Failed):
-        raise _failure(frame.message)
+        raise _failure(frame.message, frozenset(RunnerCode))
     return frame
 
 
 def _next(worker: WorkerProcess, seconds: float) -> Frame[FromWorker]:
     try:
-        return _receive(worker, seconds)
+        return _first(worker, seconds)
     except TimeoutError as error:
         raise RunnerError(RunnerCode.WORKER_SLOW, f"no word in {seconds} seconds") from error
 
 
-def _failure(failed: Failed) -> RunnerError:
-    try:
-        code = RunnerCode(failed.code)
-    except ValueError:
-        return malformed("worker failed with a code that is none of ours")
+def _failure(failed: Failed, possible: frozenset[RunnerCode]) -> RunnerError:
+    code = next((one for one in possible if one.value == failed.code), None)
+    if code is None:
+        return malformed("worker failed with a code that cannot be")
     return RunnerError(code, failed.detail, failed.remedy, failed.reason)

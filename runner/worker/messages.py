@@ -180,12 +180,17 @@ def from_supervisor(header: Mapping[str, Any]) -> tuple[FromSupervisor, int]:
     return message, limits.MAX_FILE_BYTES if isinstance(message, TreeFile) else 0
 
 
-def from_worker(header: Mapping[str, Any]) -> tuple[FromWorker, int]:
-    """Return a worker's message and how large its body may be, or raise `RunnerError`."""
+def from_worker(
+    header: Mapping[str, Any], *, file_bytes: int = limits.MAX_FILE_BYTES
+) -> tuple[FromWorker, int]:
+    """Return a worker's message and how large its body may be, or raise `RunnerError`.
+
+    `file_bytes` is what a file may hold by the grant: room for more is never made.
+    """
     message = _parse(header, _WORKER)
     if isinstance(message, Output):
         return message, limits.MAX_OUTPUT_CHUNK_BYTES
-    return message, limits.MAX_FILE_BYTES if isinstance(message, TreeFile) else 0
+    return message, file_bytes if isinstance(message, TreeFile) else 0
 
 
 def _parse(header: Mapping[str, Any], kinds: Mapping[str, type[Message]]) -> Message:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -79,15 +82,30 @@ class WorkerProcess:
         except TimeoutError as error:
             raise RunnerError(RunnerCode.WORKER_SLOW, "worker does not read") from error
 
-    def receive(self, *, seconds: float) -> Frame[FromWorker]:
-        """Return the worker's next message.
+    @contextlib.contextmanager
+    def dies_in(self, seconds: float) -> Iterator[None]:
+        """Inside the block the worker is killed after `seconds`, whatever we ourselves wait for.
+
+        What it said until then can still be received.
+        """
+        timer = threading.Timer(max(0.0, seconds), self._process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def receive(self, *, seconds: float, file_bytes: int = 0) -> Frame[FromWorker]:
+        """Return the worker's next message; a file in it has at most `file_bytes`.
 
         Raises `TimeoutError` after `seconds`, `RunnerError` if the worker is gone, says something
         that is not in the protocol, or reports a failure of its own.
         """
         deadline = self._monotonic() + seconds
         try:
-            return self._channel.receive(messages.from_worker, deadline=deadline)
+            dialect = partial(messages.from_worker, file_bytes=file_bytes)
+            return self._channel.receive(dialect, deadline=deadline)
         except RunnerError as error:
             if error.code is not RunnerCode.WORKER_LOST:
                 raise

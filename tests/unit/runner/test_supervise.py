@@ -37,7 +37,7 @@ MOUNT |= {"max-files": 2, "max-bytes": 8}
 
 
 def granted(**spec: Any) -> CapabilityPolicy:
-    document = parse_document(grant(files=[MOUNT], stdout={"max-bytes": 8}, **spec))
+    document = parse_document(grant(**{"files": [MOUNT], "stdout": {"max-bytes": 8}, **spec}))
     assert isinstance(document, CapabilityPolicy)
     return document
 

@@ -34,7 +34,7 @@ class BodyBudget:
         self._held_bytes = 0
 
     def take(self, size: int) -> None:
-        """Count `size` more bytes, or raise `RATE_LIMITED` when all readers together hold enough."""
+        """Count `size` more bytes, or raise `RATE_LIMITED` when all readers hold enough."""
         if self._held_bytes + size > self._limit_bytes:
             raise BrokerError(BrokerCode.RATE_LIMITED, "too many bodies are being read")
         self._held_bytes += size

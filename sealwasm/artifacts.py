@@ -12,6 +12,8 @@ from sealwasm.files import MODULE_FILE_BYTES, read_file
 from sealwasm.progress import progress_bar
 
 if TYPE_CHECKING:
+    from sealing.cosign import SimpleSignature
+    from sealing.keys import SigningKey
     from sealing.oci.settings import RegistrySettings
     from sealing.oci.transfer import PulledArtifact
     from sealing.seal import SealedModule
@@ -60,15 +62,31 @@ def pull_artifact(text: str, *, plain_http: bool = False) -> PulledArtifact:
         return pull(store, reference, progress=progress)
 
 
-def push_artifact(sealed: SealedModule, text: str) -> str:
-    """Publish a freshly sealed module, with its signatures; return its reference by digest."""
+def push_artifact(sealed: SealedModule, text: str, *, owner: SigningKey | None = None) -> str:
+    """Publish a freshly sealed module, with its signatures; return its reference by digest.
+
+    In a registry, where `owner` is a key that skopeo and podman can use, they find a `.sig` too.
+    """
     from sealing.oci.connect import open_store
     from sealing.oci.transfer import push
 
     reference = parse_reference(text)
+    simple = _simple_signature(sealed, reference, owner)
     with open_store(reference, create=True) as store, progress_bar("pushing") as progress:
-        digest = push(store, sealed, reference.target, progress=progress)
+        digest = push(store, sealed, reference.target, simple=simple, progress=progress)
     return f"{reference.location}@{digest}"
+
+
+def _simple_signature(
+    sealed: SealedModule, reference: AnyReference, owner: SigningKey | None
+) -> SimpleSignature | None:
+    """Return cosign's older signature, which says where the artifact is: a folder is nowhere."""
+    from sealing.cosign import simple_signature
+    from sealing.keys import P256
+
+    if isinstance(reference, LayoutReference) or owner is None or owner.kind != P256:
+        return None
+    return simple_signature(sealed.manifest_digest, reference.location, owner)
 
 
 def copy_artifact(source: str, target: str, *, plain_http: bool) -> dict[str, str]:

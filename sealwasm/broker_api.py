@@ -24,7 +24,6 @@ KIND_OF_SLUG: dict[str, Kind] = {
     "unknown": Kind.NOT_FOUND,
     "conflict": Kind.CONFLICT,
     "evidence-refused": Kind.EVIDENCE,
-    "too-early": Kind.UNREACHABLE,
     "rate-limited": Kind.UNREACHABLE,
     "unavailable": Kind.BROKER_SEALED,
 }

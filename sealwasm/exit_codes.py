@@ -20,18 +20,16 @@ class ExitCode(IntEnum):
     CONFLICT = 6
     UNREACHABLE = 7
     BROKER_SEALED = 9
-    DIFFERENT = 10
 
 
 MEANING: dict[ExitCode, str] = {
     ExitCode.OK: "done",
-    ExitCode.FAULT: "a fault of ours; please report it",
+    ExitCode.FAULT: "a fault of ours, or a step of `demo` or `doctor` that did not hold",
     ExitCode.USAGE: "the command line or an input file is wrong",
     ExitCode.DENIED: "a policy or a guardrail says no",
     ExitCode.NOT_VERIFIED: "a signature, evidence, receipt or artifact does not verify",
     ExitCode.NOT_FOUND: "a file, artifact, owner or policy does not exist",
     ExitCode.CONFLICT: "something is in the way: it exists already, or a version is too old",
     ExitCode.UNREACHABLE: "a broker or registry could not be reached; trying again may help",
-    ExitCode.BROKER_SEALED: "the broker has no master key yet",
-    ExitCode.DIFFERENT: "a comparison found differences",
+    ExitCode.BROKER_SEALED: "the broker cannot use its keys or its database at the moment",
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from keybroker.protocol import Descriptor
     from policies.models import CapabilityPolicy
     from sealing.hpke import SealingKey
+    from sealing.keys import SigningKey
     from sealing.seal import SealedModule
 
 
@@ -70,8 +71,8 @@ def require_covered(policy: CapabilityPolicy, imports: list[tuple[str, str]]) ->
         )
 
 
-def seal_order(order: SealOrder, *, now: datetime) -> SealedModule:
-    """Return the sealed module, or raise before anything is encrypted."""
+def seal_order(order: SealOrder, *, now: datetime) -> tuple[SealedModule, SigningKey]:
+    """Return the sealed module and its owner's key, or raise before anything is encrypted."""
     from sealing.bom import bill_of_materials
     from sealing.seal import seal
     from sealwasm.broker_api import fetch_descriptor
@@ -88,7 +89,7 @@ def seal_order(order: SealOrder, *, now: datetime) -> SealedModule:
     descriptor = fetch_descriptor(order.broker, order.broker_identity)
 
     # (3) Encrypt and sign.
-    return seal(
+    sealed = seal(
         module,
         name=order.name,
         version=order.version,
@@ -99,6 +100,7 @@ def seal_order(order: SealOrder, *, now: datetime) -> SealedModule:
         owner=owner,
         now=now,
     )
+    return sealed, owner
 
 
 def facts_of(sealed: SealedModule) -> dict[str, Any]:

@@ -17,7 +17,12 @@ PARTS: dict[str, tuple[str, ...]] = {
     "policies": ("policies/",),
     "release path": (
         "keybroker/release.py",
-        "keybroker/release_steps.py",
+        "keybroker/answers.py",
+        "keybroker/appraisal.py",
+        "keybroker/enrolment.py",
+        "keybroker/modules.py",
+        "keybroker/records.py",
+        "keybroker/rulings.py",
         "keybroker/protocol/",
         "keybroker/challenges.py",
         "keybroker/keys.py",

@@ -10,6 +10,7 @@ from sealwasm.options import plain_http_option
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
+    from sealing.manifest import SealedManifest
     from sealing.oci.transfer import PulledArtifact
 
 
@@ -42,26 +43,26 @@ def inspect(session: Session, subject: str, plain_http: bool) -> None:
 
 
 def describe(pulled: PulledArtifact, reference: str) -> dict[str, Any]:
-    """Return what the artifact says of itself; true only as far as the owner is trusted."""
+    """Return what the artifact says of itself; true only as far as the owner is trusted.
+
+    Anybody may attach a signature: one that says nothing of this artifact is named as foreign.
+    """
+    from sealing.canonical import digest_of
+    from sealing.errors import SealError
     from sealing.manifest import SealedManifest
-    from sealing.statement import unverified_key_hint, unverified_statement
 
     manifest = SealedManifest.parse(pulled.manifest)
     signatures: list[dict[str, Any]] = []
-    bill: dict[str, Any] = {}
+    foreign: list[dict[str, Any]] = []
+    bills: list[dict[str, Any]] = []
     for data in pulled.bundles:
-        statement = unverified_statement(data)
-        bill = statement.bill.to_document()
-        signatures.append(
-            {
-                "key_hint": unverified_key_hint(data),
-                "module": statement.module,
-                "version": statement.version,
-                "policy": statement.policy,
-                "broker": statement.broker,
-                "capabilities": dict(statement.capabilities),
-            }
-        )
+        try:
+            signature, bill = _unverified(data, manifest)
+        except SealError as error:
+            foreign.append({"digest": digest_of(data), "bytes": len(data), "why": error.code.value})
+        else:
+            signatures.append(signature)
+            bills.append(bill)
     return {
         "reference": reference,
         "sealed": True,
@@ -73,8 +74,26 @@ def describe(pulled: PulledArtifact, reference: str) -> dict[str, Any]:
             for one in manifest.envelopes
         ],
         "signatures": signatures,
-        "bill": bill,
+        "foreign_signatures": foreign,
+        "bill": bills[0] if bills else {},
     }
+
+
+def _unverified(bundle: bytes, manifest: SealedManifest) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `bundle` says of `manifest`, and its bill of materials, or raise `SealError`."""
+    from sealing.statement import unverified_key_hint, unverified_statement
+
+    statement = unverified_statement(bundle)
+    statement.require_manifest(manifest)
+    signature = {
+        "key_hint": unverified_key_hint(bundle),
+        "module": statement.module,
+        "version": statement.version,
+        "policy": statement.policy,
+        "broker": statement.broker,
+        "capabilities": dict(statement.capabilities),
+    }
+    return signature, statement.bill.to_document()
 
 
 def _text(document: dict[str, Any]) -> str:
@@ -82,7 +101,7 @@ def _text(document: dict[str, Any]) -> str:
     rows: list[tuple[str, object]] = [
         (name, value)
         for name, value in document.items()
-        if name not in {"bill", "envelopes", "signatures", "layer"}
+        if name not in {"bill", "envelopes", "signatures", "foreign_signatures", "layer"}
     ]
     rows.extend(
         ("sealed for broker", f"{envelope['broker']} ({envelope['suite']})")
@@ -91,6 +110,10 @@ def _text(document: dict[str, Any]) -> str:
     for one in document.get("signatures", ()):
         rows.append(("says it is", f"{one['module']} version {one['version']}"))
         rows.append(("signed with key", f"{one['key_hint']} (not verified)"))
+    rows.extend(
+        ("foreign signature", f"{one['digest']} ({one['why']})")
+        for one in document.get("foreign_signatures", ())
+    )
     if layer := document.get("layer"):
         rows.append(("ciphertext", f"{layer['bytes']} bytes, {layer['digest']}"))
     if bill:

@@ -14,6 +14,8 @@ from sealwasm.session import Session, pass_session
 if TYPE_CHECKING:
     from runner.order import Place, Report, Terms
 
+# Of a folder with thousands of files nobody reads all names.
+NAMES_SHOWN = 10
 UNSEALED_WARNING = """\
 UNSEALED: this module runs in plaintext. Nobody attests to it, no broker decided about it, and
 there is no receipt. It is limited by the capability policy and by nothing else."""
@@ -71,7 +73,7 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     owners = tuple(load_public_key(path) for path in given["owners"])
     platform = given["simulated_platform"]
     attester = pick_attester(Path(platform) if platform else None, runner_measurement())
-    order = Order(reference, owners, _offer(given), _terms(given["guardrails"]))
+    order = Order(reference, owners, _offer(given), _terms(given))
     settings = registry_settings(plain_http=given["plain_http"])
     with open_store(reference, settings=settings) as store:
         world = World(store, HttpBroker(given["broker"]), attester)
@@ -88,7 +90,7 @@ def _unsealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     module = read_module(subject)
     policy = load_capabilities_file(given["capabilities"])
     session.say(UNSEALED_WARNING)
-    return run_unsealed(module, policy, _offer(given), _terms(given["guardrails"]), _place(session))
+    return run_unsealed(module, policy, _offer(given), _terms(given), _place(session))
 
 
 def _require(condition: object, what: str, next_step: str) -> None:
@@ -111,12 +113,20 @@ def _offer(given: dict[str, Any]) -> Any:
     )
 
 
-def _terms(guardrails: tuple[str, ...]) -> Terms:
+def _terms(given: dict[str, Any]) -> Terms:
     from policies.load import load_guardrails
     from runner.order import Terms
+    from runner.worker.lockdown import Part
     from sealwasm.files import read_file
 
-    return Terms(tuple(load_guardrails(read_file(path), name=path) for path in guardrails))
+    known = {part.value for part in Part}
+    unknown = sorted(set(given["parts"]) - known)
+    _require(not unknown, f"no such lock-down: {', '.join(unknown)}", ", ".join(sorted(known)))
+    rails = given["guardrails"]
+    return Terms(
+        tuple(load_guardrails(read_file(path), name=path) for path in rails),
+        frozenset(Part(part) for part in given["parts"]),
+    )
 
 
 def _place(session: Session) -> Place:
@@ -146,10 +156,20 @@ def _finish(session: Session, report: Report, receipt: str | None) -> int:
         raise report.failure
     if report.simulated:
         session.say("SIMULATED: the evidence of this run comes from silicon in software")
+    for folder, names in report.left_out.items():
+        _list(session, f"not taken into {folder}, as no plain file or folder", names)
+    for folder, names in report.written_back.items():
+        _list(session, f"written back from {folder}", names)
     ended = report.ended
     if ended.ending is not Ending.EXIT:
         session.say(f"stopped[{ended.ending.value}]: {ended.trap or _limit(ended.ending)}")
     return report.exit_code
+
+
+def _list(session: Session, what: str, names: tuple[str, ...]) -> None:
+    if names:
+        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+        session.say(f"{what}: {', '.join(names[:NAMES_SHOWN])}{more}")
 
 
 def _limit(ending: Any) -> str:

@@ -34,9 +34,9 @@ def seal(session: Session, /, target: str, dry_run: bool, **wish: str | int | No
     from sealwasm.sealing_work import SealOrder, facts_of, seal_order
 
     parse_reference(target)
-    sealed = seal_order(SealOrder(**wish), now=session.now())  # type: ignore[arg-type]
+    sealed, owner = seal_order(SealOrder(**wish), now=session.now())  # type: ignore[arg-type]
     facts = facts_of(sealed)
     if not dry_run:
-        facts["reference"] = push_artifact(sealed, target)
+        facts["reference"] = push_artifact(sealed, target, owner=owner)
         session.say(f"next: sealwasm inspect {target}")
     session.show(facts, table=table(list(facts.items())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sealing.cosign import simple_signature
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.transfer import describe, pull, push
+from sealwasm.artifacts import push_artifact
 from tests.interop.tools import DockerRegistry, Skopeo, docker_registry
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci.samples import sealed
@@ -50,6 +52,24 @@ def test_reads_our_push(skopeo: Skopeo, registry: DockerRegistry) -> None:
         assert skopeo.inspect_raw(by_digest) == sealed().manifest
         signature = skopeo.inspect_raw(f"docker://{place}:{simple.tag}")
         assert signature == client.get_manifest(simple.tag)
+
+
+def test_carries_the_signature_of_what_the_command_line_published(
+    skopeo: Skopeo, registry: DockerRegistry, tmp_path: Path
+) -> None:
+    place = registry.reference.location
+    push_artifact(sealed(), f"{place}:v1", owner=makers.OWNER)
+    tag = sealed().manifest_digest.replace(":", "-") + ".sig"
+    skopeo.copy(f"docker://{place}:{tag}", f"oci:{tmp_path}/theirs:sig")
+    # Debian builds skopeo without the verifying of such signatures: the reading is ours.
+    theirs = OciLayout.open(tmp_path / "theirs")
+    (layer,) = json.loads(theirs.get_manifest("sig"))["layers"]
+    payload = theirs.get_blob(layer["digest"], layer["size"])
+    signature = layer["annotations"]["dev.cosignproject.cosign/signature"]
+    makers.OWNER.public.verify(makers.unb64(signature), payload)
+    critical = json.loads(payload)["critical"]
+    assert critical["identity"] == {"docker-reference": place}
+    assert critical["image"] == {"docker-manifest-digest": sealed().manifest_digest}
 
 
 def test_carries_our_folder_to_a_registry(

@@ -7,12 +7,13 @@ import os
 import secrets
 from pathlib import Path
 
+from runner.limits import MAX_MODULE_BYTES
 from sealwasm.failure import CliError, Kind
 
 # Keys, policies and receipts are small; a larger file is the wrong file.
 SMALL_FILE_BYTES = 1 << 20
-# The largest module that the sealed format takes (sealing.limits has the same figure).
-MODULE_FILE_BYTES = 256 << 20
+# The largest module that a runner takes: what none runs is not worth sealing.
+MODULE_FILE_BYTES = MAX_MODULE_BYTES
 
 
 def _os_failure(error: OSError, path: Path, doing: str) -> CliError:
@@ -57,6 +58,18 @@ def refuse_existing(path: Path) -> None:
             "file-exists",
             f"{path} exists and is not overwritten",
             next_step="choose another name, or move the file away",
+        )
+
+
+def require_place(path: Path) -> None:
+    """Raise unless a new file could be made at `path`: for results that cannot be had twice."""
+    refuse_existing(path)
+    if not path.absolute().parent.is_dir():
+        raise CliError(
+            Kind.NOT_FOUND,
+            "folder-not-found",
+            f"there is no folder for {path}",
+            next_step=f"mkdir -p {path.parent}",
         )
 
 

@@ -62,13 +62,13 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     from runner.run import run_sealed
     from sealing.oci.connect import open_store
     from sealwasm.artifacts import parse_reference, registry_settings
-    from sealwasm.files import refuse_existing
+    from sealwasm.files import require_place
     from sealwasm.keyfiles import load_public_key
 
     _require(given["owners"], "whose module this must be is not said", "--owner FILE.pub")
     _require(given["capabilities"] is None, "--capabilities is for --unsealed", "drop it")
     if given["receipt"]:
-        refuse_existing(Path(given["receipt"]))
+        require_place(Path(given["receipt"]))
     reference = parse_reference(subject)
     owners = tuple(load_public_key(path) for path in given["owners"])
     platform = given["simulated_platform"]

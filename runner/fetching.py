@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from policies.models import CapabilityPolicy
-from runner.errors import RunnerCode
+from runner.errors import RunnerCode, RunnerError
 from runner.grants import parse_grant, require_imports_granted, within
-from runner.inputs import Offer, require_folders_granted
+from runner.inputs import Offer, require_folders_granted, require_texts
 from runner.order import Terms
 from runner.refusing import refused_as
+from runner.worker import limits
 from sealing.keys import VerifyingKey
 from sealing.oci.reference import Reference
 from sealing.oci.store import ArtifactStore
@@ -51,13 +52,18 @@ def fetch_signed(
 
 
 def require_fit(module: SignedModule, offer: Offer, terms: Terms) -> None:
-    """Accept a module that could run here, by its signed bill of materials and this node's terms.
+    """Accept a module that could run here, by its size, its signed bill and this node's terms.
 
     The broker may still grant less. Raises `RunnerError`.
     """
+    size = module.artifact.manifest.layer_size
+    if size > limits.MAX_MODULE_BYTES:
+        detail = f"module is {size} bytes, expected at most {limits.MAX_MODULE_BYTES}"
+        raise RunnerError(RunnerCode.MODULE_TOO_LARGE, detail)
     grant = within(module.requested, terms.guardrails)
     bill = module.statement.bill
     require_imports_granted(grant, [(one.module, one.name) for one in bill.imports])
+    require_texts(offer)
     require_folders_granted(offer.folders, grant)
 
 

@@ -28,7 +28,6 @@ def hand_over_sealed(
 
     `request` is the digest of the binding that the release answers. Raises `RunnerError`.
     """
-    _require_size(layer)
     for name, data in (
         (PieceName.MANIFEST, module.manifest),
         (PieceName.CONFIG, module.config),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from policies.limits import MAX_ARGUMENT_BYTES, MAX_ARGUMENTS
 from policies.models import CapabilityPolicy
 from runner import receipt
 from runner.errors import RunnerCode, RunnerError
@@ -86,12 +87,40 @@ def require_folders_granted(folders: Mapping[str, Path], grant: CapabilityPolicy
             raise RunnerError(RunnerCode.INPUT_NOT_GRANTED, detail, remedy)
 
 
+def require_texts(offer: Offer) -> None:
+    """Accept texts that can be told in a receipt, and no more than any policy can grant.
+
+    Raises `RunnerError`.
+    """
+    given = {"an argument": offer.arguments, "a variable": tuple(offer.environment.values())}
+    for what, texts in given.items():
+        if not all(map(_is_text, texts)):
+            raise RunnerError(
+                RunnerCode.INPUT_MALFORMED, f"{what} is not UTF-8, or holds a NUL byte"
+            )
+    size = sum(len(text.encode()) for text in offer.arguments)
+    if len(offer.arguments) > MAX_ARGUMENTS or size > MAX_ARGUMENT_BYTES:
+        detail = f"{len(offer.arguments)} arguments of {size} bytes are given, "
+        detail += f"but no policy can grant more than {MAX_ARGUMENTS} of {MAX_ARGUMENT_BYTES}"
+        raise RunnerError(RunnerCode.INPUT_TOO_LARGE, detail)
+
+
+def _is_text(text: str) -> bool:
+    """Whether it was valid UTF-8: the command line keeps other bytes as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
+
+
 def take_inputs(offer: Offer, grant: CapabilityPolicy) -> Inputs:
     """Return what of `offer` the guest gets under `grant`; reads folders and standard input.
 
-    Arguments are checked where the guest is made. Raises `RunnerError`: a folder that is not
-    granted or cannot be read, or more bytes than granted.
+    Whether arguments are granted is checked where the guest is made. Raises `RunnerError`: a folder
+    that is not granted or cannot be read, text that is none, or more bytes than granted.
     """
+    require_texts(offer)
     require_folders_granted(offer.folders, grant)
     spec = grant.spec
     stdin = b""

@@ -7,7 +7,8 @@ from typing import Final
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
-# Yosys, the largest real program at hand, has 69 MB; this leaves room for three of it.
+# Yosys, the largest real program at hand, has 69 MB; this leaves room for three of it. The sealed
+# format takes 512 MiB, so that other runners may; compiling that much is not what this one is for.
 MAX_MODULE_BYTES: Final = 256 * MIB
 # The engine quotes the module in its messages; a line is enough to act on.
 MAX_ENGINE_MESSAGE_CHARACTERS: Final = 300

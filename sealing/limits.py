@@ -38,6 +38,7 @@ NAME_CHARS = 200
 # RFC 8785 numbers are exact up to 2**53 - 1; so are versions.
 VERSION_MAX = 2**53 - 1
 # wasm sizes are u32 and the largest program measured here is 69 MB; HMAC needs it all in memory.
+# A bound of the format, for all its readers; a runner may take less (ours does, and says so early).
 MODULE_BYTES = 512 << 20
 # Counts of a module's bill of materials. The largest program measured here has 62 imports.
 BILL_IMPORTS = 4096

@@ -97,3 +97,31 @@ def test_inputs_do_not_show_in_a_repr() -> None:
     offer = Offer(arguments=("secret",), environment={"A": "secret"}, read_stdin=stdin_of(b"x"))
     assert "secret" not in repr(offer)
     assert "secret" not in repr(take_inputs(offer, granted()))
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        Offer(arguments=("a", "\udcff")),
+        Offer(arguments=("a\0b",)),
+        Offer(environment={"TOKEN": "\udc80"}),
+        Offer(environment={"TOKEN": "\0"}),
+    ],
+)
+def test_what_is_no_text(offer: Offer) -> None:
+    with pytest.raises(RunnerError) as caught:
+        take_inputs(offer, granted())
+    assert caught.value.code is RunnerCode.INPUT_MALFORMED
+
+
+@pytest.mark.parametrize("arguments", [("a",) * 1025, ("\u00e9" * 65_537,)])
+def test_more_arguments_than_anybody_can_grant(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(RunnerError) as caught:
+        take_inputs(Offer(arguments=arguments), granted())
+    assert caught.value.code is RunnerCode.INPUT_TOO_LARGE
+
+
+def test_arguments_at_their_bounds() -> None:
+    assert len(take_inputs(Offer(arguments=("",) * 1024), granted()).arguments) == 1024
+    longest = ("\u00e9" * 65_536,)
+    assert take_inputs(Offer(arguments=longest), granted()).arguments == longest

@@ -348,6 +348,7 @@ def test_a_module_too_large_for_a_worker(story: Story, monkeypatch: Any) -> None
     monkeypatch.setattr(limits, "MAX_MODULE_BYTES", len(HELLO) - 1)
     story.publish()
     refused(story, RunnerCode.MODULE_TOO_LARGE)
+    assert story.door.calls == []
     with pytest.raises(RunnerError) as caught:
         run_unsealed(HELLO, parse_document(grant()), Offer(), Terms(), story.place())
     assert caught.value.code is RunnerCode.MODULE_TOO_LARGE
@@ -357,3 +358,11 @@ def test_an_artifact_too_large_for_a_request(story: Story, monkeypatch: Any) -> 
     monkeypatch.setattr("runner.asking.MAX_BUNDLE_BYTES", 10)
     story.publish()
     refused(story, RunnerCode.ARTIFACT_REFUSED)
+
+
+def test_no_key_is_asked_for_with_arguments_that_are_no_text(story: Story) -> None:
+    story.publish()
+    with pytest.raises(RunnerError) as caught:
+        story.run(story.order(offer=Offer(arguments=("\udcff",))))
+    assert caught.value.code is RunnerCode.INPUT_MALFORMED
+    assert story.door.calls == []

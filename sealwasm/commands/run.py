@@ -28,6 +28,7 @@ there is no receipt. It is limited by the capability policy and by nothing else.
 @click.option("--broker", default=DEFAULT_BROKER, show_default=True, metavar="URL")
 @click.option("--simulated-platform", metavar="FOLDER", help="Attest with simulated silicon.")
 @click.option("--guardrails", multiple=True, metavar="FILE", help="What this node allows at most.")
+@click.option("--require", "parts", multiple=True, metavar="PART", help="Lock-down to insist on.")
 @click.option(
     "--dir", "folders", multiple=True, metavar="GUEST=HOST", help="Host folder, if granted."
 )

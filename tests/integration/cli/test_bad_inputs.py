@@ -53,6 +53,8 @@ CASES = {
     "run-bad-policy": ("run --unsealed solver.wasm --capabilities {text}", 135, None),
     "run-wrong-kind": ("run --unsealed solver.wasm --capabilities release.yaml", 135, None),
     "run-unnamed-owner": ("run oci:registry:solver --simulated-platform tee", 142, "usage"),
+    "run-unknown-lockdown": (
+        "run --unsealed solver.wasm --capabilities solver.yaml --require magic", 142, "usage"),
     "run-dir-not-granted": (
         "run --unsealed solver.wasm --capabilities solver.yaml --dir /etc=problems", 133, None),
     # YAML.

@@ -240,6 +240,12 @@ class TestManifests:
         else:
             assert layout.get_manifest(digest_of(data)) == data
 
+    def test_number_of_layers(self, layout: OciLayout) -> None:
+        layer = Descriptor.of(samples.LAYER, "application/octet-stream").to_document()
+        samples.publish(layout, samples.manifest(layers=[layer] * limits.INDEX_ENTRIES))
+        more = samples.manifest(layers=[layer] * (limits.INDEX_ENTRIES + 1))
+        assert refusal(samples.publish, layout, more) is SealRefusal.TOO_LARGE
+
     def test_blobs_come_first(self, layout: OciLayout, folder: Path) -> None:
         assert refusal(layout.put_manifest, samples.manifest(), tag="v1") is SealRefusal.NOT_FOUND
         assert index_of(folder) == []

@@ -15,6 +15,7 @@ from attestation.ear import issue_ear
 from keybroker.audit.leaf import ReleaseLeaf, encode_leaf
 from keybroker.keys import BrokerKeys
 from keybroker.modules import OwnedModule
+from keybroker.ordered import ordered_json
 from keybroker.protocol import RELEASE_TYPE, format_time, release_info
 from keybroker.records import Attempt, decision_row, new_id, policy_reference
 from keybroker.rulings import GrantedPolicy
@@ -59,7 +60,7 @@ class AnswerWriter:
         """Return what is stored and sent for this release. The key in it is wrapped."""
         lease = self._lease(attempt, ruling)
         leaf = encode_leaf(_leaf(attempt, ruling, lease))
-        payload = canonical.encode(self._document(attempt, ruling, lease, leaf))
+        payload = ordered_json(self._document(attempt, ruling, lease, leaf))
         info = release_info(
             payload,
             decision=attempt.id,
@@ -81,7 +82,7 @@ class AnswerWriter:
                 attempt.asked.digest,
                 lease.expires,
             ),
-            response=canonical.encode(response),
+            response=ordered_json(response),
             quota=self._quota,
             lease=lease,
             version=ruling.module.statement.version,
@@ -105,29 +106,29 @@ class AnswerWriter:
     def _document(
         self, attempt: Attempt, ruling: Ruling, lease: LeaseRow, leaf: bytes
     ) -> dict[str, Any]:
-        """Return a `protocol.ReleaseDocument`, as the JSON values that runners read."""
+        """Return a `protocol.ReleaseDocument`, as the JSON values that runners read, in order."""
         said, policy = ruling.module.statement, ruling.decision.policy
         seconds = int((lease.expires - lease.issued).total_seconds())
         renew_after = lease.issued + timedelta(seconds=int(seconds * _RENEW_AT))
         return {
-            "v": 1,
             "decision": attempt.id,
-            "manifest": attempt.binding.manifest,
-            "module": said.module,
-            "version": said.version,
-            "owner": said.owner,
-            "policy": {"name": policy.name, "version": policy.version, "digest": policy.digest},
-            "guardrails": [item.digest for item in ruling.decision.guardrails],
             "grant": ruling.grant.document,
+            "guardrails": [item.digest for item in ruling.decision.guardrails],
+            "leaf": canonical.b64encode(leaf),
             "lease": {
-                "id": lease.id,
                 "expires": format_time(lease.expires),
+                "id": lease.id,
                 "renew_after": format_time(renew_after),
             },
-            "result": self._ear(attempt, ruling, seconds),
-            "leaf": canonical.b64encode(leaf),
+            "manifest": attempt.binding.manifest,
+            "module": said.module,
+            "owner": said.owner,
+            "policy": {"digest": policy.digest, "name": policy.name, "version": policy.version},
             "request": attempt.binding.digest(),
+            "result": self._ear(attempt, ruling, seconds),
             "simulated": ruling.claims.simulated,
+            "v": 1,
+            "version": said.version,
         }
 
     def _ear(self, attempt: Attempt, ruling: Ruling, seconds: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from keybroker.audit.leaf import RefusalLeaf, encode_leaf
 from keybroker.audit.limits import MAX_LIST
 from keybroker.challenges import Challenge
 from keybroker.modules import OwnedModule
+from keybroker.ordered import ordered_json
 from keybroker.protocol import Binding, ReleaseRequest
 from keybroker.store.protocol import ChallengeUse, DecisionKind, DecisionRow, RefusalRecord
 from policies.claims import ClaimValue
@@ -24,9 +24,6 @@ from sealing.hpke import SealingKey
 
 Entropy = Callable[[int], bytes]
 _ID_BYTES = 16
-# Facts are booleans, integers and ASCII that verifiers and we ourselves wrote. Nobody signs or
-# hashes this form, so it is written without looking at every value again.
-_ENCODER = json.JSONEncoder(sort_keys=True, check_circular=False, separators=(",", ":"))
 
 
 def new_id(prefix: str, entropy: Entropy) -> str:
@@ -86,7 +83,7 @@ class Attempt:
     @property
     def evidence_digest(self) -> str:
         """The digest of the evidence as it came."""
-        return canonical.digest_of(canonical.encode(self.asked.request.evidence))
+        return canonical.digest_of(ordered_json(self.asked.request.evidence))
 
 
 def decision_row(
@@ -100,8 +97,8 @@ def decision_row(
     said = attempt.module.statement if attempt.module else None
     detail = {
         "environment": attempt.decision.environment if attempt.decision else None,
-        "facts": dict(attempt.facts),
-        "failed": list(attempt.rules),
+        "facts": dict(sorted(attempt.facts.items())),
+        "failed": attempt.rules,
         "reason": reason,
     }
     return DecisionRow(
@@ -113,7 +110,7 @@ def decision_row(
         module=said.module if said else None,
         version=said.version if said else None,
         policy=said.policy if said else None,
-        detail=_ENCODER.encode(detail).encode(),
+        detail=ordered_json(detail),
     )
 
 

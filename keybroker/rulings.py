@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,7 +40,7 @@ class _Document:
 
 @dataclass(frozen=True, slots=True)
 class GrantedPolicy:
-    """A grant as a document, and its digest."""
+    """A grant as a document whose members are in order, and its digest."""
 
     document: dict[str, Any] = field(repr=False)
     digest: str
@@ -86,7 +87,8 @@ class Rulings:
     def _cut_down(self, document: _Document) -> GrantedPolicy:
         requested = _require_kind(_parsed(document.content), CapabilityPolicy)
         granted = effective_grant(requested, self._guardrails).document.to_document()
-        return GrantedPolicy(granted, canonical.digest_of(canonical.encode(granted)))
+        written = canonical.encode(granted)
+        return GrantedPolicy(json.loads(written), canonical.digest_of(written))
 
 
 def facts_of(

@@ -30,6 +30,9 @@ MAX_SMALL_BYTES: Final = 64 * 1024
 RECEIPT_KEY_BYTES: Final = 32
 # No message has a list or map with more members.
 MAX_MEMBERS: Final = 16
+# What an ordered message has at most: a request for release with sixteen parts and signatures.
+MAX_COMMAS: Final = 64
+MAX_BRACKETS: Final = 8
 _SHOWN_ERRORS: Final = 4
 
 
@@ -139,10 +142,14 @@ class Message(BaseModel):
         except SealError as error:
             raise ProtocolError(ProtocolRefusal.MALFORMED, error.detail) from error
         except ValidationError as error:
-            found = error.errors(include_url=False, include_input=False, include_context=False)
-            where = [f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in found]
-            detail = f"{cls.__name__}: {', '.join(where[:_SHOWN_ERRORS])}"
-            raise ProtocolError(ProtocolRefusal.MALFORMED, detail) from error
+            raise cls._malformed(error) from error
+
+    @classmethod
+    def _malformed(cls, error: ValidationError) -> ProtocolError:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        where = [f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in found]
+        detail = f"{cls.__name__}: {', '.join(where[:_SHOWN_ERRORS])}"
+        return ProtocolError(ProtocolRefusal.MALFORMED, detail)
 
     def to_document(self) -> dict[str, Any]:
         """Return the JSON values of this message; absent members are left out."""
@@ -151,3 +158,35 @@ class Message(BaseModel):
     def to_bytes(self) -> bytes:
         """Return the only form of this message."""
         return canonical.encode(self.to_document())
+
+
+class OrderedMessage(Message):
+    """A message of text whose members are declared in order, so that pydantic writes RFC 8785.
+
+    For what is read or written once per release: it takes a third of the time. Subclasses keep the
+    order of members, at every depth; a test compares both forms.
+    """
+
+    @classmethod
+    def parse(cls, data: bytes, *, limit_bytes: int = MAX_SMALL_BYTES) -> Self:
+        """Return the message in `data`, which must be canonical JSON, or raise `ProtocolError`."""
+        if len(data) > limit_bytes:
+            detail = f"{cls.__name__} is {len(data)} bytes, limit {limit_bytes}"
+            raise ProtocolError(ProtocolRefusal.MALFORMED, detail)
+        # Counted before anything is built: a member more than there can be, or a deeper one.
+        if data.count(b",") > MAX_COMMAS or data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+            raise ProtocolError(ProtocolRefusal.MALFORMED, f"{cls.__name__} has too many values")
+        try:
+            message = cls.model_validate_json(data)
+        except ValidationError as error:
+            raise cls._malformed(error) from error
+        # Whatever is not in its only form comes back as other bytes: spaces, another order, a
+        # repeated member, another way to write a character.
+        if message.to_bytes() != data:
+            detail = f"{cls.__name__} is not RFC 8785 canonical JSON"
+            raise ProtocolError(ProtocolRefusal.MALFORMED, detail)
+        return message
+
+    def to_bytes(self) -> bytes:
+        """Return the only form of this message."""
+        return self.model_dump_json().encode()

@@ -26,6 +26,7 @@ from keybroker.protocol.messages import (
     Message,
     Name,
     Nonce,
+    OrderedMessage,
     ProtocolError,
     ProtocolRefusal,
     ReceiptKey,
@@ -56,8 +57,9 @@ MAX_EVIDENCE_CHARS = 512 * 1024
 class RunnerKey(Message):
     """An HPKE public key: the one that a release is wrapped to."""
 
-    suite: Suite
+    # In order, as a part of ordered messages.
     public: Annotated[Base64, Field(min_length=32, max_length=2048)]
+    suite: Suite
 
     def sealing_key(self) -> SealingKey:
         """Return the key, or raise `ProtocolError` if its bytes are not a key of its suite."""
@@ -67,7 +69,7 @@ class RunnerKey(Message):
             raise ProtocolError(ProtocolRefusal.MALFORMED, error.detail) from error
 
 
-class Binding(Message):
+class Binding(OrderedMessage):
     """What the evidence vouches for: the document whose SHA-512 is the report data."""
 
     idempotency_key: IdempotencyKey
@@ -101,7 +103,7 @@ class ChallengeResponse(Message):
 def _names_a_tee(value: dict[str, str]) -> dict[str, str]:
     if re.fullmatch("[a-z]{2,16}", value.get("tee", "")) is None:
         raise ValueError("evidence names no TEE")
-    return value
+    return dict(sorted(value.items()))
 
 
 Bundle = Annotated[Base64, Field(min_length=2, max_length=MAX_BUNDLE_BYTES)]
@@ -110,16 +112,16 @@ Part = Annotated[str, Field(max_length=MAX_EVIDENCE_CHARS)]
 Evidence = Annotated[dict[PartName, Part], *Several, AfterValidator(_names_a_tee)]
 
 
-class ReleaseRequest(Message):
+class ReleaseRequest(OrderedMessage):
     """The body of `POST /v1/releases`."""
 
     challenge: ChallengeToken
-    runner_key: RunnerKey
-    receipt_key: ReceiptKey
     evidence: Evidence
-    manifest: Annotated[Base64, Field(min_length=2, max_length=MAX_MANIFEST_BYTES)]
-    signatures: Annotated[tuple[Bundle, ...], *Several]
     idempotency_key: IdempotencyKey
+    manifest: Annotated[Base64, Field(min_length=2, max_length=MAX_MANIFEST_BYTES)]
+    receipt_key: ReceiptKey
+    runner_key: RunnerKey
+    signatures: Annotated[tuple[Bundle, ...], *Several]
 
     def binding(self, nonce: bytes) -> Binding:
         """Return the binding document of this request under the challenge's `nonce`."""

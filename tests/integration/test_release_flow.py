@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from attestation.evidence import UnverifiedEvidence
 from attestation.simulated.guest import SimulatedGuest
 from keybroker.audit.leaf import RefusalLeaf, ReleaseLeaf, parse_leaf
 from keybroker.audit.proof import verify_proof
@@ -63,7 +65,8 @@ def test_key_is_released_and_recorded(world: World) -> None:
     module = world.seal()
     runner = world.runner(module)
     before = leaves(world)
-    response = world.release(runner.request(world.challenge()))
+    body = runner.request(world.challenge())
+    response = world.release(body)
 
     options = runner.open(response, world)
     assert options.digest == canonical.digest_of(MODULE)
@@ -74,9 +77,12 @@ def test_key_is_released_and_recorded(world: World) -> None:
     assert (leaf.module, leaf.version, leaf.simulated) == ("acme/solver", 1, True)
     assert runner.binding is not None
     assert leaf.request == runner.binding.digest()
+    assert leaf.evidence == UnverifiedEvidence.from_wire(json.loads(body)["evidence"]).digest
     row = world.broker.store.decision(leaf.id)
     assert row is not None
     assert (row.kind, row.code) == (DecisionKind.RELEASE, "released")
+    for written in (body, response, row.detail):
+        assert canonical.encode(json.loads(written)) == written
 
 
 def test_release_is_proved_by_the_log(shared: World) -> None:
@@ -127,6 +133,7 @@ def _require_refusal_leaf(world: World, problem: Any) -> RefusalLeaf:
     row = world.broker.store.decision(leaf.id)
     assert row is not None
     assert (row.kind, row.code) == (DecisionKind.REFUSAL, problem.code)
+    assert canonical.encode(json.loads(row.detail)) == row.detail
     return leaf
 
 

@@ -371,3 +371,52 @@ def test_many_bad_members_are_few_errors(body: bytes) -> None:
         protocol.ReleaseRequest.parse(body, limit_bytes=protocol.MAX_REQUEST_BYTES)
     assert caught.value.code is ProtocolRefusal.MALFORMED
     assert len(caught.value.detail) < 600
+
+
+@pytest.mark.parametrize("message", [protocol.ReleaseRequest, protocol.Binding, protocol.RunnerKey])
+def test_members_of_an_ordered_message_are_in_order(message: type[protocol.Message]) -> None:
+    assert list(message.model_fields) == sorted(message.model_fields)
+
+
+def test_parts_of_evidence_are_put_in_order() -> None:
+    members = request_members()
+    turned = dict(sorted(members["evidence"].items(), reverse=True))
+    assert list(turned) != sorted(turned)
+    found = protocol.ReleaseRequest.model_validate(members | {"evidence": turned})
+    assert found.to_bytes() == canonical.encode(members)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["tee", "\u00e9\u2028\U0001f600", '\x00\x1f\x7f\\/"\b\f\n\r\t'],
+    ids=["ascii", "unicode", "control"],
+)
+def test_ordered_form_is_the_canonical_one(text: str) -> None:
+    data = canonical.encode(request_members() | {"evidence": {"report": text, "tee": "snp"}})
+    request = protocol.ReleaseRequest.parse(data)
+    assert request.to_bytes() == canonical.encode(request.to_document()) == data
+    binding = request.binding(b"n" * 32)
+    assert binding.to_bytes() == canonical.encode(binding.to_document())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"{" + b'"a":1,' * 100_000 + b"}",
+        b"\xff",
+        b'"\xed\xa0\x80"',
+    ],
+    ids=["lists", "objects", "members", "not-text", "surrogate"],
+)
+def test_hostile_texts_are_refused_before_they_are_built(data: bytes) -> None:
+    code = refusal(protocol.ReleaseRequest.parse, data, limit_bytes=protocol.MAX_REQUEST_BYTES)
+    assert code is ProtocolRefusal.MALFORMED
+
+
+def test_sixteen_parts_and_signatures_fit_an_ordered_message() -> None:
+    evidence = {f"p{n:02}": "" for n in range(15)} | {"tee": "snp"}
+    signatures = [canonical.b64encode(b"bundle")] * 16
+    members = request_members() | {"evidence": evidence, "signatures": signatures}
+    protocol.ReleaseRequest.parse(canonical.encode(members))

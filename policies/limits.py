@@ -79,4 +79,7 @@ MIN_OPEN_FILES: Final = 3
 MAX_OPEN_FILES: Final = 4096
 # What `clock: {kind: coarse}` rounds down to: enough for logs, too little to time a cache.
 COARSE_CLOCK_MS: Final = 100
+# A guest's clock counts nanoseconds since 1970 in 64 bits, which end in 2554.
+MIN_CLOCK_YEAR: Final = 1970
+MAX_CLOCK_YEAR: Final = 2499
 MAX_CLOCK_STEP_MS: Final = 3600 * 1000

@@ -142,6 +142,10 @@ class Clock(Model):
         if self.kind != "deterministic" and self.model_fields_set & {"start", "step_ms"}:
             detail = f"got start or step with kind {self.kind}, expected kind: deterministic"
             raise field_problem(PolicyRefusal.INCONSISTENT, detail)
+        years = (bounds.MIN_CLOCK_YEAR, bounds.MAX_CLOCK_YEAR)
+        if self.start is not None and not years[0] <= self.start.year <= years[1]:
+            detail = f"got the year {self.start.year}, expected one from {years[0]} to {years[1]}"
+            raise field_problem(PolicyRefusal.BAD_VALUE, detail, "start")
         return self
 
 

@@ -130,9 +130,18 @@ def test_instants_are_aware():
     assert clock.start.isoformat() == "2026-02-28T23:59:59+00:00"
     assert clock.step_ms == 3_600_000
     early = parse_document(
-        capability(("clock",), {"kind": "deterministic", "start": "0001-01-01T00:00:00Z"})
+        capability(("clock",), {"kind": "deterministic", "start": "1970-01-01T00:00:00Z"})
     )
-    assert early.to_document()["spec"]["clock"]["start"] == "0001-01-01T00:00:00Z"
+    assert early.to_document()["spec"]["clock"]["start"] == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "start", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2500-01-01T00:00:00Z"]
+)
+def test_a_clock_starts_when_a_guest_can_tell(start: str):
+    with pytest.raises(PolicyError) as caught:
+        parse_document(capability(("clock",), {"kind": "deterministic", "start": start}))
+    assert caught.value.code is PolicyRefusal.BAD_VALUE
 
 
 def test_instants_are_text():

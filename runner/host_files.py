@@ -128,7 +128,7 @@ def write_back(
             _write_all(root, changed, token)
             for path in gone:
                 parts = check_relative(path)
-                with _beneath(root, parts[:-1]) as folder_descriptor:
+                with _beneath(root, parts[:-1], make=False) as folder_descriptor:
                     os.unlink(parts[-1], dir_fd=folder_descriptor)
     except OSError as error:
         raise RunnerError(RunnerCode.WRITE_BACK_FAILED, f"{host}: {error.strerror}") from error
@@ -141,14 +141,16 @@ def _write_all(root: int, changed: Mapping[str, bytes], token: Callable[[], str]
         renames = []
         for path, data in sorted(changed.items()):
             *above, name = check_relative(path)
-            folder = cleanup.enter_context(_beneath(root, tuple(above)))
-            temporary = f".sealwasm-{token()}"
-            cleanup.callback(_unlink_if_there, temporary, folder)
-            _write_new(folder, temporary, data)
-            renames.append((folder, temporary, name))
-        for folder, temporary, name in renames:
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            os.fsync(folder)
+            # Opened anew each time: a guest may leave more folders than we can hold descriptors.
+            with _beneath(root, tuple(above)) as folder:
+                temporary = f".sealwasm-{token()}"
+                cleanup.callback(_unlink_if_there, root, tuple(above), temporary)
+                _write_new(folder, temporary, data)
+            renames.append((tuple(above), temporary, name))
+        for above_it, temporary, name in renames:
+            with _beneath(root, above_it) as folder:
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
 
 
 def _write_new(folder: int, name: str, data: bytes) -> None:
@@ -160,19 +162,20 @@ def _write_new(folder: int, name: str, data: bytes) -> None:
         os.fsync(file)
 
 
-def _unlink_if_there(name: str, folder: int) -> None:
-    with contextlib.suppress(FileNotFoundError):
+def _unlink_if_there(root: int, above: tuple[str, ...], name: str) -> None:
+    with contextlib.suppress(FileNotFoundError), _beneath(root, above, make=False) as folder:
         os.unlink(name, dir_fd=folder)
 
 
 @contextlib.contextmanager
-def _beneath(root: int, parts: tuple[str, ...]) -> Iterator[int]:
-    """Open, or make, the folder `parts` below `root`, one component at a time."""
+def _beneath(root: int, parts: tuple[str, ...], *, make: bool = True) -> Iterator[int]:
+    """Open the folder `parts` below `root`, one component at a time; `make` what is missing."""
     with contextlib.ExitStack() as stack:
         current = stack.enter_context(_closing(os.dup(root)))
         for part in parts:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part, dir_fd=current)
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=current)
             current = stack.enter_context(_closing(os.open(part, FOLDER_FLAGS, dir_fd=current)))
         yield current
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -190,3 +192,36 @@ def test_write_back_into_a_folder_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(RunnerError) as caught:
         write_back(tmp_path / "gone", {}, {"a": b""})
     assert caught.value.code is RunnerCode.WRITE_BACK_FAILED
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("few_descriptors")
+@pytest.mark.parametrize("folder", ["", "/".join(["d"] * 31) + "/"], ids=["flat", "deep"])
+def test_write_back_of_more_files_than_descriptors(host: Path, folder: str) -> None:
+    after = {f"{folder}f{number}": b"x" for number in range(200)}
+    assert len(write_back(host, {}, after)) == 200
+    assert after.items() <= content(host).items()
+
+
+def test_a_folder_that_becomes_a_link_before_the_renaming(host: Path, monkeypatch) -> None:
+    outside = host.parent / "outside"
+    outside.mkdir()
+    write_new = host_files._write_new
+
+    def swap_after(folder: int, name: str, data: bytes) -> None:
+        write_new(folder, name, data)
+        (host / "in").rename(host.parent / "moved")
+        (host / "in").symlink_to(outside)
+
+    monkeypatch.setattr(host_files, "_write_new", swap_after)
+    with pytest.raises(RunnerError) as caught:
+        write_back(host, {}, {"in/new": b"x"})
+    assert caught.value.code is RunnerCode.WRITE_BACK_FAILED
+    assert list(outside.iterdir()) == []

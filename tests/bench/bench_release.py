@@ -1,7 +1,8 @@
 """A release inside the process against the bare sum of what it cannot do without.
 
 One release, then the same operations alone, each once and in the same order, on data of the same
-size; and so on. So both find processor caches, disk and neighbours in the same state.
+size; and so on. So both find processor caches, disk and neighbours in the same state. The commit
+writes the same rows, without the thread that lets releases share one.
 """
 
 from __future__ import annotations
@@ -10,13 +11,20 @@ import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
+from keybroker.audit.tree import Frontier
+from keybroker.modules import Modules
+from keybroker.store import acts, connections
+from keybroker.store.protocol import Initialisation, ReleaseRecord
+from keybroker.store.sqlite import SqliteStore
+from keybroker.store.transaction import Transaction, load_tree
 from sealing import hpke
 from sealing.keys import SigningKey
 from sealing.seal import SealedModule
@@ -35,7 +43,38 @@ def _microseconds(call: Callable[[], Any]) -> float:
     return (time.perf_counter() - started) * 1e6
 
 
-def _primitives(folder: Path, response: bytes) -> dict[str, Callable[[], Any]]:
+@dataclass
+class Catcher:
+    """A store that keeps what a release would write, and writes nothing."""
+
+    store: Any
+    records: list[ReleaseRecord] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def record_release(self, record: ReleaseRecord) -> None:
+        self.records.append(record)
+
+
+def _records(world: World, bodies: Sequence[bytes]) -> list[ReleaseRecord]:
+    catcher = Catcher(world.broker.store)
+    # With a memory of its own: what is measured later has read no module yet.
+    modules = Modules(world.broker.store.owner)
+    service = replace(world.broker.releases, store=catcher, modules=modules)
+    for body in bodies:
+        service.release(body, source="bench")
+    return catcher.records
+
+
+def _bare_database(path: Path) -> tuple[sqlite3.Connection, Frontier]:
+    with SqliteStore.create(path) as store:
+        store.initialise(Initialisation((), b"{}"))
+    connection = connections.open_writer(path)
+    return connection, load_tree(connection)
+
+
+def _primitives(folder: Path, records: Sequence[ReleaseRecord]) -> dict[str, Callable[[], Any]]:
     """What has to be done whatever the code around it is."""
     report, statement = bytes(672), bytes(2500)
     p384, p256 = ec.generate_private_key(ec.SECP384R1()), ec.generate_private_key(ec.SECP256R1())
@@ -45,15 +84,16 @@ def _primitives(folder: Path, response: bytes) -> dict[str, Callable[[], Any]]:
     identity = SigningKey.generate("ed25519")
     opening = hpke.OpeningKey.generate(hpke.HYBRID)
     sealed = opening.public.seal(bytes(200), info=bytes(600))
-    database = sqlite3.connect(folder / "bare.db", isolation_level=None)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE response (body BLOB)")
+    connection, tree = _bare_database(folder / "bare.db")
+    work = iter(records)
 
     def commit() -> None:
-        database.execute("BEGIN IMMEDIATE")
-        database.execute("INSERT INTO response VALUES (?)", (response,))
-        database.execute("COMMIT")
+        nonlocal tree
+        transaction = Transaction(connection, tree, None)
+        transaction.execute("BEGIN IMMEDIATE")
+        acts.record_release(transaction, next(work))
+        transaction.execute("COMMIT")
+        tree = transaction.tree
 
     return {
         "P-384 verify": lambda: report_key.verify(report_signature, report, ec.ECDSA(SHA384())),
@@ -65,8 +105,8 @@ def _primitives(folder: Path, response: bytes) -> dict[str, Callable[[], Any]]:
         "HPKE seal": lambda: hpke.SealingKey.from_bytes(hpke.HYBRID, opening.public.raw).seal(
             bytes(200), info=bytes(300)
         ),
-        "ES256 sign": lambda: p256.sign(statement, ec.ECDSA(SHA256())),
-        "Ed25519 sign": lambda: identity.sign(response),
+        "ES256 sign": lambda: p256.sign(statement, ec.ECDSA(SHA256(), deterministic_signing=True)),
+        "Ed25519 sign": lambda: identity.sign(records[0].response),
         "SQLite commit": commit,
     }
 
@@ -78,8 +118,9 @@ def _measure(
         world.runner(modules(number)).request(world.challenge())
         for number in range(WARM_UP + ROUNDS)
     ]
-    responses = [world.release(body) for body in bodies[:WARM_UP]]
-    primitives = _primitives(folder, responses[0])
+    primitives = _primitives(folder, _records(world, bodies))
+    for body in bodies[:WARM_UP]:
+        world.release(body)
     releases: list[float] = []
     bare: dict[str, list[float]] = {name: [] for name in primitives}
     for body in bodies[WARM_UP:]:

@@ -47,5 +47,8 @@ MAX_RUN_SECONDS: Final = 24 * 3600.0
 # Counted against what a worker may write into private memory: the compiler's working set for the
 # largest module, not the guest's 4 GiB reservation (reserved pages are not counted).
 MAX_DATA_BYTES: Final = 8 * 1024 * MEBIBYTE
+# The guest's stack is part of ours. Twice what a policy can name, as host calls come on top of it;
+# with less a deep recursion would kill the process before the engine sees its end.
+STACK_BYTES: Final = 2 * policies.limits.MAX_STACK_BYTES
 # Descriptors a worker may hold while it loads: the interpreter opens one source file at a time.
 MAX_OPEN_FILES: Final = 64

@@ -63,7 +63,7 @@ class Lockdown:
         self._missing: dict[Part, str] = {}
 
     def enter(self, *, parent: int) -> None:
-        """Die with the parent, leave no core, have no network, use bounded memory.
+        """Die with the parent, leave no core, have no network, use bounded memory and stack.
 
         Must run while the process has one thread: namespaces are a matter of single threads.
         Raises `RunnerError` if the parent is gone already. What did not hold, `complete` says.
@@ -72,6 +72,7 @@ class Lockdown:
         if os.getppid() != parent:
             raise RunnerError(RunnerCode.WORKER_LOST, "the supervisor is gone")
         self._kernel.set_rlimit(resource.RLIMIT_DATA, limits.MAX_DATA_BYTES)
+        self._kernel.set_rlimit(resource.RLIMIT_STACK, limits.STACK_BYTES)
         self._take(Part.NOT_DUMPABLE, lambda: leave_no_core(self._kernel))
         self._take(Part.NET_NAMESPACE, lambda: _empty_net_namespace(self._kernel))
 

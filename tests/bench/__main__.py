@@ -34,7 +34,8 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     table = [FIELDS, *[tuple(_cell(row[field]) for field in FIELDS) for row in rows]]
     widths = [max(len(line[column]) for line in table) for column in range(len(FIELDS))]
     for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def main(arguments: list[str]) -> int:

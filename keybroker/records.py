@@ -83,7 +83,8 @@ class Attempt:
     @property
     def evidence_digest(self) -> str:
         """The digest of the evidence as it came."""
-        return canonical.digest_of(ordered_json(self.asked.request.evidence))
+        evidence = self.asked.request.evidence
+        return canonical.digest_of(ordered_json(dict(sorted(evidence.items()))))
 
 
 def decision_row(

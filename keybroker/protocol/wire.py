@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainSerializer
 
 from keybroker.protocol.messages import (
     MAX_SMALL_BYTES,
@@ -103,13 +103,19 @@ class ChallengeResponse(Message):
 def _names_a_tee(value: dict[str, str]) -> dict[str, str]:
     if re.fullmatch("[a-z]{2,16}", value.get("tee", "")) is None:
         raise ValueError("evidence names no TEE")
+    return value
+
+
+def _in_order(value: dict[str, str]) -> dict[str, str]:
     return dict(sorted(value.items()))
 
 
 Bundle = Annotated[Base64, Field(min_length=2, max_length=MAX_BUNDLE_BYTES)]
 PartName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Part = Annotated[str, Field(max_length=MAX_EVIDENCE_CHARS)]
-Evidence = Annotated[dict[PartName, Part], *Several, AfterValidator(_names_a_tee)]
+Evidence = Annotated[
+    dict[PartName, Part], *Several, AfterValidator(_names_a_tee), PlainSerializer(_in_order)
+]
 
 
 class ReleaseRequest(OrderedMessage):

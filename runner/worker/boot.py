@@ -1,7 +1,8 @@
 """First file of a worker process: makes sure our packages come from this very installation.
 
 Run as a script (`python -I boot.py DESCRIPTOR PARENT ENTRY`), so that no search path decides whose
-code a worker runs: what was measured is what is imported.
+code a worker runs. Caches beside the code are used as they lie there: who can write them can write
+the code as well, and only a measurement of the whole image tells.
 """
 
 from __future__ import annotations

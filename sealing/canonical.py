@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NoReturn
 
 import rfc8785
@@ -71,37 +71,43 @@ def _check_count(data: bytes, what: str) -> None:
         raise SealError(SealRefusal.TOO_LARGE, detail)
 
 
-def _check_depth(root: Any, what: str) -> None:
-    level = [root] if isinstance(root, (dict, list, tuple)) else []
-    for _ in range(limits.JSON_DEPTH):
-        if not level:
-            return
-        level = [
-            value
-            for container in level
-            for value in (container.values() if isinstance(container, dict) else container)
-            if isinstance(value, (dict, list, tuple))
-        ]
-    if level:
-        raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
+def _check(value: Any, what: str, depth: int = limits.JSON_DEPTH) -> bool:
+    """Check depth and types; return whether every member name is ASCII.
 
-
-def _check_values(value: Any) -> bool:
-    """Check what a parser never yields; return whether every member name is ASCII."""
-    if isinstance(value, dict):
-        if not all(isinstance(name, str) for name in value):
-            raise malformed("value", "a member name is not a string")
-        below = [_check_values(each) for each in value.values()]
-        return all(below) and all(name.isascii() for name in value)
-    if isinstance(value, (list, tuple)):
-        # Two steps: a plain all() would stop looking at the first name that is not ASCII.
-        below = [_check_values(each) for each in value]
-        return all(below)
+    Exact types first: that is what documents are made of, and this runs for every one of them.
+    """
+    kind = type(value)
+    if kind is dict or isinstance(value, dict):
+        if depth == 0:
+            raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
+        ascii_names = _check_names(value, what)
+        return _check_all(value.values(), what, depth - 1) and ascii_names
+    if kind is list or isinstance(value, (list, tuple)):
+        if depth == 0:
+            raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
+        return _check_all(value, what, depth - 1)
     if value is None or isinstance(value, (bool, str)):
         return True
     if not isinstance(value, int) or abs(value) > _INTEGER_MAX:
-        raise malformed("value", f"holds a {type(value).__name__} that JSON here cannot hold")
+        raise malformed(what, f"holds a {kind.__name__} that JSON here cannot hold")
     return True
+
+
+def _check_all(values: Iterable[Any], what: str, depth: int) -> bool:
+    ascii_names = True
+    for each in values:
+        kind = type(each)
+        # Every value is looked at, also behind a name that is not ASCII.
+        if kind is not str and kind is not bool and not _check(each, what, depth):
+            ascii_names = False
+    return ascii_names
+
+
+def _check_names(value: dict[Any, Any], what: str) -> bool:
+    try:
+        return "".join(value).isascii()
+    except TypeError as error:
+        raise malformed(what, "a member name is not a string") from error
 
 
 def _write(value: Any, *, ascii_names: bool, what: str) -> bytes:
@@ -119,8 +125,7 @@ def encode(value: Any) -> bytes:
     Only null, booleans, integers up to 2**53 - 1, strings, lists and dicts exist here: no
     format of ours holds a fraction. Raises `SealError` for anything else.
     """
-    _check_depth(value, "value")
-    return _write(value, ascii_names=_check_values(value), what="value")
+    return _write(value, ascii_names=_check(value, "value"), what="value")
 
 
 def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bytes]:
@@ -135,9 +140,7 @@ def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bytes]:
         raise malformed(what, f"not JSON at offset {error.pos}") from error
     except RecursionError as error:
         raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}") from error
-    _check_depth(value, what)
-    plain = data.isascii() and b"\\u" not in data
-    return value, _write(value, ascii_names=plain or _check_values(value), what=what)
+    return value, _write(value, ascii_names=_check(value, what), what=what)
 
 
 def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:

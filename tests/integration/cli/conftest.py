@@ -22,10 +22,3 @@ def world(tmp_path_factory):
         ):
             step(stage)
         yield stage
-
-
-def pytest_collection_modifyitems(items):
-    """Keep these tests on one worker: they share one world, and guides use the default port."""
-    for item in items:
-        if "integration/cli" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("command-line"))

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# All on one worker of the test runner: they share a world, and guides use the default port.
+pytestmark = pytest.mark.xdist_group("command-line")
+
 # (command line, exit code, code of the error). {x} stand for files that `files` makes.
 CASES = {
     # No such file, for every command that reads one.

@@ -25,6 +25,9 @@ from sealwasm.broker_api import exchange
 from sealwasm.demo.stage import entry_point
 from sealwasm.sealing_work import load_capabilities_file, sealing_key_of
 
+# All on one worker of the test runner: they share a world, and guides use the default port.
+pytestmark = pytest.mark.xdist_group("command-line")
+
 MODULE_CANARY = secrets.token_bytes(32)
 KEY_CANARY = secrets.token_bytes(32)
 

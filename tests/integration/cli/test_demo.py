@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from sealwasm.cli import run_command
 from sealwasm.demo import play as demo_play
 from sealwasm.demo.stage import StepFailedError
 from sealwasm.demo.story import STEPS, Step
 from sealwasm.session import Session
+
+# All on one worker of the test runner: they share a world, and guides use the default port.
+pytestmark = pytest.mark.xdist_group("command-line")
 
 
 def test_every_step_goes_as_said(capsys):

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# All on one worker of the test runner: they share a world, and guides use the default port.
+pytestmark = pytest.mark.xdist_group("command-line")
+
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

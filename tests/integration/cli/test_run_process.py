@@ -20,6 +20,9 @@ from tests.integration.cli.test_canary import (
     publish,
 )
 
+# All on one worker of the test runner: they share a world, and guides use the default port.
+pytestmark = pytest.mark.xdist_group("command-line")
+
 LOOP = "(loop $l (br $l))"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import json
@@ -194,7 +193,7 @@ def whole(value: Any, what: str, *, least: int, most: int) -> int:
 
 def b64encode(data: Buffer) -> str:
     """Return standard padded base64."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def b64decode(value: Any, *, what: str) -> bytes:
@@ -204,8 +203,8 @@ def b64decode(value: Any, *, what: str) -> bytes:
     """
     encoded = text(value, what)
     try:
-        data = base64.b64decode(encoded.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
+        data = binascii.a2b_base64(encoded, strict_mode=True)
+    except ValueError as error:
         raise malformed(what, "not base64") from error
     if b64encode(data) != encoded:
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not canonical base64")

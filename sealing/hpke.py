@@ -100,6 +100,8 @@ class SealingKey:
 
     suite: str
     raw: bytes = field(repr=False)
+    # Lower hex SHA-256 of the suite name, a zero byte and the key.
+    key_id: str = field(repr=False)
     _key: _Public = field(repr=False, compare=False)
 
     @classmethod
@@ -112,15 +114,11 @@ class SealingKey:
         if len(raw) != algorithms.public_bytes:
             detail = f"public key is {len(raw)} bytes, expected {algorithms.public_bytes}"
             raise SealError(SealRefusal.KEY_INVALID, detail)
+        key_id = hashlib.sha256(suite.encode("ascii") + b"\0" + raw).hexdigest()
         try:
-            return cls(suite, bytes(raw), algorithms.load_public(bytes(raw)))
+            return cls(suite, bytes(raw), key_id, algorithms.load_public(bytes(raw)))
         except ValueError as error:
             raise SealError(SealRefusal.KEY_INVALID, f"not a {suite} public key") from error
-
-    @property
-    def key_id(self) -> str:
-        """Lower hex SHA-256 of the suite name, a zero byte and the key."""
-        return hashlib.sha256(self.suite.encode("ascii") + b"\0" + self.raw).hexdigest()
 
     def seal(self, plaintext: bytes, *, info: bytes) -> bytes:
         """Return HPKE `enc || ciphertext` bound to `info`. Raises `SealError` for a dead key."""

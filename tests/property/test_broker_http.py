@@ -51,6 +51,7 @@ STATUSES = {"not-found": 404, "method-not-allowed": 405} | {
 # Base64 of at least 48 bytes: evidence, signatures, manifests, keys. Looked for in pieces that are
 # too varied to be there by chance.
 LONG = re.compile(rb"[A-Za-z0-9+/]{64,}")
+NAME = re.compile("[0-9a-f]*")  # a key id or a digest: these name things, also in a log
 PIECE = 24
 VARIED = 10
 
@@ -115,6 +116,8 @@ def pieces(body: bytes) -> Iterator[str]:
     """What must not be in a log: parts of long base64 in a body, and the same as hex."""
     for found in LONG.finditer(body):
         text = found.group().decode()
+        if NAME.fullmatch(text):
+            continue
         raw = base64.b64decode(text[: len(text) // 4 * 4])
         for long in (text, raw.hex()):
             for start in range(0, len(long) - PIECE, PIECE):

@@ -20,7 +20,7 @@ from attestation.appraise import Appraisal, AttestationResult
 from attestation.ear_keys import EarKey, key_id_of
 from attestation.encoding import b64url_encode
 from attestation.errors import EvidenceError, Refusal
-from attestation.jws import sign_es256, verify_es256
+from attestation.jws import Es256Signer, verify_es256
 from attestation.limits import CLOCK_SKEW_SECONDS, MAX_SUBMODS
 from attestation.trust_vector import STATUS_NUMBERS, VECTOR_NAMES, Tier, is_value, tier_of, worst
 
@@ -89,6 +89,48 @@ class EarClaims:
         return any(submod.simulated for submod in self.submods.values())
 
 
+class EarIssuer:
+    """Issues tokens under one key and name. Safe to call from many threads.
+
+    Raises `ValueError` for a key that is not on P-256.
+    """
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, issuer: str) -> None:
+        if key.curve.name != ec.SECP256R1.name:
+            raise ValueError("the key is not on P-256")
+        self._issuer = issuer
+        self._signer = Es256Signer(key, key_id_of(key.public_key()))
+
+    def issue(
+        self,
+        result: AttestationResult,
+        *,
+        now: datetime,
+        ttl_seconds: int,
+        nonce: bytes,
+        audience: str | None = None,
+    ) -> str:
+        """Return a token that says `result`, valid from `now` for `ttl_seconds`.
+
+        Raises `ValueError` for a result without submodules or a time to live that is not positive.
+        """
+        if not result.submods or ttl_seconds <= 0:
+            raise ValueError("no submodules, or no time to live")
+        issued = int(now.timestamp())
+        payload: dict[str, Any] = {
+            "ear.verifier-id": {"build": f"sealwasm {_own_version()}", "developer": "sealwasm"},
+            "eat_nonce": b64url_encode(nonce),
+            "eat_profile": PROFILE,
+            "exp": issued + ttl_seconds,
+            "iat": issued,
+            "iss": self._issuer,
+            "submods": {name: _submod(one) for name, one in result.submods.items()},
+        }
+        if audience is not None:
+            payload["aud"] = audience
+        return self._signer.sign(payload)
+
+
 def issue_ear(
     result: AttestationResult,
     *,
@@ -99,26 +141,10 @@ def issue_ear(
     nonce: bytes,
     audience: str | None = None,
 ) -> str:
-    """Return a token that says `result`, valid from `now` for `ttl_seconds`.
-
-    Raises `ValueError` for a result without submodules, a key not on P-256 or a time to live that
-    is not positive.
-    """
-    if not result.submods or ttl_seconds <= 0 or not isinstance(key.curve, ec.SECP256R1):
-        raise ValueError("no submodules, no time to live, or a key that is not on P-256")
-    issued = int(now.timestamp())
-    payload: dict[str, Any] = {
-        "ear.verifier-id": {"build": f"sealwasm {_own_version()}", "developer": "sealwasm"},
-        "eat_nonce": b64url_encode(nonce),
-        "eat_profile": PROFILE,
-        "exp": issued + ttl_seconds,
-        "iat": issued,
-        "iss": issuer,
-        "submods": {name: _submod(one) for name, one in result.submods.items()},
-    }
-    if audience is not None:
-        payload["aud"] = audience
-    return sign_es256(payload, key=key, key_id=key_id_of(key.public_key()))
+    """Return one token of `EarIssuer`, for who issues no more. Raises `ValueError` as it does."""
+    return EarIssuer(key, issuer).issue(
+        result, now=now, ttl_seconds=ttl_seconds, nonce=nonce, audience=audience
+    )
 
 
 @cache

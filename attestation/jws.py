@@ -21,21 +21,29 @@ from attestation.limits import MAX_TOKEN_BYTES
 
 _ALGORITHM: Final = "ES256"
 _HALF: Final = 32
+_SCHEME: Final = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 # Headers by which a token names or brings its own key. Never used to verify anything.
 _KEY_HEADERS: Final = frozenset({"jwk", "jku", "x5c", "x5u"})
 
 
-def sign_es256(payload: Mapping[str, Any], *, key: ec.EllipticCurvePrivateKey, key_id: str) -> str:
-    """Return the token; members in sorted order, no header but alg, kid and typ."""
-    header = {"alg": _ALGORITHM, "kid": key_id, "typ": "JWT"}
-    parts = [
-        b64url_encode(json.dumps(part, sort_keys=True, separators=(",", ":")).encode())
-        for part in (header, payload)
-    ]
-    scheme = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
-    r, s = decode_dss_signature(key.sign(".".join(parts).encode(), scheme))
-    parts.append(b64url_encode(r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")))
-    return ".".join(parts)
+class Es256Signer:
+    """Signs tokens with one key; the header is the same for all of them."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey, key_id: str) -> None:
+        self._key = key
+        self._header = _encoded({"alg": _ALGORITHM, "kid": key_id, "typ": "JWT"})
+
+    def sign(self, payload: Mapping[str, Any]) -> str:
+        """Return the token; members in sorted order, no header but alg, kid and typ."""
+        signed = f"{self._header}.{_encoded(payload)}"
+        r, s = decode_dss_signature(self._key.sign(signed.encode("ascii"), _SCHEME))
+        signature = b64url_encode(r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big"))
+        return f"{signed}.{signature}"
+
+
+def _encoded(part: Mapping[str, Any]) -> str:
+    return b64url_encode(_ENCODER.encode(part).encode("ascii"))
 
 
 def verify_es256(token: str, *, keys: Sequence[EarKey]) -> dict[str, Any]:

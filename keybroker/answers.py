@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from attestation.appraise import AttestationResult
 from attestation.claims import VerifiedClaims
-from attestation.ear import issue_ear
+from attestation.ear import EarIssuer
 from keybroker.audit.leaf import ReleaseLeaf, encode_leaf
 from keybroker.keys import BrokerKeys
 from keybroker.modules import OwnedModule
@@ -53,8 +51,8 @@ class AnswerWriter:
         self._keys = keys
         self._quota = quota
         self._entropy = entropy
-        self._ear_key: ec.EllipticCurvePrivateKey = keys.ear_private_key()
-        self._issuer = f"urn:sealwasm:broker:{keys.identity.key_id}"
+        issuer = f"urn:sealwasm:broker:{keys.identity.key_id}"
+        self._ear = EarIssuer(keys.ear_private_key(), issuer)
 
     def write(self, attempt: Attempt, ruling: Ruling, content_key: PrivateOptions) -> ReleaseRecord:
         """Return what is stored and sent for this release. The key in it is wrapped."""
@@ -125,21 +123,16 @@ class AnswerWriter:
             "owner": said.owner,
             "policy": {"digest": policy.digest, "name": policy.name, "version": policy.version},
             "request": attempt.binding.digest(),
-            "result": self._ear(attempt, ruling, seconds),
+            "result": self._ear.issue(
+                ruling.result,
+                now=attempt.at,
+                ttl_seconds=seconds,
+                nonce=attempt.challenge.nonce,
+            ),
             "simulated": ruling.claims.simulated,
             "v": 1,
             "version": said.version,
         }
-
-    def _ear(self, attempt: Attempt, ruling: Ruling, seconds: int) -> str:
-        return issue_ear(
-            ruling.result,
-            key=self._ear_key,
-            issuer=self._issuer,
-            now=attempt.at,
-            ttl_seconds=seconds,
-            nonce=attempt.challenge.nonce,
-        )
 
 
 def _leaf(attempt: Attempt, ruling: Ruling, lease: LeaseRow) -> ReleaseLeaf:

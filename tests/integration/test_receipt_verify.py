@@ -14,7 +14,7 @@ import pytest
 from attestation.ear_keys import key_id_of
 from attestation.encoding import b64url_decode
 from attestation.endorsements import Endorsements
-from attestation.jws import sign_es256
+from attestation.jws import Es256Signer
 from attestation.policy import CrlPolicy
 from attestation.trust import TrustAnchors
 from keybroker.audit.checkpoint import Checkpoint, sign_checkpoint
@@ -298,7 +298,7 @@ def test_the_attestation_result_is_about_this_evidence(
     payload = json.loads(b64url_decode(document["result"].split(".")[1], what="payload"))
     change(payload)
     key = story.world.broker.releases.keys.ear_private_key()
-    document["result"] = sign_es256(payload, key=key, key_id=key_id_of(key.public_key()))
+    document["result"] = Es256Signer(key, key_id_of(key.public_key())).sign(payload)
     data = lying(story, signed, document, encode_leaf(leaf))
     assert code_of(data, signed.trust) == "receipt-result"
 

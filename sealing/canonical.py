@@ -127,7 +127,8 @@ def encode(value: Any) -> bytes:
     return _write(value, ascii_names=_check(value, "value"), what="value")
 
 
-def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bytes]:
+def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bool]:
+    """Return the value of a text, and whether every member name in it is ASCII."""
     if len(data) > limit_bytes:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes, limit {limit_bytes}")
     _check_count(data, what)
@@ -139,7 +140,7 @@ def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bytes]:
         raise malformed(what, f"not JSON at offset {error.pos}") from error
     except RecursionError as error:
         raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}") from error
-    return value, _write(value, ascii_names=_check(value, what), what=what)
+    return value, _check(value, what)
 
 
 def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
@@ -147,7 +148,10 @@ def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
 
     Says nothing about the byte form; `parse_canonical` does. Raises `SealError`.
     """
-    return _load(data, limit_bytes, what)[0]
+    value, ascii_names = _load(data, limit_bytes, what)
+    if b"\\u" in data:  # The only way to write half of a surrogate pair.
+        _write(value, ascii_names=ascii_names, what=what)
+    return value
 
 
 def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
@@ -155,8 +159,8 @@ def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
 
     Raises `SealError` as `parse_json` does, and when re-encoding gives other bytes.
     """
-    value, written = _load(data, limit_bytes, what)
-    if written != data:
+    value, ascii_names = _load(data, limit_bytes, what)
+    if _write(value, ascii_names=ascii_names, what=what) != data:
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not RFC 8785 canonical JSON")
     return value
 

@@ -23,15 +23,14 @@ def sign(payload_type: str, payload: bytes, keys: Sequence[SigningKey]) -> bytes
     ordered = sorted(keys, key=lambda key: key.key_id)
     _require_distinct([key.key_id for key in ordered])
     message = pre_authentication_encoding(payload_type, payload)
-    return canonical.encode(
-        {
-            "payload": canonical.b64encode(payload),
-            "payloadType": payload_type,
-            "signatures": [
-                {"keyid": key.key_id, "sig": canonical.b64encode(key.sign(message))}
-                for key in ordered
-            ],
-        }
+    signatures = [
+        {"keyid": key.key_id, "sig": canonical.b64encode(key.sign(message))} for key in ordered
+    ]
+    # The payload is most of it, and base64 needs no look for characters to escape.
+    return b'{"payload":"%s","payloadType":%s,"signatures":%s}' % (
+        canonical.b64encode(payload).encode("ascii"),
+        canonical.encode(payload_type),
+        canonical.encode(signatures),
     )
 
 

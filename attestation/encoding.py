@@ -7,6 +7,7 @@ change without the result changing.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import json
 from typing import Any
@@ -19,13 +20,13 @@ from attestation.limits import MAX_JSON_DEPTH
 
 def b64encode(data: bytes) -> str:
     """Return `data` as padded standard base64."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def b64decode(text: str, *, what: str) -> bytes:
     """Return the bytes of padded, canonical standard base64; raise `EvidenceError` otherwise."""
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
+        data = binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
         raise EvidenceError(Refusal.MALFORMED, f"{what} is not base64") from error
     if b64encode(data) != text:

@@ -215,7 +215,9 @@ def _openapi(world: World) -> str:
     return json.dumps(schema, indent=1, sort_keys=True) + "\n"
 
 
-def test_operators_have_their_own_application(world: World, tmp_path: Path) -> None:
+def test_operators_have_their_own_application(world: World, client: Peer) -> None:
+    challenge = protocol.ChallengeResponse.parse(client.post("/v1/challenges", b"{}").content)
+    assert client.post("/v1/releases", world.runner().request(challenge)).status_code == 200
     client = Peer(create_operations_app(world.broker))
     assert client.get("/livez").text == "ok\n"
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (200, "ok\n")

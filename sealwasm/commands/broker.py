@@ -22,7 +22,7 @@ def broker() -> None:
     """Set up and serve a key broker."""
 
 
-@broker.command()
+@broker.command(short_help="Make a broker in a new folder.")
 @click.argument("folder")
 @click.option("--operator", metavar="FILE", help="Public key of the operator. Made if not given.")
 @click.option("--origin", default="sealwasm.local/log", show_default=True, help="Name of the log.")
@@ -143,7 +143,7 @@ def serve(session: Session, folder: str, host: str | None, port: int | None) -> 
     serve_folder(home, listen=listen, operations=operations)
 
 
-@broker.command()
+@broker.command(short_help="Print the broker's signed descriptor.")
 @broker_options
 @pass_session
 def describe(session: Session, broker: str, broker_identity: str | None) -> None:

@@ -22,7 +22,7 @@ def evidence() -> None:
     """Verify TEE evidence."""
 
 
-@evidence.command()
+@evidence.command(short_help="Verify every case of a folder of vectors.")
 @click.argument("folder")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON array, as -o json does.")
 @output_option
@@ -43,7 +43,7 @@ def vectors(session: Session, folder: str, as_json: bool) -> None:
     session.show(results, table=table(rows, header=("case", "verdict", "reason")))
 
 
-@evidence.command()
+@evidence.command(short_help="Verify one piece of evidence.")
 @click.argument("file", required=False)
 @click.option("--report", metavar="FILE", help="A raw SEV-SNP report (1184 bytes).")
 @click.option("--vek", metavar="FILE", help="Its VCEK or VLEK certificate, DER or PEM.")

@@ -109,6 +109,7 @@ def _text(document: dict[str, Any]) -> str:
     )
     for one in document.get("signatures", ()):
         rows.append(("says it is", f"{one['module']} version {one['version']}"))
+        rows.append(("released under", one["policy"]))
         rows.append(("signed with key", f"{one['key_hint']} (not verified)"))
     rows.extend(
         ("foreign signature", f"{one['digest']} ({one['why']})")

@@ -22,7 +22,7 @@ def policy() -> None:
     """Draft, check, explain and publish policies."""
 
 
-@policy.command()
+@policy.command(short_help="Write the smallest policy a module starts with.")
 @click.argument("module")
 @click.option("--name", default="drafted", show_default=True, help="Name of the policy.")
 @click.option("--dir", "folders", multiple=True, metavar="GUEST", help="Guest folder to open.")
@@ -42,7 +42,7 @@ def draft(session: Session, module: str, name: str, folders: tuple[str, ...]) ->
     session.say("next: save it, complete its comments, then sealwasm policy check FILE")
 
 
-@policy.command()
+@policy.command(short_help="Load policy files strictly, and remark on them.")
 @click.argument("files", nargs=-1, required=True)
 @output_option
 @pass_session
@@ -81,7 +81,7 @@ def _load(path: str) -> Policy:
     return load_policy(read_file(path), name=path)
 
 
-@policy.command()
+@policy.command(short_help="Say what a release policy decides, and why.")
 @click.argument("file")
 @click.option("--claims", required=True, metavar="FILE", help="Claims as JSON, name to value.")
 @click.option("--guardrails", multiple=True, metavar="FILE", help="Guardrails to apply as well.")
@@ -153,7 +153,7 @@ def _decision_text(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-@policy.command()
+@policy.command(short_help="Sign a release policy and enrol it with a broker.")
 @click.argument("file")
 @owner_key_options
 @broker_options

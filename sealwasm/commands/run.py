@@ -24,15 +24,19 @@ there is no receipt. It is limited by the capability policy and by nothing else.
 @click.command(context_settings={"ignore_unknown_options": False})
 @click.argument("subject", metavar="REFERENCE|FILE")
 @click.argument("arguments", nargs=-1)
-@click.option("--owner", "owners", multiple=True, metavar="FILE", help="Owner to trust.")
-@click.option("--broker", default=DEFAULT_BROKER, show_default=True, metavar="URL")
+@click.option(
+    "--owner", "owners", multiple=True, metavar="FILE", help="Public key of an owner to trust."
+)
+@click.option(
+    "--broker", default=DEFAULT_BROKER, show_default=True, metavar="URL", help="The key broker."
+)
 @click.option("--simulated-platform", metavar="FOLDER", help="Attest with simulated silicon.")
 @click.option("--guardrails", multiple=True, metavar="FILE", help="What this node allows at most.")
-@click.option("--require", "parts", multiple=True, metavar="PART", help="Lock-down to insist on.")
+@click.option("--require", "parts", multiple=True, metavar="PART", help="Insist on, e.g. seccomp.")
 @click.option(
     "--dir", "folders", multiple=True, metavar="GUEST=HOST", help="Host folder, if granted."
 )
-@click.option("--env", "variables", multiple=True, metavar="NAME", help="Pass on, if granted.")
+@click.option("--env", "variables", multiple=True, metavar="NAME", help="Variable, if granted.")
 @click.option("--receipt", metavar="FILE", help="Write the signed receipt there.")
 @click.option("--unsealed", is_flag=True, help="Run a plaintext FILE, without any broker.")
 @click.option("--capabilities", metavar="FILE", help="With --unsealed: the capability policy.")

@@ -67,13 +67,36 @@ OF_CODE: Final[dict[str, Advice]] = {
     ),
     "crl-missing": Advice(Kind.EVIDENCE, next_step="give the vendor's revocation list: --crl FILE"),
     "no-endorsement": Advice(
-        Kind.EVIDENCE, next_step="give the vendor's certificates: --chain FILE, --vek FILE"
+        Kind.EVIDENCE,
+        next_step="give the vendor's certificates: --chain FILE, or --trust-simulated FOLDER",
+    ),
+    # What a policy answers
+    "denied-environment": Advice(
+        Kind.DENIED,
+        "the release policy does not allow this runner",
+        "compare `sealwasm reference measure` with the policy's measurement; "
+        "a simulated machine also needs simulated-tee: allow there",
+    ),
+    "denied-guardrails": Advice(
+        Kind.DENIED,
+        "a guardrail does not allow this release",
+        "ask who wrote the broker's guardrails",
+    ),
+    "denied-outside-window": Advice(
+        Kind.DENIED, "the release policy does not hold at this time", "see spec.window there"
+    ),
+    "denied-not-applicable": Advice(
+        Kind.DENIED, "the release policy is not for this module", "see spec.applies-to there"
     ),
     # What a broker answers
     "owner-unknown": Advice(
         Kind.NOT_FOUND, "this key is not enrolled with the broker", "sealwasm owner enrol --help"
     ),
-    "owner-exists": Advice(Kind.CONFLICT, "this owner is enrolled already"),
+    "owner-exists": Advice(
+        Kind.CONFLICT,
+        "this owner is enrolled already",
+        "nothing is left to do; go on with: sealwasm policy publish FILE",
+    ),
     "policy-unknown": Advice(
         Kind.NOT_FOUND,
         "the broker has no such release policy",
@@ -90,7 +113,10 @@ OF_CODE: Final[dict[str, Advice]] = {
     "document-expired": Advice(Kind.EVIDENCE, next_step="check the clock of this machine"),
     "document-for-another-broker": Advice(Kind.USAGE, next_step="check --broker"),
     # A broker in a folder of ours
-    "broker-config-invalid": Advice(Kind.USAGE, next_step="sealwasm broker init FOLDER"),
+    "broker-config-invalid": Advice(
+        Kind.USAGE,
+        next_step="correct broker.yaml, choose another --port, or: sealwasm broker init FOLDER",
+    ),
     "store-missing": Advice(Kind.NOT_FOUND, next_step="sealwasm broker init FOLDER"),
     "store-exists": Advice(Kind.CONFLICT),
     "store-in-use": Advice(Kind.CONFLICT, next_step="stop the broker that is running there"),
@@ -107,6 +133,10 @@ OF_CODE: Final[dict[str, Advice]] = {
     "attester-missing": Advice(
         Kind.USAGE, next_step="sealwasm simulate platform FOLDER, then --simulated-platform FOLDER"
     ),
+    "input-malformed": Advice(
+        Kind.USAGE, next_step="--dir GUEST=HOST with an absolute GUEST; arguments in UTF-8"
+    ),
+    "input-missing": Advice(Kind.USAGE, next_step="--dir GUEST=HOST, with a folder that is there"),
     "broker-unreachable": Advice(
         Kind.UNREACHABLE, next_step="sealwasm broker serve FOLDER, or check --broker"
     ),

@@ -5,6 +5,7 @@ import pytest
 from attestation.errors import EvidenceError, Refusal
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.protocol import ProtocolRefusal
+from policies.decision import Denial
 from policies.errors import PolicyRefusal
 from runner.errors import RunnerCode, RunnerError
 from runner.exit_codes import RunExit
@@ -16,7 +17,7 @@ from sealwasm.run_exits import RUN_EXIT_OF_KIND, exit_of_code
 from sealwasm.session import Session
 from sealwasm.translate import translate
 
-ENUMS = (Refusal, BrokerCode, ProtocolRefusal, PolicyRefusal, RunnerCode, SealRefusal)
+ENUMS = (Denial, Refusal, BrokerCode, ProtocolRefusal, PolicyRefusal, RunnerCode, SealRefusal)
 
 
 def test_every_code_with_advice_exists():

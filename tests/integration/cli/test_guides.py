@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from keybroker.config import API, OPERATIONS
 
 # All on one worker of the test runner: they share a world, and guides use the default port.
 pytestmark = pytest.mark.xdist_group("command-line")
@@ -19,8 +23,20 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECONDS = 120
 
 
+def wait_for_default_ports() -> None:
+    """Guides use the broker's default ports, as readers do: let whoever had them let go first."""
+    for listen in (API, OPERATIONS):
+        for _ in range(300):
+            try:
+                socket.create_server((listen.host, listen.port)).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+
+
 def run_blocks(blocks: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the blocks in one shell, with our command and nothing else of ours on the path."""
+    wait_for_default_ports()
     tools = folder / ".bin"
     tools.mkdir()
     launcher = tools / "sealwasm"
@@ -74,7 +90,8 @@ END
     text = "\n".join(lines).replace(
         "sealwasm broker serve broker &",
         "sealwasm broker serve broker > ready 2> log &\n"
-        "until grep -q identity ready; do sleep 0.1; done\n#",
+        "until grep -q identity ready; do\n"
+        "kill -0 $! || { cat log >&2; exit 9; }; sleep 0.1; done\n#",
     )
     text = text.replace("--receipt run.json", "--receipt run.json -- --help > /dev/null")
     done = run_blocks([prepare, text], tmp_path)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from keybroker.config import API, OPERATIONS
 
-# All on one worker of the test runner: they share a world, and guides use the default port.
+# All on one worker of the test runner where it can: they share a world.
 pytestmark = pytest.mark.xdist_group("command-line")
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,7 +38,6 @@ def wait_for_default_ports() -> None:
 
 def run_blocks(blocks: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the blocks in one shell, with our command and nothing else of ours on the path."""
-    wait_for_default_ports()
     tools = folder / ".bin"
     tools.mkdir()
     launcher = tools / "sealwasm"
@@ -45,15 +46,19 @@ def run_blocks(blocks: list[str], folder: Path) -> subprocess.CompletedProcess[s
     launcher.chmod(0o755)
     # A broker that the guide leaves running ends with the shell's own trap.
     script = "trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n" + "\n".join(blocks)
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env={"PATH": f"{tools}:{os.defpath}", "HOME": str(folder), "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    # One at a time, whichever worker of the test runner it is on: all use the default ports.
+    with (Path(tempfile.gettempdir()) / "sealwasm-guides.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        wait_for_default_ports()
+        return subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder,
+            env={"PATH": f"{tools}:{os.defpath}", "HOME": str(folder), "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
 
 
 def test_there_is_a_guide_per_reader():

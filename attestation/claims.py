@@ -15,7 +15,8 @@ class VerifiedClaims:
     `values` is the flat claim namespace that policies read (kebab-case names, lower-case hex,
     integers below 2^53 so that every one has canonical JSON); it repeats `tee`, `simulated`,
     `measurement` and `report-data`. `simulated` is true whenever the root of trust is simulated
-    silicon, which proves nothing about any hardware.
+    silicon, which proves nothing about any hardware. `devices` are what composite evidence proved
+    about the devices beside the processor, in the order in which it lists them.
     """
 
     tee: str
@@ -23,3 +24,4 @@ class VerifiedClaims:
     measurement: bytes
     report_data: bytes = field(repr=False)
     values: Mapping[str, ClaimValue] = field(repr=False)
+    devices: tuple[VerifiedClaims, ...] = ()

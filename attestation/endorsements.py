@@ -1,4 +1,4 @@
-"""Certificates and revocation lists that the caller supplies: material, never trust.
+"""What vendors publish and the caller supplies: material, never trust.
 
 What is trusted is pinned in `attestation.trust`; these only help to get there. They come from the
 vendor's distribution service, a file or the evidence itself; it does not matter which.
@@ -9,12 +9,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from attestation.limits import MAX_CERTIFICATES, MAX_CRLS
+from attestation.limits import MAX_CERTIFICATES, MAX_CRLS, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS
 from attestation.x509.certificate import Certificate, parse_certificate
 from attestation.x509.crl import RevocationList, parse_crl
 from attestation.x509.der import malformed
 from attestation.x509.pem import der_blobs
+
+
+class DocumentKind(StrEnum):
+    """What a document other than a certificate or a revocation list is."""
+
+    # TCB info, QE identity, chains and lists as one JSON object (Intel QuoteCollateralV3).
+    INTEL_COLLATERAL = "intel-collateral"
+    # One OCSP response (RFC 6960), DER.
+    OCSP = "ocsp"
+    # One signed reference integrity manifest of NVIDIA, XML.
+    NVIDIA_RIM = "nvidia-rim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +38,29 @@ class GivenCrl:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenDocument:
+    """A document as given, with the digest its verified form is remembered by."""
+
+    kind: DocumentKind
+    data: bytes = field(repr=False)
+    digest: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, kind: DocumentKind, data: bytes) -> GivenDocument:
+        """Return the document; raise `EvidenceError` if it is too long. Nothing is read."""
+        if len(data) > MAX_DOCUMENT_BYTES:
+            raise malformed(f"{kind} is {len(data)} bytes, limit {MAX_DOCUMENT_BYTES}")
+        return cls(kind, data, hashlib.sha256(data).digest())
+
+
+@dataclass(frozen=True, slots=True)
 class Endorsements:
     """Parsed once, used for many verifications. `digest` names the set of certificates."""
 
     certificates: tuple[Certificate, ...]
     crls: tuple[GivenCrl, ...]
     digest: bytes = field(repr=False)
+    documents: tuple[GivenDocument, ...] = ()
 
     @classmethod
     def none(cls) -> Endorsements:
@@ -39,7 +68,12 @@ class Endorsements:
         return cls.parse([])
 
     @classmethod
-    def parse(cls, certificates: Iterable[bytes], crls: Iterable[bytes] = ()) -> Endorsements:
+    def parse(
+        cls,
+        certificates: Iterable[bytes],
+        crls: Iterable[bytes] = (),
+        documents: Iterable[GivenDocument] = (),
+    ) -> Endorsements:
         """Return the set of all certificates and lists in the given blobs, each DER or PEM.
 
         Not checked: signatures, dates, trust. Raises `EvidenceError` for anything unreadable.
@@ -48,18 +82,26 @@ class Endorsements:
         lists = [one for blob in crls for one in _blobs(blob, "X509 CRL")]
         if len(ders) > MAX_CERTIFICATES or len(lists) > MAX_CRLS:
             raise malformed(f"more than {MAX_CERTIFICATES} certificates or {MAX_CRLS} lists")
+        given = tuple(documents)
+        if len(given) > MAX_DOCUMENTS:
+            raise malformed(f"more than {MAX_DOCUMENTS} documents")
         parsed = tuple(parse_certificate(one) for one in ders)
         return cls(
             certificates=parsed,
             crls=tuple(GivenCrl(hashlib.sha256(one).digest(), parse_crl(one)) for one in lists),
             digest=hashlib.sha256(b"".join(one.fingerprint for one in parsed)).digest(),
+            documents=given,
         )
+
+    def of_kind(self, kind: DocumentKind) -> tuple[GivenDocument, ...]:
+        """Return the documents of one kind, in the order in which they were given."""
+        return tuple(one for one in self.documents if one.kind is kind)
 
     def with_certificates(self, more: Iterable[Certificate]) -> Endorsements:
         """Return the set with certificates that came with evidence added at the end."""
         every = (*self.certificates, *more)
         digest = hashlib.sha256(b"".join(one.fingerprint for one in every)).digest()
-        return Endorsements(every, self.crls, digest)
+        return Endorsements(every, self.crls, digest, self.documents)
 
 
 def _blobs(data: bytes, label: str) -> list[bytes]:

@@ -9,13 +9,35 @@ from typing import Any, Final
 
 from attestation.encoding import b64decode, b64encode, canonical_json, sha256_digest
 from attestation.errors import EvidenceError, Refusal
-from attestation.limits import MAX_PART_BYTES
+from attestation.limits import MAX_DEVICES_BYTES, MAX_EVENT_LOG_BYTES, MAX_PART_BYTES
 
-# TEE -> (parts that must be there, parts that may be there).
+_Parts = tuple[frozenset[str], frozenset[str]]
+
+
+def _parts(required: str, optional: str = "") -> _Parts:
+    return frozenset(required.split()), frozenset(optional.split())
+
+
+# TEE -> (parts that must be there, parts that may be there); docs/specs say what
+# each one holds. `devices` makes evidence composite.
 # SNP: `vek` is the VCEK or VLEK as DER; without it, it is taken from `cert_table`.
-PARTS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = MappingProxyType(
-    {"snp": (frozenset({"report"}), frozenset({"vek", "cert_table"}))}
+PARTS: Final[Mapping[str, _Parts]] = MappingProxyType(
+    {
+        "snp": _parts("report", "vek cert_table devices"),
+        "tdx": _parts("quote", "event_log devices"),
+        "sgx": _parts("quote"),
+        "nitro": _parts("document"),
+        "cca": _parts("token", "devices"),
+        "psa": _parts("token"),
+        "tpm": _parts("quote signature pcrs", "ak_public ak_chain event_log"),
+        "azure-snp": _parts("hcl_report quote signature pcrs vek", "event_log devices"),
+        "azure-tdx": _parts("hcl_report quote signature pcrs td_quote", "event_log devices"),
+        "nvidia": _parts("report chain"),
+    }
 )
+_LIMITS: Final = MappingProxyType({"devices": MAX_DEVICES_BYTES, "event_log": MAX_EVENT_LOG_BYTES})
+# Evidence of a device beside the processor: proves nothing about the guest alone.
+DEVICE_TEES: Final = frozenset({"nvidia"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,7 @@ class UnverifiedEvidence:
 
 def _part(value: Any, name: str) -> bytes:
     # 4 characters for 3 bytes; refused before decoding.
-    if not isinstance(value, str) or len(value) > (MAX_PART_BYTES + 2) // 3 * 4:
+    limit = _LIMITS.get(name, MAX_PART_BYTES)
+    if not isinstance(value, str) or len(value) > (limit + 2) // 3 * 4:
         raise EvidenceError(Refusal.MALFORMED, f"evidence part {name} is not a short string")
     return b64decode(value, what=f"evidence part {name}")

@@ -48,3 +48,19 @@ MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
 
 # What a simulated platform keeps on disk.
 MAX_STATE_BYTES: Final = 64 * 1024
+
+# CBOR: a Nitro document has some 60 values and nests 3 deep, a CoRIM some thousands and 12.
+MAX_CBOR_DEPTH: Final = 24
+MAX_CBOR_ITEMS: Final = 65536
+# Intel's TCB info with QE identity, chains and lists is 40 KiB; their lists grow.
+MAX_COLLATERAL_BYTES: Final = 1024 * 1024
+# What a verifier is given beside certificates: collateral per platform family, RIMs per driver.
+MAX_DOCUMENTS: Final = 256
+MAX_DOCUMENT_BYTES: Final = 1024 * 1024
+# Evidence of all devices of one machine: 16 GPUs and switches, some 16 KiB each as base64.
+MAX_DEVICES: Final = 16
+MAX_DEVICES_BYTES: Final = 512 * 1024
+# Certificates between a leaf and its root: NVIDIA has five in all, Nitro five.
+MAX_PATH_CERTIFICATES: Final = 8
+# A TCG event log of a machine with many drivers is some 100 KiB.
+MAX_EVENT_LOG_BYTES: Final = 512 * 1024

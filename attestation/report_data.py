@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from dataclasses import dataclass, field
 from typing import Final
@@ -29,6 +30,10 @@ class ExpectedReportData:
         """Return whether all 64 bytes are equal, in constant time."""
         return hmac.compare_digest(self.value, actual)
 
+    def matches_sha256(self, actual: bytes) -> bool:
+        """Return whether `actual` is the SHA-256 of the 64 bytes: for TEEs with shorter nonces."""
+        return hmac.compare_digest(sha256_nonce(self.value), actual)
+
 
 @dataclass(frozen=True, slots=True)
 class UnsafeAnyReportData:
@@ -37,3 +42,12 @@ class UnsafeAnyReportData:
     def matches(self, actual: bytes) -> bool:  # noqa: ARG002 - that is the point
         """Return true."""
         return True
+
+    def matches_sha256(self, actual: bytes) -> bool:  # noqa: ARG002 - that is the point
+        """Return true."""
+        return True
+
+
+def sha256_nonce(report_data: bytes) -> bytes:
+    """Return the 32 bytes that stand for the 64 where a TPM or GPU has no room for those."""
+    return hashlib.sha256(report_data).digest()

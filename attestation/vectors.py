@@ -8,55 +8,19 @@ for deciding about anyone's evidence.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from attestation.ear import PROFILE, TRUSTEE_PROFILE, EarPolicy, Unsafe, verify_ear
-from attestation.ear_keys import load_ear_keys
-from attestation.endorsements import Endorsements
+from attestation.cases import ear, snp
+from attestation.cases.case import Case, Claims, Runner
 from attestation.errors import EvidenceError, Refusal
-from attestation.evidence import UnverifiedEvidence
-from attestation.limits import MAX_CERTIFICATES, MAX_MANIFEST_BYTES, MAX_PART_BYTES
-from attestation.policy import CrlPolicy, EvidencePolicy
-from attestation.report_data import UnsafeAnyReportData
-from attestation.trust import TrustAnchors
-from attestation.tsm import parse_tsm
-from attestation.verify import verify
-from attestation.x509.pem import der_blobs
+from attestation.limits import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
 
 # A case without a time does not depend on it; any moment will do, and this one is always the same.
 _ANY_TIME: Final = datetime(2026, 11, 22, tzinfo=UTC)
-_BASE_POLICY: Final = EvidencePolicy(crl=CrlPolicy.UNSAFE_NOT_REQUIRED)
-_EAR_PROFILES: Final = frozenset({PROFILE, TRUSTEE_PROFILE})
-
-# Names under which manifests give the same thing.
-_SNP_INPUTS: Final = MappingProxyType(
-    {
-        "report": "report",
-        "tsm": "tsm",
-        "evidence": "tsm",
-        "vek": "vek",
-        "vcek": "vek",
-        "vlek": "vek",
-        "chain": "chain",
-        "root": "chain",
-        "roots": "chain",
-        "auxblob": "cert_table",
-        "cert_table": "cert_table",
-        "certs": "cert_table",
-        "crl": "crl",
-    }
-)
-_EAR_INPUTS: Final = MappingProxyType(
-    {"token": "token", "ear": "token", "key": "key", "keys": "key", "jwk": "key", "jwks": "key"}
-)
-
-Inputs = Mapping[str, bytes]
-Claims = dict[str, Any]
-Runner = Callable[[Inputs, Mapping[str, Any], datetime], Claims]
 
 
 def run_manifest(folder: Path) -> list[dict[str, Any]]:
@@ -102,8 +66,9 @@ def _claims(folder: Path, case: Mapping[str, Any]) -> Claims:
     texts = all(isinstance(name, str) for name in given.values())
     if run is None or not texts or not given.keys() <= names.keys():
         raise EvidenceError(Refusal.UNSUPPORTED, "no verifier for such a case")
-    inputs = {names[name]: _read(folder, path, MAX_PART_BYTES) for name, path in given.items()}
-    return run(inputs, case, _time(case))
+    inputs = {names[name]: _read(folder, path, MAX_DOCUMENT_BYTES) for name, path in given.items()}
+    audience = case.get("audience")
+    return run(Case(inputs, _time(case), audience if isinstance(audience, str) else None))
 
 
 def _read(folder: Path, name: str, limit: int) -> bytes:
@@ -126,49 +91,7 @@ def _time(case: Mapping[str, Any]) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _snp(inputs: Inputs, _case: Mapping[str, Any], now: datetime) -> Claims:
-    parts = {name: inputs[name] for name in ("report", "cert_table") if name in inputs}
-    if "tsm" in inputs:
-        parts = dict(parse_tsm(inputs["tsm"]).parts) | parts
-    chain: list[bytes] = [inputs["chain"]] if "chain" in inputs else []
-    if "vek" in inputs:
-        vek, *more = der_blobs(inputs["vek"], label="CERTIFICATE", limit=MAX_CERTIFICATES)
-        parts["vek"] = vek
-        chain += more
-    crls = [inputs["crl"]] if "crl" in inputs else []
-    verified = verify(
-        UnverifiedEvidence("snp", parts),
-        report_data=UnsafeAnyReportData(),
-        endorsements=Endorsements.parse(chain, crls),
-        policy=_BASE_POLICY,
-        anchors=TrustAnchors.vendor(),
-        now=now,
-    )
-    return dict(verified.values)
-
-
-def _ear(inputs: Inputs, case: Mapping[str, Any], now: datetime) -> Claims:
-    if "token" not in inputs:
-        raise EvidenceError(Refusal.MALFORMED, "case has no token")
-    audience = case.get("audience")
-    policy = EarPolicy(
-        issuer=Unsafe.NOT_CHECKED,
-        audience=audience if isinstance(audience, str) else Unsafe.NOT_CHECKED,
-        nonce=Unsafe.NOT_CHECKED,
-        profiles=_EAR_PROFILES,
-        unsafe_allow_no_expiry=True,
-    )
-    keys = load_ear_keys(inputs["key"]) if "key" in inputs else ()
-    # A text file may end in a line break; the token in it does not.
-    token = inputs["token"].rstrip(b"\r\n").decode("utf-8", "replace")
-    ear = verify_ear(token, keys=keys, policy=policy, now=now)
-    return {
-        "eat_profile": ear.profile,
-        "iat": ear.issued_at,
-        "submods": {name: submod.status.value for name, submod in ear.submods.items()},
-    }
-
-
+# Kind -> (what verifies it, what its inputs may be called). One line per module in `cases`.
 _RUNNERS: Final[Mapping[str, tuple[Runner, Mapping[str, str]]]] = MappingProxyType(
-    {"snp": (_snp, _SNP_INPUTS), "ear": (_ear, _EAR_INPUTS)}
+    {"snp": (snp.run, snp.INPUTS), "ear": (ear.run, ear.INPUTS)}
 )

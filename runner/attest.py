@@ -7,7 +7,7 @@ from pathlib import Path
 from attestation.attesters import Attester
 from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
-from attestation.simulated.platform import SimulatedPlatform
+from attestation.simulated.snp.platform import SimulatedPlatform
 from runner.errors import RunnerCode, RunnerError
 from runner.measure import Measurement
 

@@ -1,17 +1,22 @@
 #!/bin/sh
 # Installs the system tools that the interop tests use: docker-registry (a real registry, started
-# by the tests on loopback) and skopeo (a second reader of our artifacts). Debian and Ubuntu only.
-# Elsewhere it changes nothing, says so and succeeds: the tests that need a tool skip by name.
+# by the tests on loopback), skopeo (a second reader of our artifacts), swtpm (a TPM 2.0 in
+# software), tpm2-tools (a second client of it) and FUSE (for a pretended configfs). Debian and
+# Ubuntu only. Elsewhere it changes nothing, says so and succeeds: tests that need a tool skip.
 set -eu
 
-tools="docker-registry skopeo"
+# A command, and the package that has it where the names differ.
+tools="docker-registry skopeo swtpm swtpm_setup:swtpm-tools tpm2_quote:tpm2-tools fusermount3:fuse3"
 
 missing=""
+commands=""
 for tool in $tools; do
-    if path=$(command -v "$tool"); then
-        echo "have $tool ($path)"
+    name=${tool%%:*}
+    if path=$(command -v "$name"); then
+        echo "have $name ($path)"
     else
-        missing="$missing $tool"
+        missing="$missing ${tool##*:}"
+        commands="$commands $name"
     fi
 done
 
@@ -45,6 +50,6 @@ case "$missing" in
     echo "use it: 'systemctl disable --now docker-registry' turns it off"
     ;;
 esac
-for tool in $missing; do
-    echo "have $tool ($(command -v "$tool"))"
+for name in $commands; do
+    echo "have $name ($(command -v "$name"))"
 done

@@ -7,9 +7,9 @@ that rests on it is marked (ADR 0005). Start reading at `platform`.
 
 from __future__ import annotations
 
-from attestation.simulated.faults import FAULTS, Fault
-from attestation.simulated.guest import SimulatedGuest
 from attestation.simulated.measure import measure_files
-from attestation.simulated.platform import SimulatedPlatform
+from attestation.simulated.snp.faults import FAULTS, Fault
+from attestation.simulated.snp.guest import SimulatedGuest
+from attestation.simulated.snp.platform import SimulatedPlatform
 
 __all__ = ["FAULTS", "Fault", "SimulatedGuest", "SimulatedPlatform", "measure_files"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -74,3 +76,95 @@ def _load(spki: bytes) -> object:
         return load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise EvidenceError(Refusal.MALFORMED, "public key is not readable") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureAlgorithm:
+    """One exact AlgorithmIdentifier and the key it takes."""
+
+    name: str
+    identifier: bytes
+    digest: hashes.HashAlgorithm
+    is_rsa: bool = False
+
+
+# RFC 5758 section 3.2 (no parameters); RFC 4055 section 5 (NULL parameters).
+ECDSA_SHA256: Final = SignatureAlgorithm(
+    "ecdsa-sha256", _sequence(bytes.fromhex("06082a8648ce3d040302")), hashes.SHA256()
+)
+ECDSA_SHA384: Final = SignatureAlgorithm(
+    "ecdsa-sha384", _sequence(bytes.fromhex("06082a8648ce3d040303")), hashes.SHA384()
+)
+ECDSA_SHA512: Final = SignatureAlgorithm(
+    "ecdsa-sha512", _sequence(bytes.fromhex("06082a8648ce3d040304")), hashes.SHA512()
+)
+RSA_SHA256: Final = SignatureAlgorithm(
+    "rsa-sha256",
+    _sequence(bytes.fromhex("06092a864886f70d01010b0500")),
+    hashes.SHA256(),
+    is_rsa=True,
+)
+RSA_SHA384: Final = SignatureAlgorithm(
+    "rsa-sha384",
+    _sequence(bytes.fromhex("06092a864886f70d01010c0500")),
+    hashes.SHA384(),
+    is_rsa=True,
+)
+RSA_SHA512: Final = SignatureAlgorithm(
+    "rsa-sha512",
+    _sequence(bytes.fromhex("06092a864886f70d01010d0500")),
+    hashes.SHA512(),
+    is_rsa=True,
+)
+_LEAST_RSA_BITS: Final = 2048
+_CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
+
+
+def verify_signed(
+    algorithm: bytes,
+    signature: bytes,
+    signed: bytes,
+    spki: bytes,
+    *,
+    allowed: Sequence[SignatureAlgorithm],
+    refusal: Refusal,
+) -> None:
+    """Return if the key in `spki` made `signature` over `signed`.
+
+    `algorithm` is the DER AlgorithmIdentifier and must be one of `allowed`, byte for byte; RSA is
+    PKCS #1 v1.5 here. Raises `EvidenceError`: `alg-mismatch` for another algorithm or a key that
+    does not fit it, `refusal` if the signature does not verify.
+    """
+    known = next((one for one in allowed if one.identifier == algorithm), None)
+    if known is None:
+        raise EvidenceError(Refusal.ALG_MISMATCH, "signature algorithm is not one of this chain's")
+    key = load_spki(spki)
+    try:
+        if known.is_rsa and isinstance(key, rsa.RSAPublicKey):
+            if key.key_size < _LEAST_RSA_BITS:
+                raise EvidenceError(Refusal.ALG_MISMATCH, f"RSA key has {key.key_size} bits")
+            key.verify(signature, signed, padding.PKCS1v15(), known.digest)
+        elif not known.is_rsa and isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, signed, ec.ECDSA(known.digest))
+        else:
+            raise EvidenceError(Refusal.ALG_MISMATCH, f"key does not fit {known.name}")
+    except InvalidSignature as error:
+        raise EvidenceError(refusal, f"{known.name} signature does not verify") from error
+
+
+def load_spki(spki: bytes) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    """Return an RSA key or one on P-256, P-384 or P-521; raise `EvidenceError` for another."""
+    key = _load(spki)
+    if isinstance(key, rsa.RSAPublicKey):
+        return key
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
+        return key
+    raise EvidenceError(Refusal.ALG_MISMATCH, "key is neither RSA nor on a known curve")
+
+
+def load_p256(spki: bytes) -> ec.EllipticCurvePublicKey:
+    """Return the key; raise `EvidenceError` unless it is a point on P-256."""
+    key = _load(spki)
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise EvidenceError(Refusal.ALG_MISMATCH, "key is not on P-256")
+    return key

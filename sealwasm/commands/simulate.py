@@ -10,7 +10,7 @@ import click
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from attestation.simulated.faults import Fault
+    from attestation.simulated.snp.faults import Fault
 
 PRODUCTS = ["milan", "genoa", "turin"]
 
@@ -34,7 +34,7 @@ def platform(
 
     Whatever rests on it says `simulated`, and nothing trusts it unless told to by name.
     """
-    from attestation.simulated.platform import SimulatedPlatform
+    from attestation.simulated.snp.platform import SimulatedPlatform
     from sealwasm.files import refuse_existing
 
     chosen = _faults(faults)
@@ -57,7 +57,7 @@ def platform(
 
 
 def _faults(names: tuple[str, ...]) -> list[Fault]:
-    from attestation.simulated.faults import Fault
+    from attestation.simulated.snp.faults import Fault
     from sealwasm.failure import CliError, Kind
 
     known = {fault.value for fault in Fault}

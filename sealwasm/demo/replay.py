@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attestation.attesters import Attester
-from attestation.simulated.platform import SimulatedPlatform
+from attestation.simulated.snp.platform import SimulatedPlatform
 from keybroker.protocol import ReleaseRequest, RunnerKey
 from runner.broker import HttpBroker
 from runner.errors import RunnerError

@@ -11,10 +11,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from attestation.simulated.models import MODELS
-from attestation.simulated.platform import SimulatedPlatform
 from attestation.simulated.signers import CaSigner, RsaSigner
-from attestation.simulated.silicon import Identity, Silicon
+from attestation.simulated.snp.models import MODELS
+from attestation.simulated.snp.platform import SimulatedPlatform
+from attestation.simulated.snp.silicon import Identity, Silicon
 from attestation.simulated.store import MemoryStore
 
 KEYS = Path(__file__).resolve().parent.parent / "vectors" / "snp-test-keys"

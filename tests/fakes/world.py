@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from attestation.reference import ReferenceValue, ReferenceValues
-from attestation.simulated.guest import SimulatedGuest
-from attestation.simulated.platform import SimulatedPlatform
+from attestation.simulated.snp.guest import SimulatedGuest
+from attestation.simulated.snp.platform import SimulatedPlatform
 from keybroker import protocol
 from keybroker.broker import Broker
 from keybroker.documents import sign_document

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from attestation.evidence import UnverifiedEvidence
-from attestation.simulated.guest import SimulatedGuest
+from attestation.simulated.snp.guest import SimulatedGuest
 from keybroker.audit.leaf import RefusalLeaf, ReleaseLeaf, parse_leaf
 from keybroker.audit.proof import verify_proof
 from keybroker.errors import BrokerCode, BrokerError

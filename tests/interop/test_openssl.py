@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from attestation.simulated.guest import SimulatedGuest
-from attestation.simulated.silicon import Silicon
+from attestation.simulated.snp.guest import SimulatedGuest
+from attestation.simulated.snp.silicon import Silicon
 from attestation.x509.pem import encode_pem
 from keybroker import protocol
 from sealing import dsse

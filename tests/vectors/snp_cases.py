@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from attestation.simulated import Fault, SimulatedGuest, der_writer
-from attestation.simulated.report_writer import ReportFields, encode_body, sign_report
-from attestation.simulated.silicon import Silicon
+from attestation.simulated.snp.report_writer import ReportFields, encode_body, sign_report
+from attestation.simulated.snp.silicon import Silicon
 from attestation.x509 import der
 from attestation.x509.certificate import Certificate, parse_certificate
 from tests.fakes.silicon import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attestation.simulated import der_writer as w
-from attestation.simulated.certificates import Issuer, Validity, build_crl
+from attestation.simulated.snp.certificates import Issuer, Validity, build_crl
 from attestation.x509 import der
 from attestation.x509.certificate import parse_certificate
 from attestation.x509.signatures import PSS_SHA384

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attestation.simulated.report_writer import attach_signature
+from attestation.simulated.snp.report_writer import attach_signature
 from tests.vectors.snp_cases import (
     MILAN,
     SILICON,

@@ -10,7 +10,7 @@ import pytest
 from attestation.ear_keys import public_jwk
 from attestation.encoding import b64url_encode
 from attestation.errors import EvidenceError, Refusal
-from attestation.limits import MAX_PART_BYTES
+from attestation.limits import MAX_DOCUMENT_BYTES
 from attestation.simulated import SimulatedGuest
 from attestation.tsm import parse_tsm
 from attestation.vectors import run_manifest
@@ -81,7 +81,7 @@ def test_simulated_silicon_is_no_vendor(tmp_path: Path) -> None:
         ({"report": REPORT, "vek": VEK, "chain": CHAIN, "auxblob": b"?"}, "malformed"),
         ({"vek": VEK, "chain": CHAIN}, "malformed"),
         ({"report": REPORT, "novel": b"?"}, "unsupported"),
-        ({"report": bytes(MAX_PART_BYTES + 1)}, "malformed"),
+        ({"report": bytes(MAX_DOCUMENT_BYTES + 1)}, "malformed"),
         ({"report": "../outside"}, "malformed"),
         ({"evidence": cbor_map(outblob=REPORT)}, "no-endorsement"),
     ],

@@ -21,8 +21,9 @@ from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.policy import EvidencePolicy, SnpPolicy
 from attestation.report_data import ExpectedReportData
-from attestation.simulated import FAULTS, Fault, SimulatedPlatform, measure_files, platform
+from attestation.simulated import FAULTS, Fault, SimulatedPlatform, measure_files
 from attestation.simulated.signers import RsaSigner
+from attestation.simulated.snp import platform
 from attestation.simulated.store import FolderStore
 from attestation.trust import TrustAnchors
 from attestation.verify import verify

@@ -19,7 +19,7 @@ from attestation.limits import MAX_CERT_TABLE_BYTES
 from attestation.policy import EvidencePolicy, SnpPolicy
 from attestation.report_data import ExpectedReportData
 from attestation.simulated import SimulatedGuest
-from attestation.simulated.certificates import Issuer, Validity, build_ca
+from attestation.simulated.snp.certificates import Issuer, Validity, build_ca
 from attestation.trust import TrustAnchors
 from attestation.verifiers.snp import chain
 from attestation.verifiers.snp.cert_table import parse_cert_table

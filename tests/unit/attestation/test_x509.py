@@ -16,7 +16,7 @@ from attestation.limits import (
     MAX_REVOKED,
 )
 from attestation.simulated import der_writer as w
-from attestation.simulated.certificates import Issuer, Validity, build_crl
+from attestation.simulated.snp.certificates import Issuer, Validity, build_crl
 from attestation.x509 import der
 from attestation.x509.certificate import common_name, parse_certificate, path_length
 from attestation.x509.crl import parse_crl

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from attestation.simulated.guest import SimulatedGuest
+from attestation.simulated.snp.guest import SimulatedGuest
 from keybroker.protocol import RELEASE_TYPE
 from policies.load import parse_document
 from runner.ending import Ending

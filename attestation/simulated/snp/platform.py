@@ -14,11 +14,11 @@ from attestation.encoding import canonical_json, parse_json
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_STATE_BYTES
-from attestation.simulated.faults import Fault
-from attestation.simulated.guest import SimulatedGuest
-from attestation.simulated.models import MODELS
 from attestation.simulated.signers import CaSigner, RsaSigner
-from attestation.simulated.silicon import Identity, Silicon
+from attestation.simulated.snp.faults import Fault
+from attestation.simulated.snp.guest import SimulatedGuest
+from attestation.simulated.snp.models import MODELS
+from attestation.simulated.snp.silicon import Identity, Silicon
 from attestation.simulated.store import FolderStore, Store
 from attestation.verifiers.snp.tcb import parts_of
 from attestation.x509.pem import encode_pem
@@ -80,6 +80,7 @@ class SimulatedPlatform:
             "product": product,
             "signing_keys": list(signing_keys),
             "simulated": True,
+            "tee": "snp",
         }
         store.save(_STATE, canonical_json(state))
         platform = cls._of(store, state, signer_of)
@@ -168,6 +169,11 @@ class SimulatedPlatform:
         certificates = [make(signing_key) for signing_key in self.signing_keys]
         certificates.append(self.silicon.root())
         return b"".join(encode_pem("CERTIFICATE", one) for one in certificates)
+
+    @staticmethod
+    def launch_value(measurement: bytes) -> bytes:
+        """Return the measurement: a report has room for all 48 bytes."""
+        return measurement
 
     def crl(self) -> bytes:
         """Return the root's revocation list, DER."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from attestation.simulated.report_writer import ReportFields
+from attestation.simulated.snp.report_writer import ReportFields
 from attestation.verifiers.snp.acceptance import DEBUG, MIGRATE_MA
 from attestation.verifiers.snp.report import NO_KEY, VMPL_HOST
 

@@ -1,10 +1,9 @@
-"""What a verifier accepts beyond authenticity. The defaults are the strict ones."""
+"""Which SEV-SNP guests are accepted. The defaults are the strict ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -13,13 +12,6 @@ SNP_REPORT_VERSIONS: Final = (2, 3, 5)
 SNP_SIGNING_KEYS: Final = ("vcek", "vlek")
 TCB_PARTS: Final = ("bootloader", "tee", "snp", "microcode", "fmc")
 MAX_VMPL: Final = 3
-
-
-class CrlPolicy(StrEnum):
-    """Whether a revocation list must be there. One that was given is always checked."""
-
-    REQUIRED = "required"
-    UNSAFE_NOT_REQUIRED = "unsafe-not-required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +58,3 @@ def _check_choices(policy: SnpPolicy) -> None:
         raise ValueError("products is empty or names an unknown product")
     if not policy.signing_keys or not policy.signing_keys <= set(SNP_SIGNING_KEYS):
         raise ValueError("signing_keys is empty or names an unknown key")
-
-
-@dataclass(frozen=True, slots=True)
-class EvidencePolicy:
-    """One policy for all TEEs: what they share, and one member per TEE."""
-
-    crl: CrlPolicy = CrlPolicy.REQUIRED
-    snp: SnpPolicy = field(default_factory=SnpPolicy)

@@ -9,15 +9,15 @@ from typing import Final
 
 from attestation.evidence import UnverifiedEvidence
 from attestation.report_data import REPORT_DATA_BYTES
-from attestation.simulated.faults import FIELD_FAULTS, Fault
-from attestation.simulated.report_writer import (
+from attestation.simulated.snp.faults import FIELD_FAULTS, Fault
+from attestation.simulated.snp.report_writer import (
     ReportFields,
     attach_signature,
     build_cert_table,
     encode_body,
     sign_report,
 )
-from attestation.simulated.silicon import Silicon, VekKey
+from attestation.simulated.snp.silicon import Silicon, VekKey
 from attestation.verifiers.snp import cert_table
 from attestation.verifiers.snp.report import VCEK, VLEK
 

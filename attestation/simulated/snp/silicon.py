@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attestation.simulated import der_writer
-from attestation.simulated.certificates import (
+from attestation.simulated.signers import CaSigner
+from attestation.simulated.snp.certificates import (
     Issuer,
     Validity,
     VekSubject,
@@ -22,8 +23,7 @@ from attestation.simulated.certificates import (
     build_crl,
     build_vek,
 )
-from attestation.simulated.models import Model
-from attestation.simulated.signers import CaSigner
+from attestation.simulated.snp.models import Model
 from attestation.simulated.store import Store
 from attestation.verifiers.snp.products import intermediate_name, name_prefix, vek_name
 

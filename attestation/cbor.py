@@ -1,0 +1,172 @@
+"""CBOR (RFC 8949) read strictly and written deterministically.
+
+Own code because a signed structure must have one meaning: duplicate keys, bytes after the end,
+numbers not in their shortest form and unknown simple values are refused, nothing is converted.
+Text is `str`, byte strings `bytes`, maps `dict`, arrays `list`; a tag is a `Tagged`.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any, Final
+
+from attestation.errors import EvidenceError, Refusal
+from attestation.limits import MAX_CBOR_DEPTH, MAX_CBOR_ITEMS
+
+_SIZES: Final = {24: 1, 25: 2, 26: 4, 27: 8}
+_LEAST: Final = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
+_INDEFINITE: Final = 31
+_BREAK: Final = 0xFF
+_SIMPLE: Final = {20: False, 21: True, 22: None}
+_FLOATS: Final = {25: ">e", 26: ">f", 27: ">d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A value under a CBOR tag."""
+
+    tag: int
+    value: Any
+
+
+def decode(data: bytes, *, what: str, indefinite: bool = False) -> Any:
+    """Return the one value of `data`.
+
+    `indefinite` allows maps and arrays of indefinite length, which some signers write. Map keys
+    are integers, text or bytes. Raises `EvidenceError`: `malformed`, or `trailing-data`.
+    """
+    reader = _Reader(data, what, indefinite=indefinite)
+    value = reader.value(0)
+    if reader.offset != len(data):
+        raise EvidenceError(Refusal.TRAILING_DATA, f"{what}: bytes after its end")
+    return value
+
+
+class _Reader:
+    def __init__(self, data: bytes, what: str, *, indefinite: bool) -> None:
+        self.data = data
+        self.what = what
+        self.indefinite = indefinite
+        self.offset = 0
+        self.items = 0
+
+    def fail(self, detail: str) -> EvidenceError:
+        return EvidenceError(Refusal.MALFORMED, f"{self.what}: {detail} at byte {self.offset}")
+
+    def value(self, depth: int) -> Any:
+        self.items += 1
+        if depth > MAX_CBOR_DEPTH or self.items > MAX_CBOR_ITEMS:
+            raise self.fail("nested too deep or too many values")
+        kind, short, argument = self._head()
+        if kind == 0:
+            return argument
+        if kind == 1:
+            return -1 - argument
+        if kind in {2, 3}:
+            return self._string(kind, argument)
+        if kind == 4:
+            return self._array(argument, depth)
+        if kind == 5:
+            return self._map(argument, depth)
+        if kind == 6:
+            return Tagged(argument, self.value(depth + 1))
+        return self._simple(short, argument)
+
+    def _head(self) -> tuple[int, int, int]:
+        first = self._take(1)[0]
+        kind, short = first >> 5, first & 0x1F
+        if short < 24:
+            return kind, short, short
+        if short == _INDEFINITE and kind in {4, 5} and self.indefinite:
+            return kind, short, -1
+        size = _SIZES.get(short)
+        if size is None:
+            raise self.fail("length that is not allowed here")
+        argument = int.from_bytes(self._take(size), "big")
+        if kind != 7 and argument < _LEAST[short]:
+            raise self.fail("number not in its shortest form")
+        return kind, short, argument
+
+    def _take(self, size: int) -> bytes:
+        end = self.offset + size
+        if end > len(self.data):
+            raise self.fail("cut off")
+        taken = self.data[self.offset : end]
+        self.offset = end
+        return taken
+
+    def _string(self, kind: int, length: int) -> bytes | str:
+        raw = self._take(length)
+        if kind == 2:
+            return raw
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self.fail("text is not UTF-8") from error
+
+    def _more(self, done: int, count: int) -> bool:
+        if count >= 0:
+            return done < count
+        if self.data[self.offset : self.offset + 1] == bytes([_BREAK]):
+            self.offset += 1
+            return False
+        return True
+
+    def _array(self, count: int, depth: int) -> list[Any]:
+        found: list[Any] = []
+        while self._more(len(found), count):
+            found.append(self.value(depth + 1))
+        return found
+
+    def _map(self, count: int, depth: int) -> dict[int | str | bytes, Any]:
+        found: dict[int | str | bytes, Any] = {}
+        while self._more(len(found), count):
+            key = self.value(depth + 1)
+            if not isinstance(key, int | str | bytes) or isinstance(key, bool):
+                raise self.fail("map key is neither number, text nor bytes")
+            if key in found:
+                raise self.fail("map key is there twice")
+            found[key] = self.value(depth + 1)
+        return found
+
+    def _simple(self, short: int, argument: int) -> Any:
+        if short in _SIMPLE:
+            return _SIMPLE[short]
+        if short in _FLOATS:
+            form = _FLOATS[short]
+            return struct.unpack(form, argument.to_bytes(struct.calcsize(form), "big"))[0]
+        raise self.fail("unknown simple value")
+
+
+def encode(value: Any) -> bytes:
+    """Return the deterministic form (RFC 8949 section 4.2.1) of a value `decode` could return.
+
+    Floats are not written. Raises `TypeError` for anything else.
+    """
+    if value is None or isinstance(value, bool):
+        return {False: b"\xf4", True: b"\xf5", None: b"\xf6"}[value]
+    if isinstance(value, int):
+        return _encoded_head(0, value) if value >= 0 else _encoded_head(1, -1 - value)
+    if isinstance(value, bytes):
+        return _encoded_head(2, len(value)) + value
+    if isinstance(value, str):
+        raw = value.encode()
+        return _encoded_head(3, len(raw)) + raw
+    if isinstance(value, list | tuple):
+        return _encoded_head(4, len(value)) + b"".join(map(encode, value))
+    if isinstance(value, dict):
+        pairs = sorted((encode(key), encode(item)) for key, item in value.items())
+        return _encoded_head(5, len(pairs)) + b"".join(key + item for key, item in pairs)
+    if isinstance(value, Tagged):
+        return _encoded_head(6, value.tag) + encode(value.value)
+    raise TypeError(f"{type(value).__name__} has no CBOR form here")
+
+
+def _encoded_head(kind: int, argument: int) -> bytes:
+    if argument < 24:
+        return bytes([kind << 5 | argument])
+    for short, size in _SIZES.items():
+        if argument < 1 << 8 * size:
+            return bytes([kind << 5 | short]) + argument.to_bytes(size, "big")
+    raise TypeError("number is too large for CBOR")

@@ -1,0 +1,1 @@
+"""Simulated SEV-SNP silicon: a chip, its vendor, its guests."""

@@ -26,6 +26,11 @@ class ExpectedReportData:
         if not any(self.value):
             raise ValueError("expected report data is all zeros")
 
+    @property
+    def shown(self) -> str:
+        """The expectation as text for people."""
+        return self.value.hex()
+
     def matches(self, actual: bytes) -> bool:
         """Return whether all 64 bytes are equal, in constant time."""
         return hmac.compare_digest(self.value, actual)
@@ -38,6 +43,8 @@ class ExpectedReportData:
 @dataclass(frozen=True, slots=True)
 class UnsafeAnyReportData:
     """Accepts whatever is in the report, so old evidence too. For looking at archived samples."""
+
+    shown: Final = "anything"
 
     def matches(self, actual: bytes) -> bool:  # noqa: ARG002 - that is the point
         """Return true."""

@@ -13,6 +13,7 @@ from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.snp.verifier import verify_snp
 
@@ -29,13 +30,14 @@ def verify(
     policy: EvidencePolicy,
     anchors: TrustAnchors,
     now: datetime,
+    trace: Trace = NO_TRACE,
 ) -> VerifiedClaims:
     """Return what `evidence` proves about its sender at `now`.
 
     Says who is speaking and that `policy` accepts the machine, never whether its measurement is
-    wanted, nor whether the evidence was seen before. Pure: no clock, network or disk; safe to call
-    from any thread. Raises `EvidenceError` for anything wrong with the input, and `ValueError` if
-    `now` has no time zone.
+    wanted, nor whether the evidence was seen before. `trace` is told every comparison. Pure: no
+    clock, network or disk; safe to call from any thread. Raises `EvidenceError` for anything
+    wrong with the input, and `ValueError` if `now` has no time zone.
     """
     if now.tzinfo is None:
         raise ValueError("now has no time zone")
@@ -49,4 +51,5 @@ def verify(
         policy=policy,
         anchors=anchors,
         now=now,
+        trace=trace,
     )

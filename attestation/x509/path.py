@@ -127,6 +127,13 @@ def check_validity(path: Iterable[Certificate], now: datetime) -> None:
             raise _at(Refusal.CERT_EXPIRED, certificate)
 
 
+def period_of(path: Iterable[Certificate]) -> str:
+    """Return from when to when all of these certificates are valid, as text for people."""
+    listed = tuple(path)
+    start = max(one.not_before for one in listed)
+    return f"{start.isoformat()} to {min(one.not_after for one in listed).isoformat()}"
+
+
 def _at(code: Refusal, certificate: Certificate) -> EvidenceError:
     period = f"{certificate.not_before.isoformat()} to {certificate.not_after.isoformat()}"
     return EvidenceError(code, f"{certificate.subject_cn} is valid {period}")

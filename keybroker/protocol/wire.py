@@ -101,7 +101,7 @@ class ChallengeResponse(Message):
 
 
 def _names_a_tee(value: dict[str, str]) -> dict[str, str]:
-    if re.fullmatch("[a-z]{2,16}", value.get("tee", "")) is None:
+    if re.fullmatch("[a-z]{2,8}(-[a-z]{2,8})?", value.get("tee", "")) is None:
         raise ValueError("evidence names no TEE")
     return value
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from attestation.errors import EvidenceError, Refusal
 from attestation.policy import SnpPolicy
+from attestation.trace import NO_TRACE, Trace
 from attestation.verifiers.snp import tcb
 from attestation.verifiers.snp.chain import VerifiedChain
 from attestation.verifiers.snp.report import SnpReport
@@ -33,22 +34,33 @@ ALIAS_CHECK_COMPLETE: Final = 1 << 5
 TIO_EN: Final = 1 << 7
 
 
-def check_policy(report: SnpReport, chain: VerifiedChain, policy: SnpPolicy) -> None:
+def check_policy(
+    report: SnpReport, chain: VerifiedChain, policy: SnpPolicy, trace: Trace = NO_TRACE
+) -> None:
     """Return if `policy` accepts the report; raise `EvidenceError` with the first reason not to."""
-    _check_guest(report, policy)
-    _check_identity(report, chain, policy)
-    tcb.check_minimum(report, chain.vek.product, policy.minimum_tcb.get(chain.vek.product.name, {}))
+    _check_guest(report, policy, trace)
+    _check_identity(report, chain, policy, trace)
+    product = chain.vek.product
+    minimum = policy.minimum_tcb.get(product.name, {})
+    trace.check("P", "TCB at least", minimum, lambda: tcb.parts_of(report.reported_tcb, product))
+    tcb.check_minimum(report, product, minimum)
+    trace.check("P", "platform information", "as the policy demands", hex(report.platform_info))
     _check_platform(report, policy)
 
 
-def _check_guest(report: SnpReport, policy: SnpPolicy) -> None:
+def _check_guest(report: SnpReport, policy: SnpPolicy, trace: Trace) -> None:
     bits = report.policy
+    trace.check("P", "guest policy bits", "known, bit 17 set", hex(bits))
     if bits >> _POLICY_BITS or not bits & MUST_BE_ONE:
         raise EvidenceError(Refusal.MALFORMED, f"guest policy is {bits:#x}")
+    trace.check("P", "debug", policy.allow_debug and "allowed", bool(bits & DEBUG))
     if bits & DEBUG and not policy.allow_debug:
         raise EvidenceError(Refusal.DEBUG_ENABLED, "guest policy allows debugging by the host")
+    allowed = policy.allow_migration and "allowed"
+    trace.check("P", "migration agent", allowed, bool(bits & MIGRATE_MA))
     if bits & MIGRATE_MA and not policy.allow_migration:
         raise EvidenceError(Refusal.MIGRATABLE, "guest policy allows a migration agent")
+    trace.check("P", "VMPL at most", policy.max_vmpl, report.vmpl)
     # 0xFFFFFFFF, a report the host asked for, is above every maximum there can be.
     if report.vmpl > policy.max_vmpl:
         raise EvidenceError(
@@ -65,14 +77,20 @@ def _check_guest(report: SnpReport, policy: SnpPolicy) -> None:
         )
 
 
-def _check_identity(report: SnpReport, chain: VerifiedChain, policy: SnpPolicy) -> None:
+def _check_identity(
+    report: SnpReport, chain: VerifiedChain, policy: SnpPolicy, trace: Trace
+) -> None:
+    least = policy.minimum_report_version
+    trace.check("P", "report version at least", least, report.version)
     if report.version < policy.minimum_report_version:
         raise EvidenceError(
             Refusal.REPORT_VERSION_TOO_OLD,
             f"report version is {report.version}, expected {policy.minimum_report_version}",
         )
+    trace.check("P", "product", sorted(policy.products), chain.vek.product.name)
     if chain.vek.product.name not in policy.products:
         raise EvidenceError(Refusal.PRODUCT_NOT_ALLOWED, f"product is {chain.vek.product.name}")
+    trace.check("P", "signing key", sorted(policy.signing_keys), chain.vek.signing_key)
     if chain.vek.signing_key not in policy.signing_keys:
         raise EvidenceError(Refusal.SIGNING_KEY_NOT_ALLOWED, f"key is {chain.vek.signing_key}")
     masked = chain.vek.signing_key == "vcek" and not any(report.chip_id)

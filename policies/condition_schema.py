@@ -6,7 +6,7 @@ from typing import Any
 
 from policies import limits
 from policies.claims import CLAIMS, Claim, ClaimKind
-from policies.conditions import BECAUSE, OPERATORS, VERSION_PATTERN, Operator
+from policies.conditions import BECAUSE, OPERATORS, VERSION_PATTERN, Operator, hex_pattern
 
 _LISTS = (Operator.IN, Operator.NOT_IN)
 _MARK = "x-condition"
@@ -17,7 +17,7 @@ def _value(claim: Claim) -> dict[str, Any]:
     schemas: dict[ClaimKind, dict[str, Any]] = {
         ClaimKind.BOOLEAN: {"type": "boolean"},
         ClaimKind.INTEGER: {"type": "integer"},
-        ClaimKind.HEX: {"type": "string", "pattern": f"^[0-9a-f]{{{2 * claim.size}}}$"},
+        ClaimKind.HEX: {"type": "string", "pattern": f"^{hex_pattern(claim)}$"},
         ClaimKind.CHOICE: {"type": "string", "enum": list(claim.choices)},
         ClaimKind.VERSION: {"type": "string", "pattern": f"^{VERSION_PATTERN}$"},
         ClaimKind.TEXT: {"type": "string", "maxLength": limits.MAX_CLAIM_TEXT_CHARACTERS},
@@ -43,7 +43,7 @@ def _operator(claim: Claim, operator: Operator) -> dict[str, Any]:
 
 def _definition_name(claim: Claim) -> str:
     """Claims of one type share a definition; choices are per claim."""
-    detail = str(claim.size) if claim.size else claim.name if claim.choices else ""
+    detail = "-".join(map(str, claim.sizes)) if claim.sizes else claim.name if claim.choices else ""
     return "-".join(part for part in ("condition", claim.kind.value, detail) if part)
 
 

@@ -61,13 +61,19 @@ class Condition:
     path: Path = ()
 
 
+def hex_pattern(claim: Claim) -> str:
+    """Return the pattern of the claim's values: lower-case hex of one of its sizes."""
+    sizes = [f"[0-9a-f]{{{2 * size}}}" for size in claim.sizes]
+    return sizes[0] if len(sizes) == 1 else f"(?:{'|'.join(sizes)})"
+
+
 def _text(claim: Claim, value: str, path: Path) -> str:
     """Text in the form its claim has."""
     longest = limits.MAX_CLAIM_TEXT_CHARACTERS
     fits, expected = {
         ClaimKind.HEX: (
-            re.fullmatch(f"[0-9a-f]{{{2 * claim.size}}}", value) is not None,
-            f"{2 * claim.size} lower-case hex digits",
+            re.fullmatch(hex_pattern(claim), value) is not None,
+            f"{' or '.join(str(2 * size) for size in claim.sizes)} lower-case hex digits",
         ),
         ClaimKind.CHOICE: (value in claim.choices, f"one of {', '.join(claim.choices)}"),
         ClaimKind.VERSION: (

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from policies.claims import CLAIMS  # noqa: E402  after the path is set
+from policies.claims import CLAIMS, CLAIMS_OF  # noqa: E402  after the path is set
 from policies.help import HELP  # noqa: E402
 from policies.schema import schema, schema_files  # noqa: E402
 from policies.wasi import NEEDS  # noqa: E402
@@ -54,13 +54,24 @@ def field_table(kind: str) -> str:
     return "\n".join([*lines, *_rows(kind, "", body["$defs"], body)]) + "\n"
 
 
+def _tees_of(name: str) -> str:
+    having = [tee for tee, claims in CLAIMS_OF.items() if name in claims]
+    return "all" if len(having) == len(CLAIMS_OF) else " ".join(having)
+
+
 def claim_table() -> str:
     """Every claim a condition may name."""
-    lines = ["| claim | type | says | from |", "|---|---|---|---|"]
+    lines = ["| claim | type | says | from | with |", "|---|---|---|---|---|"]
     for claim in CLAIMS.values():
-        kind = f"{claim.kind}, {claim.size} bytes" if claim.size else str(claim.kind)
+        kind = (
+            f"{claim.kind}, {' or '.join(map(str, claim.sizes))} bytes"
+            if claim.sizes
+            else str(claim.kind)
+        )
         kind = " ".join(f"`{choice}`" for choice in claim.choices) or kind
-        lines.append(f"| `{claim.name}` | {kind} | {claim.about} | {claim.source} |")
+        lines.append(
+            f"| `{claim.name}` | {kind} | {claim.about} | {claim.source} | {_tees_of(claim.name)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from policies import limits as bounds
-from policies.claims import MEASUREMENTS, SIGNERS, SUPPORTED_TEES, TEES
+from policies.claims import CLAIMS_OF, MEASUREMENTS, SIGNERS, SUPPORTED_TEES, TEES, Claim
 from policies.condition_schema import condition_properties
 from policies.conditions import (
     Condition,
@@ -72,6 +72,35 @@ def _names_what_runs(tee: str, conditions: tuple[Condition, ...]) -> bool:
     return any(item.claim in identities and item.operator in positive for item in conditions)
 
 
+def _refuse_foreign_claims(tee: str, conditions: tuple[Condition, ...]) -> None:
+    """A claim that this TEE never makes, or never of that size, would never hold."""
+    claims = CLAIMS_OF[tee]
+    for item in conditions:
+        claim = claims.get(item.claim)
+        if claim is None:
+            detail = f"got {item.claim}, which evidence of {tee} never says"
+            raise field_problem(PolicyRefusal.INCONSISTENT, detail, *item.path)
+        values = item.expected if isinstance(item.expected, tuple) else (item.expected,)
+        for value in values:
+            _refuse_foreign_value(tee, claim, value, item.path)
+
+
+def _refuse_foreign_value(
+    tee: str, claim: Claim, value: object, path: tuple[str | int, ...]
+) -> None:
+    if not isinstance(value, str):
+        return
+    if claim.sizes and len(value) // 2 not in claim.sizes:
+        sizes = " or ".join(map(str, claim.sizes))
+        detail = f"got {len(value) // 2} bytes as {claim.name}, expected {sizes} with {tee}"
+        raise field_problem(PolicyRefusal.INCONSISTENT, detail, *path)
+    if claim.choices and value not in claim.choices:
+        detail = (
+            f"got {value} as {claim.name}, expected one of {', '.join(claim.choices)} with {tee}"
+        )
+        raise field_problem(PolicyRefusal.INCONSISTENT, detail, *path)
+
+
 def _refuse_zero_identities(tee: str, conditions: tuple[Condition, ...]) -> None:
     """Zeros in a report mean that nothing was measured, or that no ID block was given."""
     for item in conditions:
@@ -90,7 +119,7 @@ class Environment(Model):
     """
 
     name: Name
-    tee: Literal["snp"]
+    tee: str
     simulated_tee: Permission | None = None
     because: Description = ""
     conditions: tuple[InstanceOf[Condition], ...]
@@ -112,6 +141,7 @@ class Environment(Model):
         if any(item.claim in ("tee", "simulated") for item in self.conditions):
             detail = "got a condition on simulated, expected simulated-tee: deny or allow"
             raise field_problem(PolicyRefusal.INCONSISTENT, detail, "simulated")
+        _refuse_foreign_claims(self.tee, self.conditions)
         _refuse_zero_identities(self.tee, self.conditions)
         if not _names_what_runs(self.tee, self.conditions):
             named = sorted(MEASUREMENTS[self.tee] | SIGNERS[self.tee])

@@ -11,7 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from attestation.limits import MAX_CERTIFICATES, MAX_CRLS, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS
+from attestation.limits import (
+    MAX_CERTIFICATES,
+    MAX_CRLS,
+    MAX_DOCUMENT_BYTES,
+    MAX_DOCUMENTS,
+    MAX_ENDORSED_CERTIFICATES,
+    MAX_ENDORSED_CRLS,
+)
 from attestation.x509.certificate import Certificate, parse_certificate
 from attestation.x509.crl import RevocationList, parse_crl
 from attestation.x509.der import malformed
@@ -78,10 +85,14 @@ class Endorsements:
 
         Not checked: signatures, dates, trust. Raises `EvidenceError` for anything unreadable.
         """
-        ders = [one for blob in certificates for one in _blobs(blob, "CERTIFICATE")]
-        lists = [one for blob in crls for one in _blobs(blob, "X509 CRL")]
-        if len(ders) > MAX_CERTIFICATES or len(lists) > MAX_CRLS:
-            raise malformed(f"more than {MAX_CERTIFICATES} certificates or {MAX_CRLS} lists")
+        ders = [
+            one for blob in certificates for one in _blobs(blob, "CERTIFICATE", MAX_CERTIFICATES)
+        ]
+        lists = [one for blob in crls for one in _blobs(blob, "X509 CRL", MAX_CRLS)]
+        if len(ders) > MAX_ENDORSED_CERTIFICATES or len(lists) > MAX_ENDORSED_CRLS:
+            raise malformed(
+                f"more than {MAX_ENDORSED_CERTIFICATES} certificates or {MAX_ENDORSED_CRLS} lists"
+            )
         given = tuple(documents)
         if len(given) > MAX_DOCUMENTS:
             raise malformed(f"more than {MAX_DOCUMENTS} documents")
@@ -104,5 +115,5 @@ class Endorsements:
         return Endorsements(every, self.crls, digest, self.documents)
 
 
-def _blobs(data: bytes, label: str) -> list[bytes]:
-    return der_blobs(data, label=label, limit=MAX_CERTIFICATES)
+def _blobs(data: bytes, label: str, limit: int) -> list[bytes]:
+    return der_blobs(data, label=label, limit=limit)

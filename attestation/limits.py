@@ -54,6 +54,9 @@ MAX_CBOR_DEPTH: Final = 24
 MAX_CBOR_ITEMS: Final = 65536
 # Intel's TCB info with QE identity, chains and lists is 40 KiB; their lists grow.
 MAX_COLLATERAL_BYTES: Final = 1024 * 1024
+# All certificates and lists a verifier is given: those of the makers, and of each chip of a fleet.
+MAX_ENDORSED_CERTIFICATES: Final = 512
+MAX_ENDORSED_CRLS: Final = 64
 # What a verifier is given beside certificates: collateral per platform family, RIMs per driver.
 MAX_DOCUMENTS: Final = 256
 MAX_DOCUMENT_BYTES: Final = 1024 * 1024
@@ -64,3 +67,7 @@ MAX_DEVICES_BYTES: Final = 512 * 1024
 MAX_PATH_CERTIFICATES: Final = 8
 # A TCG event log of a machine with many drivers is some 100 KiB.
 MAX_EVENT_LOG_BYTES: Final = 512 * 1024
+# Endorsements in one file. Its signed form is a DSSE envelope of at most 4 MiB (sealing.limits),
+# where base64 adds a third.
+MAX_BUNDLE_BYTES: Final = 3 * 1024 * 1024 - 64 * 1024
+MAX_BUNDLE_DOCUMENTS: Final = 512

@@ -10,8 +10,8 @@ from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import (
     MAX_CERTIFICATE_BYTES,
-    MAX_CERTIFICATES,
     MAX_CRL_BYTES,
+    MAX_ENDORSED_CERTIFICATES,
     MAX_EXTENSIONS,
     MAX_REVOKED,
 )
@@ -259,5 +259,8 @@ def test_endorsements_are_bounded_and_named_by_content() -> None:
     assert one.digest != Endorsements.none().digest
     assert one.with_certificates([VEK]).digest != one.digest
     assert one.with_certificates([]).digest == one.digest
-    assert code_of(Endorsements.parse, [VEK.der] * (MAX_CERTIFICATES + 1)) is Refusal.MALFORMED
+    assert (
+        code_of(Endorsements.parse, [VEK.der] * (MAX_ENDORSED_CERTIFICATES + 1))
+        is Refusal.MALFORMED
+    )
     assert code_of(Endorsements.parse, [b"?"]) is Refusal.MALFORMED

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test tools lint bench vectors guests lock clean
+.PHONY: demo test tools lint bench fuzz vectors guests lock clean
 .DEFAULT_GOAL := demo
 
 # The two install steps are apart so that `make demo` waits for no test tool.
@@ -38,6 +38,11 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench
+
+# Every parser of strangers' bytes, SECONDS each.
+SECONDS ?= 300
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 vectors: $(VENV)/.dev
 	@$(BIN)/python -m tests.vectors

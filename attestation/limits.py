@@ -49,9 +49,10 @@ MAX_MANIFEST_BYTES: Final = 16 * 1024 * 1024
 # What a simulated platform keeps on disk.
 MAX_STATE_BYTES: Final = 64 * 1024
 
-# CBOR: a Nitro document has some 60 values and nests 3 deep, a CoRIM some thousands and 12.
+# CBOR: a Nitro document has some 60 values and nests 3 deep, a CoRIM some thousands and 12. A
+# value costs a microsecond, and no input may cost more than 50 ms.
 MAX_CBOR_DEPTH: Final = 24
-MAX_CBOR_ITEMS: Final = 65536
+MAX_CBOR_ITEMS: Final = 16384
 # Intel's TCB info with QE identity, chains and lists is 40 KiB; their lists grow.
 MAX_COLLATERAL_BYTES: Final = 1024 * 1024
 # All certificates and lists a verifier is given: those of the makers, and of each chip of a fleet.

@@ -9,7 +9,7 @@ from attestation.encoding import b64decode, b64encode
 from attestation.x509.der import malformed
 
 _BLOCK: Final = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n-----END \1-----\s*"
+    rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]++)(?<=\n)-----END \1-----\s*"
 )
 
 

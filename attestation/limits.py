@@ -72,3 +72,22 @@ MAX_EVENT_LOG_BYTES: Final = 512 * 1024
 # where base64 adds a third.
 MAX_BUNDLE_BYTES: Final = 3 * 1024 * 1024 - 64 * 1024
 MAX_BUNDLE_DOCUMENTS: Final = 512
+
+# PCR banks of one quote: TPMs have three or four.
+MAX_PCR_BANKS: Final = 8
+# A TPM2B_DATA or TPM2B_NAME holds an algorithm and its largest digest.
+MAX_TPM_NAME_BYTES: Final = 66
+# The largest TPM key known here is RSA-4096.
+MAX_TPM_KEY_BYTES: Final = 512
+# TPMS_ATTEST of a quote: names, nonce and selections come to less than 400 bytes.
+MAX_ATTEST_BYTES: Final = 1024
+
+# AWS Nitro: what the NSM reads and writes at most (linux/nsm.h), and the document in it.
+NSM_REQUEST_BYTES: Final = 0x1000
+NSM_RESPONSE_BYTES: Final = 0x3000
+# Members of the document, by AWS's specification of it. A module id has 40 characters.
+MAX_NITRO_CERTIFICATE_BYTES: Final = 1024
+MAX_NITRO_PUBLIC_KEY_BYTES: Final = 1024
+MAX_NITRO_USER_BYTES: Final = 512
+MAX_NITRO_PCRS: Final = 32
+MAX_NITRO_MODULE_ID: Final = 256

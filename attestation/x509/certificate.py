@@ -18,7 +18,9 @@ COMMON_NAME: Final = "2.5.4.3"
 KEY_USAGE: Final = "2.5.29.15"
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
 _VERSION_3: Final = 2
-_MAX_SERIAL_BYTES: Final = 20
+# RFC 5280 section 4.1.2.2: 20 octets, which take 21 as DER when the first bit is set.
+_MAX_SERIAL_BITS: Final = 160
+_DIGITAL_SIGNATURE: Final = 0
 _KEY_CERT_SIGN: Final = 5
 _CRL_SIGN: Final = 6
 
@@ -114,10 +116,10 @@ def _expect_version_3(fields: DerReader) -> None:
 
 
 def _serial(fields: DerReader) -> int:
-    content = fields.take(der.INTEGER)
-    if len(content) > _MAX_SERIAL_BYTES:
-        raise malformed(f"certificate: serial number is {len(content)} bytes")
-    return der.unsigned(content, what="serial number")
+    serial = der.unsigned(fields.take(der.INTEGER), what="serial number")
+    if serial.bit_length() > _MAX_SERIAL_BITS:
+        raise malformed(f"certificate: serial number has {serial.bit_length()} bits")
+    return serial
 
 
 def _extensions(fields: DerReader) -> Mapping[str, Extension]:
@@ -179,6 +181,11 @@ def is_ca(certificate: Certificate) -> bool:
         return False
     fields = der.single(constraints.value, der.SEQUENCE, what="basic constraints")
     return fields.take_boolean_true() and _key_usage(certificate, _KEY_CERT_SIGN)
+
+
+def may_sign_data(certificate: Certificate) -> bool:
+    """Return whether key usage allows the key to sign what is no certificate and no list."""
+    return _key_usage(certificate, _DIGITAL_SIGNATURE)
 
 
 def may_sign_crls(certificate: Certificate) -> bool:

@@ -126,8 +126,9 @@ def test_ambiguous_names_are_refused(name: bytes) -> None:
 
 
 def test_serial_numbers_are_bounded() -> None:
-    longest = w.integer((1 << 159) - 1)
-    assert parse_certificate(rebuilt(VEK, "ask", serial=longest)).serial == (1 << 159) - 1
+    # 20 octets take 21 in DER when the first bit is set: AWS's issuers have such numbers.
+    longest = w.integer((1 << 160) - 1)
+    assert parse_certificate(rebuilt(VEK, "ask", serial=longest)).serial == (1 << 160) - 1
     assert code_of(parse_certificate, rebuilt(VEK, "ask", serial=w.integer(1 << 160)))
 
 

@@ -91,3 +91,17 @@ MAX_NITRO_PUBLIC_KEY_BYTES: Final = 1024
 MAX_NITRO_USER_BYTES: Final = 512
 MAX_NITRO_PCRS: Final = 32
 MAX_NITRO_MODULE_ID: Final = 256
+
+# NVIDIA: fields of the opaque data of one report; devices of today have 17.
+MAX_OPAQUE_FIELDS: Final = 64
+# A signed RIM has 65 elements of at most 13 attributes and is 26 KiB; alternatives make it grow.
+MAX_RIM_BYTES: Final = 256 * 1024
+MAX_XML_ELEMENTS: Final = 1024
+MAX_XML_ATTRIBUTES: Final = 64
+MAX_XML_DEPTH: Final = 16
+# RIMs of a fleet: two per driver and VBIOS version, each 10 KiB once verified.
+MAX_CACHED_RIMS: Final = 256
+# One OCSP response speaks of one certificate as a rule and brings the responder's certificate.
+MAX_OCSP_BYTES: Final = 16 * 1024
+MAX_OCSP_ANSWERS: Final = 16
+MAX_CACHED_OCSP: Final = 1024

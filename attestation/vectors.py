@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from attestation.cases import ear, snp
+from attestation.cases import ear, nitro, snp
 from attestation.cases.case import Case, Claims, Runner
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
@@ -93,5 +93,9 @@ def _time(case: Mapping[str, Any]) -> datetime:
 
 # Kind -> (what verifies it, what its inputs may be called). One line per module in `cases`.
 _RUNNERS: Final[Mapping[str, tuple[Runner, Mapping[str, str]]]] = MappingProxyType(
-    {"snp": (snp.run, snp.INPUTS), "ear": (ear.run, ear.INPUTS)}
+    {
+        "snp": (snp.run, snp.INPUTS),
+        "ear": (ear.run, ear.INPUTS),
+        "nitro": (nitro.run, nitro.INPUTS),
+    }
 )

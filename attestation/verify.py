@@ -15,11 +15,17 @@ from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
+from attestation.verifiers.nitro.verifier import verify_nitro
 from attestation.verifiers.snp.verifier import verify_snp
 
 Verifier = Callable[..., VerifiedClaims]
 
-VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType({"snp": verify_snp})
+VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
+    {
+        "snp": verify_snp,
+        "nitro": verify_nitro,
+    }
+)
 
 
 def verify(

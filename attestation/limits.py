@@ -105,3 +105,29 @@ MAX_CACHED_RIMS: Final = 256
 MAX_OCSP_BYTES: Final = 16 * 1024
 MAX_OCSP_ANSWERS: Final = 16
 MAX_CACHED_OCSP: Final = 1024
+# A CCA token with 15 software components is 2.5 KiB.
+MAX_ARM_TOKEN_BYTES: Final = 32 * 1024
+# Firmware stages of a platform: 16 in the largest token seen.
+MAX_SOFTWARE_COMPONENTS: Final = 64
+# Firmware layers that one DICE certificate names: Blackwell names two.
+MAX_FWIDS: Final = 8
+
+# Vendors' services. Intel's answers are 20 KiB, a RIM as JSON 40 KiB; all of it is kept in memory.
+MAX_VENDOR_BYTES: Final = 1024 * 1024
+VENDOR_CONNECT_SECONDS: Final = 10.0
+VENDOR_READ_SECONDS: Final = 20.0
+# All requests for one document, waiting included. AMD asks for up to a minute under load.
+VENDOR_TOTAL_SECONDS: Final = 120.0
+VENDOR_ATTEMPTS: Final = 4
+VENDOR_REDIRECTS: Final = 2
+# A document in a store: what a bundle takes, as base64 with its notes.
+MAX_STORED_BYTES: Final = 2 * 1024 * 1024
+# A store of a fleet: one certificate for each chip and firmware level.
+MAX_STORED_DOCUMENTS: Final = 4096
+# Names and numbers of the newest documents ever seen, three lines for each family of processors.
+MAX_MARKS_BYTES: Final = 1024 * 1024
+
+# Events of one boot: a server with many drivers and a chatty boot loader has some hundreds.
+MAX_LOG_EVENTS: Final = 4096
+# Digests of one event: one per bank of the machine's TPM.
+MAX_LOG_ALGORITHMS: Final = 8

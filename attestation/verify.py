@@ -15,7 +15,9 @@ from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
+from attestation.verifiers.cca.verifier import verify_cca
 from attestation.verifiers.nitro.verifier import verify_nitro
+from attestation.verifiers.psa.verifier import verify_psa
 from attestation.verifiers.snp.verifier import verify_snp
 
 Verifier = Callable[..., VerifiedClaims]
@@ -24,6 +26,8 @@ VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
     {
         "snp": verify_snp,
         "nitro": verify_nitro,
+        "cca": verify_cca,
+        "psa": verify_psa,
     }
 )
 

@@ -1,0 +1,1 @@
+"""What Arm's tokens have in common: CCA platform and realm tokens, PSA tokens."""

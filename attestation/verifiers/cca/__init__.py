@@ -1,0 +1,1 @@
+"""Arm CCA tokens: docs/specs/evidence-cca.md."""

@@ -1,0 +1,1 @@
+"""PSA tokens: docs/specs/evidence-psa.md."""

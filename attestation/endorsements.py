@@ -108,11 +108,26 @@ class Endorsements:
         """Return the documents of one kind, in the order in which they were given."""
         return tuple(one for one in self.documents if one.kind is kind)
 
+    def joined(self, other: Endorsements) -> Endorsements:
+        """Return the set of both; raise `EvidenceError` if that is more than a set may hold."""
+        certificates = (*self.certificates, *other.certificates)
+        crls, documents = (*self.crls, *other.crls), (*self.documents, *other.documents)
+        _check_counts(len(certificates), len(crls), len(documents))
+        digest = hashlib.sha256(b"".join(one.fingerprint for one in certificates)).digest()
+        return Endorsements(certificates, crls, digest, documents)
+
     def with_certificates(self, more: Iterable[Certificate]) -> Endorsements:
         """Return the set with certificates that came with evidence added at the end."""
         every = (*self.certificates, *more)
         digest = hashlib.sha256(b"".join(one.fingerprint for one in every)).digest()
         return Endorsements(every, self.crls, digest, self.documents)
+
+
+def _check_counts(certificates: int, crls: int, documents: int) -> None:
+    if certificates > MAX_CERTIFICATES or crls > MAX_CRLS:
+        raise malformed(f"more than {MAX_CERTIFICATES} certificates or {MAX_CRLS} lists")
+    if documents > MAX_DOCUMENTS:
+        raise malformed(f"more than {MAX_DOCUMENTS} documents")
 
 
 def _blobs(data: bytes, label: str, limit: int) -> list[bytes]:

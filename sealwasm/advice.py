@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from sealwasm.evidence_advice import next_for
 from sealwasm.failure import Kind
 
 NEXT_OF_KIND: Final[dict[Kind, str]] = {
@@ -61,15 +62,6 @@ OF_CODE: Final[dict[str, Advice]] = {
         Kind.ARTIFACT, next_step="use the key of the owner who signed: --owner FILE, --key FILE"
     ),
     "seal-not-sealed": Advice(Kind.ARTIFACT, next_step="seal it first: sealwasm seal --help"),
-    # Evidence
-    "simulated-not-trusted": Advice(
-        Kind.EVIDENCE, next_step="name the simulated platform: --trust-simulated FOLDER"
-    ),
-    "crl-missing": Advice(Kind.EVIDENCE, next_step="give the vendor's revocation list: --crl FILE"),
-    "no-endorsement": Advice(
-        Kind.EVIDENCE,
-        next_step="give the vendor's certificates: --chain FILE, or --trust-simulated FOLDER",
-    ),
     # What a policy answers
     "denied-environment": Advice(
         Kind.DENIED,
@@ -149,6 +141,8 @@ def advice_for(code: str, default: Kind) -> Advice:
     found = OF_CODE.get(code)
     if found is not None:
         return found
+    if default is Kind.EVIDENCE:
+        return Advice(default, next_step=next_for(code))
     if code.startswith(("receipt-", "audit-")):
         return Advice(Kind.EVIDENCE)
     return Advice(default)

@@ -39,7 +39,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "broker": ("sealwasm.commands.broker:broker", "Set up and serve a key broker."),
     "run": ("sealwasm.commands.run:run", "Run a sealed module under its grant."),
     "receipt": ("sealwasm.commands.receipt:receipt", "Show and verify execution receipts."),
-    "evidence": ("sealwasm.commands.evidence:evidence", "Verify TEE evidence."),
+    "evidence": (
+        "sealwasm.commands.evidence:evidence",
+        "Verify TEE evidence, and show what it says.",
+    ),
     "reference": ("sealwasm.commands.reference:reference", "Recompute what a runner measures as."),
     "simulate": (
         "sealwasm.commands.simulate:simulate",

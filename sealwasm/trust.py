@@ -9,7 +9,11 @@ from sealwasm.failure import CliError, Kind
 from sealwasm.files import read_file
 
 if TYPE_CHECKING:
+    from attestation.endorsements import Endorsements
     from attestation.trust import TrustAnchors
+
+# Collateral of all platform families of a site.
+BUNDLE_BYTES = 64 << 20
 
 
 def _file_of(folder: str, name: str) -> bytes:
@@ -42,6 +46,26 @@ def simulated_material(simulated_folder: str | None) -> tuple[list[bytes], list[
         [_file_of(simulated_folder, "endorsements.pem")],
         [_file_of(simulated_folder, "crl.der")],
     )
+
+
+def simulated_endorsements(simulated_folder: str | None) -> Endorsements:
+    """Return all that a simulated vendor publishes, whichever TEE it makes."""
+    from attestation.bundle import parse_bundle
+    from attestation.endorsements import Endorsements
+
+    if simulated_folder is None:
+        return Endorsements.none()
+    folder = Path(simulated_folder)
+    _file_of(simulated_folder, "root.pem")
+    chains, crls = (
+        [read_file(folder / name)] if (folder / name).exists() else []
+        for name in ("endorsements.pem", "crl.der")
+    )
+    found = Endorsements.parse(chains, crls)
+    bundle = folder / "endorsements.json"
+    if not bundle.exists():
+        return found
+    return found.joined(parse_bundle(read_file(bundle, limit_bytes=BUNDLE_BYTES)).to_endorsements())
 
 
 def simulated_root(simulated_folder: str | None) -> bytes | None:

@@ -1,8 +1,8 @@
-"""`sealwasm evidence`: look at TEE evidence without trusting it."""
+"""`sealwasm evidence`: what a verifier compares in TEE evidence, and what evidence says."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,52 @@ import click
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from attestation.endorsements import Endorsements
-    from attestation.evidence import UnverifiedEvidence
-    from attestation.policy import CrlPolicy
-    from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+    from attestation.claims import VerifiedClaims
+    from attestation.errors import EvidenceError
+    from attestation.trace import Check
+
+Command = Callable[..., Any]
+
+
+def _evidence_options(command: Command) -> Command:
+    """Add FILE and the options that name the parts of evidence."""
+    for option in (
+        click.option("--vek", metavar="FILE", help="Its VCEK or VLEK certificate, DER or PEM."),
+        click.option("--report", metavar="FILE", help="A raw SEV-SNP report (1184 bytes)."),
+        click.option(
+            "--part", "parts", multiple=True, metavar="NAME=FILE", help="A part, by its name."
+        ),
+        click.option("--tee", metavar="NAME", help="What FILE is, where its bytes do not say it."),
+        click.argument("file", required=False),
+    ):
+        command = option(command)
+    return command
+
+
+def trust_options(command: Command) -> Command:
+    """Add the options that name vendors' material and what is trusted."""
+    files: dict[str, tuple[str, str]] = {
+        "--chain": ("chains", "CA certificates, DER or PEM; repeatable."),
+        "--crl": ("crls", "Revocation list; repeatable."),
+        "--collateral": ("collaterals", "Intel collateral (JSON); repeatable."),
+        "--ocsp": ("ocsps", "OCSP response; repeatable."),
+        "--rim": ("rims", "NVIDIA reference manifest; repeatable."),
+        "--key": ("keys", "Public key that makes such evidence (Arm, PSA, TPM); repeatable."),
+        "--tpm-root": ("tpm_roots", "Root of a TPM manufacturer; repeatable."),
+    }
+    for name, (where, text) in reversed(files.items()):
+        command = click.option(name, where, multiple=True, metavar="FILE", help=text)(command)
+    for option in (
+        click.option("--unsafe-no-crl", is_flag=True, help="Accept that no list is given."),
+        click.option("--trust-simulated", metavar="FOLDER", help="Trust that platform's root."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
 def evidence() -> None:
-    """Verify TEE evidence."""
+    """Verify TEE evidence, and show what it says."""
 
 
 @evidence.command(short_help="Verify every case of a folder of vectors.")
@@ -43,148 +80,129 @@ def vectors(session: Session, folder: str, as_json: bool) -> None:
     session.show(results, table=table(rows, header=("case", "verdict", "reason")))
 
 
-@evidence.command(short_help="Verify one piece of evidence.")
-@click.argument("file", required=False)
-@click.option("--report", metavar="FILE", help="A raw SEV-SNP report (1184 bytes).")
-@click.option("--vek", metavar="FILE", help="Its VCEK or VLEK certificate, DER or PEM.")
-@click.option("--chain", "chains", multiple=True, metavar="FILE", help="ASK and ARK certificates.")
-@click.option("--crl", "crls", multiple=True, metavar="FILE", help="Revocation list; repeatable.")
-@click.option("--unsafe-no-crl", is_flag=True, help="Accept that no revocation list is given.")
+@evidence.command(short_help="Verify one piece of evidence, comparison by comparison.")
+@_evidence_options
+@trust_options
 @click.option("--report-data", metavar="HEX", help="The 64 bytes the evidence must be bound to.")
 @click.option("--unsafe-any-report-data", is_flag=True, help="Look at archived evidence.")
-@click.option("--trust-simulated", metavar="FOLDER", help="Trust that simulated platform's root.")
+@click.option(
+    "--accept-tcb", multiple=True, metavar="STATUS", help="Accept this TCB status of Intel too."
+)
 @click.option("--at", metavar="TIME", help="Judge at this time (RFC 3339) instead of now.")
 @output_option
 @pass_session
-def verify(session: Session, /, file: str | None, **given: Any) -> None:
-    """Verify one piece of evidence: a JSON file as runners send it, or a raw report.
+def verify(session: Session, /, **given: Any) -> None:
+    """Verify one piece of evidence: a JSON file as runners send it, or its raw bytes.
 
-    Says who is speaking and whether the machine is acceptable under the strict defaults; whether
-    its measurement is wanted is for a release policy to say.
+    Prints every comparison with what was expected and what was found; the last one is where it
+    failed. Says who is speaking and whether the machine is acceptable under the strict defaults;
+    whether its measurement is wanted is for a release policy to say.
     """
-    from attestation.policy import EvidencePolicy
-    from attestation.verify import verify as verify_evidence
-    from sealwasm.trust import anchors_with
-
-    expected = _expected(given)
-    claims = verify_evidence(
-        _evidence(file, given["report"], given["vek"]),
-        report_data=expected,
-        endorsements=endorsements_of(given),
-        policy=EvidencePolicy(crl=crl_policy_of(given)),
-        anchors=anchors_with(given["trust_simulated"]),
-        now=_moment(given["at"]) if given["at"] else session.now(),
-    )
-    document = {"verdict": "accept", "tee": claims.tee, "claims": dict(claims.values)}
-    session.show(document, table=table([("verdict", "accept"), *claims.values.items()]))
-
-
-def endorsements_of(given: dict[str, Any]) -> Endorsements:
-    """Return what `--chain`, `--crl` and `--trust-simulated` name."""
-    from attestation.endorsements import Endorsements
-    from sealwasm.files import read_file
-    from sealwasm.trust import simulated_material
-
-    chains, crls = simulated_material(given["trust_simulated"])
-    return Endorsements.parse(
-        [*(read_file(path) for path in given["chains"]), *chains],
-        [*(read_file(path) for path in given["crls"]), *crls],
-    )
-
-
-def crl_policy_of(given: dict[str, Any]) -> CrlPolicy:
-    """Return whether a revocation list must be there: yes, unless `--unsafe-no-crl` is given."""
-    from attestation.policy import CrlPolicy
-
-    return CrlPolicy.UNSAFE_NOT_REQUIRED if given["unsafe_no_crl"] else CrlPolicy.REQUIRED
-
-
-def _evidence(file: str | None, report: str | None, vek: str | None) -> UnverifiedEvidence:
-    from attestation.evidence import UnverifiedEvidence
-    from sealwasm.failure import CliError, Kind
-    from sealwasm.files import read_file
-
-    if file is not None:
-        if report is not None or vek is not None:
-            raise _contradiction("FILE holds report and certificate", "drop --report and --vek")
-        return UnverifiedEvidence.from_wire(_wire_document(file))
-    if report is None:
-        raise CliError(
-            Kind.USAGE,
-            "evidence-missing",
-            "no evidence was named",
-            next_step="sealwasm evidence verify FILE.json, or --report FILE --vek FILE",
-        )
-    parts = {"report": read_file(report)}
-    if vek is not None:
-        parts["vek"] = _der(read_file(vek))
-    return UnverifiedEvidence("snp", parts)
-
-
-def _wire_document(file: str) -> Any:
-    """Return the JSON in a file, read as strictly as a broker reads it."""
-    from attestation.encoding import parse_json
     from attestation.errors import EvidenceError
-    from sealwasm.failure import CliError, Kind
-    from sealwasm.files import SMALL_FILE_BYTES, read_file
+    from attestation.trace import RecordedTrace
+    from attestation.verify import verify as verify_evidence
+    from sealwasm import evidence_input as read
 
+    expected = read.expected_report_data(given)
+    unverified = read.evidence_of(given)
+    trace = RecordedTrace()
     try:
-        return parse_json(read_file(file), limit_bytes=SMALL_FILE_BYTES, what=file)
-    except EvidenceError as error:
-        raise CliError(
-            Kind.USAGE, "evidence-file", error.detail, next_step="--report FILE"
-        ) from error
-
-
-def _contradiction(what: str, next_step: str) -> Exception:
-    from sealwasm.failure import CliError, Kind
-
-    return CliError(
-        Kind.USAGE, "usage", what, why="one of the two is not used", next_step=next_step
-    )
-
-
-def _der(data: bytes) -> bytes:
-    from attestation.x509.pem import der_blobs
-
-    return der_blobs(data, label="CERTIFICATE", limit=1)[0]
-
-
-def _expected(given: dict[str, Any]) -> ExpectedReportData | UnsafeAnyReportData:
-    from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
-
-    if not given["unsafe_any_report_data"]:
-        return ExpectedReportData(_report_data(given["report_data"]))
-    if given["report_data"] is not None:
-        raise _contradiction("any report data, or one?", "drop --unsafe-any-report-data")
-    return UnsafeAnyReportData()
-
-
-def _report_data(text: str | None) -> bytes:
-    from sealwasm.failure import CliError, Kind
-
-    try:
-        data = bytes.fromhex(text or "")
-    except ValueError:
-        data = b""
-    if len(data) != 64 or not any(data):
-        raise CliError(
-            Kind.USAGE,
-            "report-data",
-            "what the evidence must be bound to is not given as 64 bytes of hex",
-            why="evidence that is not bound to a request can be replayed by anyone",
-            next_step="--report-data HEX, or --unsafe-any-report-data for archived evidence",
+        claims = verify_evidence(
+            unverified,
+            report_data=expected,
+            endorsements=read.endorsements_of(given),
+            policy=read.policy_of(given),
+            anchors=read.anchors_of(given, unverified.tee),
+            now=read.moment_of(given["at"]) if given["at"] else session.now(),
+            trace=trace,
         )
-    return data
+    except EvidenceError as error:
+        _show_refusal(session, unverified.tee, trace.checks, error)
+        raise
+    _show_claims(session, claims, trace.checks)
 
 
-def _moment(text: str) -> datetime:
-    from sealwasm.failure import CliError, Kind
+def _show_claims(session: Session, claims: VerifiedClaims, checks: Sequence[Check]) -> None:
+    document = {
+        "verdict": "accept",
+        "tee": claims.tee,
+        "simulated": claims.simulated,
+        "checks": _documents(checks, failed=False),
+        "claims": dict(claims.values),
+        "devices": [dict(device.values) for device in claims.devices],
+    }
+    shown = [("verdict", "accept"), *claims.values.items()]
+    session.show(document, table="\n\n".join((_rows(checks, failed=False), table(shown))))
 
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise CliError(Kind.USAGE, "time", f"'{text}' is not an RFC 3339 time") from error
-    if moment.tzinfo is None:
-        raise CliError(Kind.USAGE, "time", f"'{text}' has no time zone", next_step=f"--at {text}Z")
-    return moment
+
+def _show_refusal(
+    session: Session, tee: str, checks: Sequence[Check], error: EvidenceError
+) -> None:
+    document = {
+        "verdict": "reject",
+        "tee": tee,
+        "reason": error.code.value,
+        "detail": error.detail,
+        "checks": _documents(checks, failed=True),
+    }
+    if checks or session.output != "table":
+        session.show(document, table=_rows(checks, failed=True))
+
+
+def _documents(checks: Sequence[Check], *, failed: bool) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": one.step,
+            "check": one.what,
+            "expected": one.expected,
+            "actual": one.actual,
+            "holds": not failed or index < len(checks) - 1,
+        }
+        for index, one in enumerate(checks)
+    ]
+
+
+def _rows(checks: Sequence[Check], *, failed: bool) -> str:
+    rows = [
+        (
+            "ok" if one["holds"] else "FAIL",
+            one["step"],
+            one["check"],
+            _short(one["expected"]),
+            _short(one["actual"]),
+        )
+        for one in _documents(checks, failed=failed)
+    ]
+    return table(rows, header=("", "step", "check", "expected", "actual"))
+
+
+def _short(text: str) -> str:
+    """Keep a table readable: `-o json` has the whole text."""
+    return text if len(text) <= 44 else f"{text[:20]}...{text[-20:]}"
+
+
+@evidence.command(short_help="Show every field of evidence, decoded; verifies nothing.")
+@_evidence_options
+@output_option
+@pass_session
+def show(session: Session, /, **given: Any) -> None:
+    """Show every field of a piece of evidence against what it means.
+
+    Nothing is verified: anyone can write such bytes. `evidence verify` says whether they hold.
+    """
+    from attestation.describe import describe
+    from sealwasm import evidence_input as read
+
+    unverified = read.evidence_of(given)
+    fields = describe(unverified)
+    document = {
+        "tee": unverified.tee,
+        "verified": False,
+        "fields": [
+            {"part": one.part, "field": one.name, "value": one.value, "meaning": one.meaning}
+            for one in fields
+        ],
+    }
+    rows = [(one.name, one.meaning, one.value) for one in fields]
+    session.say(f"{unverified.tee} evidence, NOT verified")
+    session.show(document, table=table(rows, header=("field", "meaning", "value")))

@@ -128,7 +128,7 @@ def _descriptor(given: dict[str, Any]) -> Descriptor:
 
 
 def _trust(descriptor: Descriptor, given: dict[str, Any]) -> Trust:
-    from sealwasm.commands.evidence import crl_policy_of, endorsements_of
+    from sealwasm.evidence_input import crl_policy_of, endorsements_of
     from sealwasm.keyfiles import load_public_key
     from sealwasm.receipt_findings import Trust
     from sealwasm.trust import anchors_with

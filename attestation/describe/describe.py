@@ -1,0 +1,30 @@
+"""Which describer a kind of evidence has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from attestation.describe.field import Described, text_of
+from attestation.describe.snp import describe_snp
+from attestation.evidence import UnverifiedEvidence
+
+Describer = Callable[[Mapping[str, bytes]], list[Described]]
+
+DESCRIBERS: Final[Mapping[str, Describer]] = MappingProxyType({"snp": describe_snp})
+
+
+def describe(evidence: UnverifiedEvidence) -> list[Described]:
+    """Return every field of unverified evidence.
+
+    Nothing is checked but the form. Raises `EvidenceError` for what cannot be parsed. A part that
+    has no describer is shown as bytes.
+    """
+    describer = DESCRIBERS.get(evidence.tee)
+    if describer is None:
+        return [
+            Described(name, name, text_of(data), "bytes of this part")
+            for name, data in sorted(evidence.parts.items())
+        ]
+    return describer(evidence.parts)

@@ -1,0 +1,186 @@
+"""From files and options to what a verifier is given: evidence, material, trust, policy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sealwasm.failure import CliError, Kind
+from sealwasm.files import read_file
+
+if TYPE_CHECKING:
+    from attestation.endorsements import Endorsements
+    from attestation.evidence import UnverifiedEvidence
+    from attestation.policy import CrlPolicy, EvidencePolicy
+    from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+    from attestation.trust import TrustAnchors
+
+# Wire documents with devices hold some hundred KiB.
+WIRE_BYTES = 4 << 20
+
+
+def evidence_of(given: dict[str, Any]) -> UnverifiedEvidence:
+    """Return the evidence that FILE, `--tee` and `--part` (or `--report`, `--vek`) name."""
+    from attestation.evidence import UnverifiedEvidence
+    from attestation.recognise import recognise
+
+    parts = _named_parts(given)
+    if given["file"] is not None:
+        if parts and given["tee"] is None:
+            raise contradiction("FILE is evidence of its own", "add --tee, or drop --part")
+        data = read_file(given["file"], limit_bytes=WIRE_BYTES)
+        if given["tee"] is None and data.lstrip()[:1] in {b"{", b"["}:
+            return UnverifiedEvidence.from_wire(_wire_document(given["file"]))
+        tee, part = recognise(data)
+        return UnverifiedEvidence(given["tee"] or tee, {part: data, **parts})
+    if not parts:
+        raise CliError(
+            Kind.USAGE,
+            "evidence-missing",
+            "no evidence was named",
+            next_step="sealwasm evidence verify FILE, or --tee snp --part report=FILE ...",
+        )
+    return UnverifiedEvidence(given["tee"] or "snp", parts)
+
+
+def _named_parts(given: dict[str, Any]) -> dict[str, bytes]:
+    parts: dict[str, bytes] = {}
+    for text in given["parts"]:
+        name, equals, path = text.partition("=")
+        if not equals or not name or not path:
+            raise CliError(Kind.USAGE, "usage", f"'{text}' is not NAME=FILE")
+        parts[name] = read_file(path)
+    if given["report"] is not None:
+        parts["report"] = read_file(given["report"])
+    if given["vek"] is not None:
+        parts["vek"] = _der(read_file(given["vek"]))
+    return parts
+
+
+def _wire_document(file: str) -> Any:
+    """Return the JSON in a file, read as strictly as a broker reads it."""
+    from attestation.encoding import parse_json
+    from attestation.errors import EvidenceError
+
+    try:
+        data = read_file(file, limit_bytes=WIRE_BYTES)
+        return parse_json(data, limit_bytes=WIRE_BYTES, what=file)
+    except EvidenceError as error:
+        raise CliError(
+            Kind.USAGE, "evidence-file", error.detail, next_step="--report FILE"
+        ) from error
+
+
+def endorsements_of(given: dict[str, Any]) -> Endorsements:
+    """Return what `--chain`, `--crl`, `--collateral`, `--ocsp`, `--rim` and the bundles hold."""
+    from attestation.endorsements import DocumentKind, Endorsements, GivenDocument
+    from sealwasm.trust import simulated_endorsements
+
+    kinds = {
+        "collaterals": DocumentKind.INTEL_COLLATERAL,
+        "ocsps": DocumentKind.OCSP,
+        "rims": DocumentKind.NVIDIA_RIM,
+    }
+    documents = [
+        GivenDocument.of(kind, read_file(path))
+        for name, kind in kinds.items()
+        for path in given.get(name, ())
+    ]
+    named = Endorsements.parse(
+        map(read_file, given["chains"]), map(read_file, given["crls"]), documents
+    )
+    return named.joined(simulated_endorsements(given["trust_simulated"]))
+
+
+def crl_policy_of(given: dict[str, Any]) -> CrlPolicy:
+    """Return whether a revocation list must be there: yes, unless `--unsafe-no-crl` is given."""
+    from attestation.policy import CrlPolicy
+
+    return CrlPolicy.UNSAFE_NOT_REQUIRED if given["unsafe_no_crl"] else CrlPolicy.REQUIRED
+
+
+def policy_of(given: dict[str, Any]) -> EvidencePolicy:
+    """Return the strict defaults with what the options relax."""
+    from attestation.policy import EvidencePolicy, IntelPolicy
+
+    statuses = frozenset(given["accept_tcb"]) | {"UpToDate"}
+    try:
+        return EvidencePolicy(
+            crl=crl_policy_of(given), intel=IntelPolicy(accepted_statuses=statuses)
+        )
+    except ValueError as error:
+        raise CliError(
+            Kind.USAGE,
+            "tcb-status",
+            f"no policy may accept one of {', '.join(sorted(statuses))}",
+            why=str(error),
+        ) from error
+
+
+def anchors_of(given: dict[str, Any], tee: str) -> TrustAnchors:
+    """Return pinned roots, those of `--trust-simulated`, and the keys of `--key` for this TEE."""
+    from attestation.keys import load_keys
+    from sealwasm.trust import anchors_with
+
+    anchors = anchors_with(given["trust_simulated"])
+    for path in given["tpm_roots"]:
+        anchors = anchors.with_roots("tpm", read_file(path))
+    for path in given["keys"]:
+        try:
+            anchors = anchors.with_keys(tee, load_keys(read_file(path)))
+        except ValueError as error:
+            raise contradiction(
+                f"evidence of {tee} is not verified by keys", "drop --key"
+            ) from error
+    return anchors
+
+
+def expected_report_data(given: dict[str, Any]) -> ExpectedReportData | UnsafeAnyReportData:
+    """Return what the evidence has to be bound to; saying nothing is an error."""
+    from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+
+    if not given["unsafe_any_report_data"]:
+        return ExpectedReportData(_report_data(given["report_data"]))
+    if given["report_data"] is not None:
+        raise contradiction("any report data, or one?", "drop --unsafe-any-report-data")
+    return UnsafeAnyReportData()
+
+
+def _report_data(text: str | None) -> bytes:
+    try:
+        data = bytes.fromhex(text or "")
+    except ValueError:
+        data = b""
+    if len(data) != 64 or not any(data):
+        raise CliError(
+            Kind.USAGE,
+            "report-data",
+            "what the evidence must be bound to is not given as 64 bytes of hex",
+            why="evidence that is not bound to a request can be replayed by anyone",
+            next_step="--report-data HEX, or --unsafe-any-report-data for archived evidence",
+        )
+    return data
+
+
+def moment_of(text: str) -> datetime:
+    """Return the time in `--at`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise CliError(Kind.USAGE, "time", f"'{text}' is not an RFC 3339 time") from error
+    if moment.tzinfo is None:
+        raise CliError(Kind.USAGE, "time", f"'{text}' has no time zone", next_step=f"--at {text}Z")
+    return moment
+
+
+def contradiction(what: str, next_step: str) -> CliError:
+    """Return the error of options that do not go together."""
+    return CliError(
+        Kind.USAGE, "usage", what, why="one of the two is not used", next_step=next_step
+    )
+
+
+def _der(data: bytes) -> bytes:
+    from attestation.x509.pem import der_blobs
+
+    return der_blobs(data, label="CERTIFICATE", limit=1)[0]

@@ -11,12 +11,16 @@ from attestation.encoding import parse_json
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_STATE_BYTES
 from attestation.simulated.machine import SimulatedMachine
+from attestation.simulated.nitro.platform import SimulatedNitroPlatform
 from attestation.simulated.snp.platform import SimulatedPlatform
 
 STATE_FILE: Final = "state.json"
 
 PLATFORMS: Final[Mapping[str, type[SimulatedMachine]]] = MappingProxyType(
-    {"snp": SimulatedPlatform}
+    {
+        "snp": SimulatedPlatform,
+        "nitro": SimulatedNitroPlatform,
+    }
 )
 
 

@@ -1,0 +1,1 @@
+"""Simulated Nitro: a security module, and the vendor that certifies it. Start at `platform`."""

@@ -131,3 +131,9 @@ MAX_MARKS_BYTES: Final = 1024 * 1024
 MAX_LOG_EVENTS: Final = 4096
 # Digests of one event: one per bank of the machine's TPM.
 MAX_LOG_ALGORITHMS: Final = 8
+# One command or answer of a TPM: at most 4 KiB on every TPM (TPM2_PT_MAX_COMMAND_SIZE).
+MAX_TPM_BYTES: Final = 4096
+# What a TPM holds in one NV index: a certificate of 2 KiB, Azure's report with its JSON 2.6 KiB.
+MAX_NV_BYTES: Final = 16 * 1024
+# A hardware TPM takes up to a minute to make an RSA key.
+TPM_SECONDS: Final = 120.0

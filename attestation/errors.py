@@ -15,6 +15,7 @@ class Refusal(StrEnum):
 
     # Who signed
     NO_ENDORSEMENT = "no-endorsement"
+    ENDORSEMENT_UNAVAILABLE = "endorsement-unavailable"
     BAD_TRUST_ANCHOR = "bad-trust-anchor"
     UNTRUSTED_CHAIN = "untrusted-chain"
     UNTRUSTED_KEY = "untrusted-key"

@@ -62,6 +62,18 @@ OF_CODE: Final[dict[str, Advice]] = {
         Kind.ARTIFACT, next_step="use the key of the owner who signed: --owner FILE, --key FILE"
     ),
     "seal-not-sealed": Advice(Kind.ARTIFACT, next_step="seal it first: sealwasm seal --help"),
+    "endorsement-unavailable": Advice(
+        Kind.UNREACHABLE,
+        next_step="try again later; sealwasm endorsements list shows what is there already",
+    ),
+    "collateral-rollback": Advice(
+        Kind.EVIDENCE,
+        next_step="use newer collateral: sealwasm endorsements fetch --help",
+    ),
+    "collateral-expired": Advice(
+        Kind.EVIDENCE,
+        next_step="use newer collateral: sealwasm endorsements fetch --help",
+    ),
     # What a policy answers
     "denied-environment": Advice(
         Kind.DENIED,

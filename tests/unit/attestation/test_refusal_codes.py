@@ -26,6 +26,7 @@ FOLDERS = (
     "reference-values",
 )
 ELSEWHERE = {
+    Refusal.ENDORSEMENT_UNAVAILABLE: "a vendor's service that does not answer (test_vendor_http)",
     Refusal.UNSUPPORTED: "a TEE this build does not know (test_verify)",
 }
 

@@ -12,7 +12,9 @@ from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_STATE_BYTES
 from attestation.simulated.machine import SimulatedMachine
 from attestation.simulated.nitro.platform import SimulatedNitroPlatform
+from attestation.simulated.sgx.platform import SimulatedSgxPlatform
 from attestation.simulated.snp.platform import SimulatedPlatform
+from attestation.simulated.tdx.platform import SimulatedTdxPlatform
 
 STATE_FILE: Final = "state.json"
 
@@ -20,6 +22,8 @@ PLATFORMS: Final[Mapping[str, type[SimulatedMachine]]] = MappingProxyType(
     {
         "snp": SimulatedPlatform,
         "nitro": SimulatedNitroPlatform,
+        "tdx": SimulatedTdxPlatform,
+        "sgx": SimulatedSgxPlatform,
     }
 )
 

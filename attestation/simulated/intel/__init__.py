@@ -1,0 +1,1 @@
+"""What simulated SGX and TDX platforms share: the vendor, its collateral, the quoting enclave."""

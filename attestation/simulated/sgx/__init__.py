@@ -1,0 +1,1 @@
+"""Simulated Intel SGX. Start reading at `platform`."""

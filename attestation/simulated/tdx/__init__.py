@@ -1,0 +1,1 @@
+"""Simulated Intel TDX. Start reading at `platform`."""

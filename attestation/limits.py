@@ -137,3 +137,6 @@ MAX_TPM_BYTES: Final = 4096
 MAX_NV_BYTES: Final = 16 * 1024
 # A hardware TPM takes up to a minute to make an RSA key.
 TPM_SECONDS: Final = 120.0
+
+# Requests to configfs-tsm before we say that somebody is in the way on purpose.
+TSM_ATTEMPTS: Final = 5

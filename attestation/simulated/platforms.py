@@ -10,6 +10,7 @@ from typing import Final
 from attestation.encoding import parse_json
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_STATE_BYTES
+from attestation.simulated.cca.platform import SimulatedCcaPlatform
 from attestation.simulated.machine import SimulatedMachine
 from attestation.simulated.nitro.platform import SimulatedNitroPlatform
 from attestation.simulated.sgx.platform import SimulatedSgxPlatform
@@ -22,6 +23,7 @@ PLATFORMS: Final[Mapping[str, type[SimulatedMachine]]] = MappingProxyType(
     {
         "snp": SimulatedPlatform,
         "nitro": SimulatedNitroPlatform,
+        "cca": SimulatedCcaPlatform,
         "tdx": SimulatedTdxPlatform,
         "sgx": SimulatedSgxPlatform,
     }

@@ -1,0 +1,1 @@
+"""Simulated Arm CCA: a platform with its attestation key, realms that run on it."""

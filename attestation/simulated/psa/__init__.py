@@ -1,0 +1,1 @@
+"""A simulated PSA device with its initial attestation key."""

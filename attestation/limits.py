@@ -140,3 +140,11 @@ TPM_SECONDS: Final = 120.0
 
 # Requests to configfs-tsm before we say that somebody is in the way on purpose.
 TSM_ATTEMPTS: Final = 5
+# Intel's TCB info: 11 levels seen, two TDX modules, 19 advisories on the oldest level.
+MAX_TCB_LEVELS: Final = 256
+MAX_TDX_MODULES: Final = 64
+MAX_ADVISORIES: Final = 256
+# Verified collateral, some 60 KiB each as Python objects: one per platform family and TEE.
+MAX_CACHED_COLLATERAL: Final = 512
+# Namespaces in scope: a signed RIM has five, and every element may see all of them.
+MAX_XML_NAMESPACES: Final = 16

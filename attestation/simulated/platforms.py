@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -10,13 +11,25 @@ from typing import Final
 from attestation.encoding import parse_json
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_STATE_BYTES
+from attestation.simulated.cca import faults as cca_faults
 from attestation.simulated.cca.platform import SimulatedCcaPlatform
 from attestation.simulated.machine import SimulatedMachine
+from attestation.simulated.nitro import faults as nitro_faults
 from attestation.simulated.nitro.platform import SimulatedNitroPlatform
+from attestation.simulated.sgx import faults as sgx_faults
 from attestation.simulated.sgx.platform import SimulatedSgxPlatform
+from attestation.simulated.snp import faults as snp_faults
 from attestation.simulated.snp.platform import SimulatedPlatform
+from attestation.simulated.tdx import faults as tdx_faults
 from attestation.simulated.tdx.platform import SimulatedTdxPlatform
 
+_FAULTS_OF: Final[Mapping[str, type[StrEnum]]] = {
+    "snp": snp_faults.Fault,
+    "nitro": nitro_faults.Fault,
+    "cca": cca_faults.Fault,
+    "tdx": tdx_faults.Fault,
+    "sgx": sgx_faults.Fault,
+}
 STATE_FILE: Final = "state.json"
 
 PLATFORMS: Final[Mapping[str, type[SimulatedMachine]]] = MappingProxyType(
@@ -27,6 +40,11 @@ PLATFORMS: Final[Mapping[str, type[SimulatedMachine]]] = MappingProxyType(
         "tdx": SimulatedTdxPlatform,
         "sgx": SimulatedSgxPlatform,
     }
+)
+
+# TEE -> the names of what can be wrong with its simulated platform.
+FAULTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {tee: frozenset(fault.value for fault in faults) for tee, faults in _FAULTS_OF.items()}
 )
 
 

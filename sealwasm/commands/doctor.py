@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,13 +13,10 @@ import click
 
 from sealwasm.session import Session, output_option, pass_session, table
 
-# TEE interfaces of the kernel, and what stands behind each.
-TEE_DEVICES = {
-    "/sys/kernel/config/tsm/report": "configfs-tsm (SEV-SNP, TDX, Arm CCA)",
+# Devices that we do not ask, because configfs-tsm speaks for them.
+OTHER_DEVICES = {
     "/dev/sev-guest": "SEV-SNP guest device",
     "/dev/tdx_guest": "TDX guest device",
-    "/dev/nsm": "AWS Nitro enclave",
-    "/dev/tpmrm0": "TPM 2.0",
 }
 TOOLS = {
     "docker-registry": "interop tests with a real registry: make tools",
@@ -141,12 +137,17 @@ def _worker_facts() -> str:
 
 
 def _tees() -> Iterator[Finding]:
-    for path, what in TEE_DEVICES.items():
+    from attestation.detect import State, first_usable, look
+
+    findings = look()
+    chosen = first_usable(findings)
+    states = {State.USABLE: "ok", State.UNUSABLE: "note", State.ABSENT: "none"}
+    for one in findings:
+        used = "; this one is used" if one.attester is not None and one.attester is chosen else ""
+        yield Finding(states[one.state], one.what, f"{one.where}: {one.why}{used}")
+    for path, what in OTHER_DEVICES.items():
         if Path(path).exists():
-            access = "readable" if os.access(path, os.R_OK) else "no access"
-            yield Finding("note", what, f"{path} ({access}); attesting with it is not there yet")
-        else:
-            yield Finding("none", what, f"no {path}")
+            yield Finding("note", what, f"{path}: is there, but is asked through configfs-tsm")
     yield Finding("ok", "simulated TEE", "always there, never trusted unless named")
 
 

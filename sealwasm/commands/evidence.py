@@ -206,3 +206,26 @@ def show(session: Session, /, **given: Any) -> None:
     rows = [(one.name, one.meaning, one.value) for one in fields]
     session.say(f"{unverified.tee} evidence, NOT verified")
     session.show(document, table=table(rows, header=("field", "meaning", "value")))
+
+
+@evidence.command(short_help="Ask this machine's TEE for evidence.")
+@click.option("--report-data", metavar="HEX", required=True, help="64 bytes to bind it to.")
+@click.option("--simulated-platform", metavar="FOLDER", help="Use that simulated platform.")
+@pass_session
+def collect(session: Session, report_data: str, simulated_platform: str | None) -> None:
+    """Ask this machine's TEE for evidence over 64 bytes; print it as runners send it.
+
+    `sealwasm doctor` says which TEE is used and why not another.
+    """
+    from runner.attest import pick_attester, take_evidence
+    from runner.measure import runner_measurement
+    from sealwasm import evidence_input as read
+    from sealwasm import printable
+
+    given = {"report_data": report_data, "unsafe_any_report_data": False}
+    read.expected_report_data(given)
+    folder = Path(simulated_platform) if simulated_platform else None
+    attester = pick_attester(folder, runner_measurement())
+    made = take_evidence(attester, bytes.fromhex(report_data))
+    session.say(f"evidence of {made.tee}; next: sealwasm evidence verify FILE --report-data HEX")
+    click.echo(printable.as_json(made.to_wire()))

@@ -10,9 +10,11 @@ import click
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from attestation.simulated.snp.faults import Fault
+    from attestation.simulated.machine import SimulatedMachine
 
 PRODUCTS = ["milan", "genoa", "turin"]
+# The names of `attestation.simulated.platforms`, which takes long to import; a test compares.
+TEES = ["snp", "tdx", "sgx", "nitro", "cca", "tpm", "azure-snp"]
 
 
 @click.group()
@@ -22,51 +24,83 @@ def simulate() -> None:
 
 @simulate.command()
 @click.argument("folder")
-@click.option("--product", type=click.Choice(PRODUCTS), default="genoa", show_default=True)
+@click.option("--tee", type=click.Choice(TEES), default="snp", show_default=True)
+@click.option("--product", type=click.Choice(PRODUCTS), help="With --tee snp (default: genoa).")
 @click.option("--fault", "faults", multiple=True, metavar="NAME", help="Break one thing.")
-@click.option("--like", metavar="FOLDER", help="The same chip and vendor as that platform.")
+@click.option("--like", metavar="FOLDER", help="With --tee snp: that platform's chip and vendor.")
 @output_option
 @pass_session
 def platform(
-    session: Session, folder: str, product: str, faults: tuple[str, ...], like: str | None
+    session: Session,
+    folder: str,
+    tee: str,
+    product: str | None,
+    faults: tuple[str, ...],
+    like: str | None,
 ) -> None:
-    """Create a simulated SEV-SNP platform in FOLDER: its root, its chip, its keys.
+    """Create a simulated platform in FOLDER: its root, its chip, its keys.
 
     Whatever rests on it says `simulated`, and nothing trusts it unless told to by name.
     """
-    from attestation.simulated.snp.platform import SimulatedPlatform
     from sealwasm.files import refuse_existing
 
-    chosen = _faults(faults)
+    _check_faults(tee, faults)
+    if tee != "snp":
+        _refuse_for_others(tee, product=product, like=like)
     refuse_existing(Path(folder))
-    if like is None:
-        made = SimulatedPlatform.create(
-            Path(folder), product=product, now=session.now(), faults=chosen
-        )
-    else:
-        made = SimulatedPlatform.copy(Path(like), Path(folder), faults=chosen)
+    _create(session, tee, Path(folder), product=product or "genoa", faults=faults, like=like)
     facts = {
         "folder": folder,
-        "tee": "snp",
-        "product": made.product,
-        "faults": sorted(made.faults),
+        "tee": tee,
+        **({"product": product or "genoa"} if tee == "snp" and like is None else {}),
+        "faults": sorted(faults),
         "simulated": True,
     }
     session.say(f"next: sealwasm broker init BROKER --trust-simulated {folder}")
     session.show(facts, table=table(list(facts.items())))
 
 
-def _faults(names: tuple[str, ...]) -> list[Fault]:
+def _create(
+    session: Session,
+    tee: str,
+    folder: Path,
+    *,
+    product: str,
+    faults: tuple[str, ...],
+    like: str | None,
+) -> SimulatedMachine:
+    from attestation.simulated.platforms import PLATFORMS
     from attestation.simulated.snp.faults import Fault
+    from attestation.simulated.snp.platform import SimulatedPlatform
+
+    if like is not None:
+        return SimulatedPlatform.copy(Path(like), folder, faults=map(Fault, faults))
+    if tee == "snp":
+        now = session.now()
+        return SimulatedPlatform.create(folder, product=product, now=now, faults=faults)
+    return PLATFORMS[tee].create(folder, now=session.now(), faults=faults)
+
+
+def _check_faults(tee: str, names: tuple[str, ...]) -> None:
+    from attestation.simulated.platforms import FAULTS
     from sealwasm.failure import CliError, Kind
 
-    known = {fault.value for fault in Fault}
+    known = FAULTS[tee]
     unknown = sorted(set(names) - known)
     if unknown:
         raise CliError(
             Kind.USAGE,
             "fault-unknown",
-            f"there is no fault named {', '.join(unknown)}",
+            f"{tee} has no fault named {', '.join(unknown)}",
             why=f"known faults: {', '.join(sorted(known))}",
         )
-    return [Fault(name) for name in names]
+
+
+def _refuse_for_others(tee: str, *, product: str | None, like: str | None) -> None:
+    from sealwasm.failure import CliError, Kind
+
+    for option, value in (("--product", product), ("--like", like)):
+        if value is not None:
+            raise CliError(
+                Kind.USAGE, "usage", f"{option} is for --tee snp, not {tee}", next_step="drop it"
+            )

@@ -91,7 +91,8 @@ def test_a_request_without_report_data_is_refused_by_the_driver(mount: Path) -> 
 
 
 def test_a_shell_can_use_it_too(mount: Path) -> None:
-    script = "mkdir r && head -c 64 /dev/zero > r/inblob && cat r/outblob | wc -c && cat r/generation"
+    ask = "mkdir r && head -c 64 /dev/zero > r/inblob"
+    script = f"{ask} && cat r/outblob | wc -c && cat r/generation"
     ended = subprocess.run(
         ["sh", "-ec", script], cwd=mount, check=True, capture_output=True, text=True
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from attestation.errors import Refusal
-from sealwasm.advice import NEXT_OF_KIND, advice_for
+from sealwasm.advice import advice_for
 from sealwasm.cli import run_command
 from sealwasm.evidence_advice import NEXT_OF_REFUSAL
 from sealwasm.failure import Kind
@@ -82,9 +82,46 @@ def test_raw_report_is_recognised(
     assert all(one["meaning"] for one in shown["fields"])
 
 
-@pytest.mark.parametrize("code", [code.value for code in Refusal])
-def test_every_refusal_has_something_to_do(code: str) -> None:
-    assert advice_for(code, Kind.EVIDENCE).next_step or NEXT_OF_KIND[Kind.EVIDENCE]
+def test_collected_evidence_verifies(
+    platform: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evidence", "collect", "--simulated-platform", str(platform), *BOUND]
+    assert run_command(command, Session()) == 0
+    file = tmp_path / "collected.json"
+    file.write_text(capsys.readouterr().out)
+    trusted = ["--trust-simulated", str(platform), "--at", "2026-11-22T12:00:00Z"]
+    assert run_command(["evidence", "verify", str(file), *trusted, *BOUND], Session()) == 0
+
+
+def test_nothing_is_collected_where_no_tee_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["evidence", "collect", *BOUND], Session()) != 0
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "error[attester-missing]" in printed.err
+    assert "/dev/nsm" in printed.err
+
+
+def test_most_refusals_have_advice_of_their_own() -> None:
+    without = {
+        code.value for code in Refusal if not advice_for(code.value, Kind.EVIDENCE).next_step
+    }
+    # What is left gets the advice of every refusal: collect fresh evidence.
+    assert without <= {
+        "signature-invalid",
+        "alg-mismatch",
+        "alg-not-allowed",
+        "binding",
+        "realm-platform-binding",
+        "tcb-inconsistent",
+        "report-version-too-old",
+        "product-not-allowed",
+        "signing-key-not-allowed",
+        "chip-id-masked",
+        "guest-policy-not-allowed",
+        "platform-not-allowed",
+        "missing-claims",
+        "issuer-mismatch",
+    }
 
 
 def test_advice_is_for_codes_that_exist() -> None:

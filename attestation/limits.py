@@ -148,3 +148,6 @@ MAX_ADVISORIES: Final = 256
 MAX_CACHED_COLLATERAL: Final = 512
 # Namespaces in scope: a signed RIM has five, and every element may see all of them.
 MAX_XML_NAMESPACES: Final = 16
+
+# The NV index of an HCL report has 2600 bytes; runtime data with more keys would still fit.
+MAX_HCL_BYTES: Final = 16 * 1024

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from attestation.cases import cca, ear, nitro, snp
+from attestation.cases import cca, ear, nitro, nvidia, snp
 from attestation.cases.case import Case, Claims, Runner
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
@@ -99,5 +99,6 @@ _RUNNERS: Final[Mapping[str, tuple[Runner, Mapping[str, str]]]] = MappingProxyTy
         "psa": (cca.run, cca.INPUTS),
         "ear": (ear.run, ear.INPUTS),
         "nitro": (nitro.run, nitro.INPUTS),
+        "nvidia": (nvidia.run, nvidia.INPUTS),
     }
 )

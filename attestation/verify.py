@@ -17,6 +17,7 @@ from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.cca.verifier import verify_cca
 from attestation.verifiers.nitro.verifier import verify_nitro
+from attestation.verifiers.nvidia.verifier import verify_nvidia
 from attestation.verifiers.psa.verifier import verify_psa
 from attestation.verifiers.snp.verifier import verify_snp
 
@@ -28,6 +29,7 @@ VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
         "nitro": verify_nitro,
         "cca": verify_cca,
         "psa": verify_psa,
+        "nvidia": verify_nvidia,
     }
 )
 

@@ -55,7 +55,8 @@ def b64url_decode(text: str, *, what: str) -> bytes:
     return data
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of a JSON object; raise `ValueError` for a name that is there twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("duplicate key")
@@ -89,7 +90,7 @@ def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
     try:
         value = json.loads(
             data.decode("utf-8"),
-            object_pairs_hook=_no_duplicates,
+            object_pairs_hook=no_duplicates,
             parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError) as error:

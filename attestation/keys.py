@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from attestation.encoding import b64url_decode, parse_json
+from attestation.encoding import b64decode, b64url_decode, parse_json
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_KEY_FILE_BYTES, MAX_KEYS
+from attestation.x509.certificate import parse_certificate
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
@@ -104,6 +105,21 @@ def parse_jwk(document: Any) -> TrustedKey:
     return TrustedKey(_checked(public), kid, algorithm)
 
 
+def _certified_key(document: dict[str, Any]) -> PublicKey:
+    """Return the key of the first certificate, which Azure publishes in place of the numbers.
+
+    The certificate is a container here: what makes the key trusted is that the caller named it.
+    """
+    listed = document["x5c"]
+    if not isinstance(listed, list) or not listed or not isinstance(listed[0], str):
+        raise _bad("key has a certificate list without certificates")
+    try:
+        certificate = parse_certificate(b64decode(listed[0], what="certificate"))
+    except EvidenceError as error:
+        raise _bad("certificate of a key is not readable") from error
+    return load_public_key(certificate.spki)
+
+
 def _is_known(one: Any) -> bool:
     if not isinstance(one, dict):
         return False
@@ -124,6 +140,8 @@ def _ec_key(document: dict[str, Any]) -> PublicKey:
 
 
 def _rsa_key(document: dict[str, Any]) -> PublicKey:
+    if "x5c" in document and "n" not in document:
+        return _certified_key(document)
     try:
         n, e = (_number(document.get(name), None) for name in ("n", "e"))
         return rsa.RSAPublicNumbers(e, n).public_key()

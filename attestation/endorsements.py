@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
 
 from attestation.limits import (
     MAX_CERTIFICATES,
@@ -43,6 +45,11 @@ class GivenCrl:
     digest: bytes
     parsed: RevocationList
 
+    @classmethod
+    def of(cls, data: bytes) -> GivenCrl:
+        """Return the list in `data` (DER); raise `EvidenceError` for what is none."""
+        return cls(hashlib.sha256(data).digest(), parse_crl(data))
+
 
 @dataclass(frozen=True, slots=True)
 class GivenDocument:
@@ -75,6 +82,14 @@ class Endorsements:
         return cls.parse([])
 
     @classmethod
+    def vendor(cls) -> Endorsements:
+        """Return the CA certificates that vendors publish and this package carries.
+
+        AMD's ASK, ASVK and ARK of every product. Read from the package at first use.
+        """
+        return _vendor_endorsements()
+
+    @classmethod
     def parse(
         cls,
         certificates: Iterable[bytes],
@@ -99,7 +114,7 @@ class Endorsements:
         parsed = tuple(parse_certificate(one) for one in ders)
         return cls(
             certificates=parsed,
-            crls=tuple(GivenCrl(hashlib.sha256(one).digest(), parse_crl(one)) for one in lists),
+            crls=tuple(GivenCrl.of(one) for one in lists),
             digest=hashlib.sha256(b"".join(one.fingerprint for one in parsed)).digest(),
             documents=given,
         )
@@ -132,3 +147,8 @@ def _check_counts(certificates: int, crls: int, documents: int) -> None:
 
 def _blobs(data: bytes, label: str, limit: int) -> list[bytes]:
     return der_blobs(data, label=label, limit=limit)
+
+
+@cache
+def _vendor_endorsements() -> Endorsements:
+    return Endorsements.parse([files("attestation.vendor").joinpath("amd.pem").read_bytes()])

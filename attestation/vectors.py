@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from attestation.cases import cca, ear, nitro, nvidia, snp
+from attestation.cases import cca, ear, intel, nitro, nvidia, snp, tpm
 from attestation.cases.case import Case, Claims, Runner
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
@@ -95,10 +95,13 @@ def _time(case: Mapping[str, Any]) -> datetime:
 _RUNNERS: Final[Mapping[str, tuple[Runner, Mapping[str, str]]]] = MappingProxyType(
     {
         "snp": (snp.run, snp.INPUTS),
+        "tdx": (intel.run_tdx, intel.INPUTS),
+        "sgx": (intel.run_sgx, intel.INPUTS),
         "cca": (cca.run, cca.INPUTS),
         "psa": (cca.run, cca.INPUTS),
         "ear": (ear.run, ear.INPUTS),
         "nitro": (nitro.run, nitro.INPUTS),
         "nvidia": (nvidia.run, nvidia.INPUTS),
+        "tpm": (tpm.run, tpm.INPUTS),
     }
 )

@@ -15,20 +15,28 @@ from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
+from attestation.verifiers.azure.snp import verify_azure_snp
 from attestation.verifiers.cca.verifier import verify_cca
 from attestation.verifiers.nitro.verifier import verify_nitro
 from attestation.verifiers.nvidia.verifier import verify_nvidia
 from attestation.verifiers.psa.verifier import verify_psa
+from attestation.verifiers.sgx.verifier import verify_sgx
 from attestation.verifiers.snp.verifier import verify_snp
+from attestation.verifiers.tdx.verifier import verify_tdx
+from attestation.verifiers.tpm.verifier import verify_tpm
 
 Verifier = Callable[..., VerifiedClaims]
 
 VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
     {
         "snp": verify_snp,
+        "tdx": verify_tdx,
+        "sgx": verify_sgx,
         "nitro": verify_nitro,
         "cca": verify_cca,
         "psa": verify_psa,
+        "tpm": verify_tpm,
+        "azure-snp": verify_azure_snp,
         "nvidia": verify_nvidia,
     }
 )

@@ -1,0 +1,1 @@
+"""Certificates that vendors publish for everybody, shipped as data: material, never trust."""

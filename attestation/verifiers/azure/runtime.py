@@ -1,0 +1,111 @@
+"""The runtime data of an HCL report: the key of the virtual TPM, and how the guest was configured.
+
+JSON whose digest is in the hardware report; the paravisor wrote it, so it counts as the hardware
+report does. Same source as `hcl`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from attestation.claims import ClaimValue
+from attestation.encoding import parse_json
+from attestation.errors import EvidenceError, Refusal
+from attestation.keys import PublicKey, TrustedKey, parse_jwk
+from attestation.limits import MAX_HCL_BYTES
+from attestation.report_data import REPORT_DATA_BYTES
+from attestation.verifiers.azure.hcl import HclReport
+
+_AK: Final = "HCLAkPub"
+_AK_BITS: Final = 2048
+# Member of `vm-configuration` -> (claim, type).
+_CONFIGURATION: Final[dict[str, tuple[str, type]]] = {
+    "console-enabled": ("console-enabled", bool),
+    "secure-boot": ("secure-boot", bool),
+    "tpm-enabled": ("tpm-enabled", bool),
+    "tpm-persisted": ("tpm-persisted", bool),
+    "vmUniqueId": ("vm-unique-id", str),
+    "root-cert-thumbprint": ("root-cert-thumbprint", str),
+}
+_USER_DATA: Final = re.compile(r"[0-9A-Fa-f]{128}")
+_MAX_TEXT: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The attestation key of the virtual TPM, and the claims of the guest's configuration."""
+
+    key: PublicKey = field(repr=False)
+    claims: dict[str, ClaimValue]
+
+    def trusted(self, *, simulated: bool) -> TrustedKey:
+        """Return the key; call only once hardware has vouched for it."""
+        return TrustedKey(self.key, simulated=simulated)
+
+
+def require_bound(hcl: HclReport, report_data: bytes) -> None:
+    """Refuse runtime data that the hardware report was not made for: `binding`.
+
+    REPORT_DATA is its digest and zeros.
+    """
+    digest = hashlib.new(hcl.hash_name, hcl.runtime).digest().ljust(REPORT_DATA_BYTES, b"\0")
+    if not hmac.compare_digest(digest, report_data):
+        raise EvidenceError(Refusal.BINDING, "runtime data is not what the hardware report is for")
+
+
+def parse_runtime(data: bytes) -> Runtime:
+    """Return what runtime data says; unknown members are read over.
+
+    Raises `EvidenceError` `malformed`, also for a key that is not RSA-2048.
+    """
+    document = parse_json(data, limit_bytes=MAX_HCL_BYTES, what="runtime data")
+    if not isinstance(document, dict):
+        raise _malformed("not an object")
+    claims = _configuration(document.get("vm-configuration"))
+    user_data = document.get("user-data")
+    if user_data is not None:
+        if not isinstance(user_data, str) or not _USER_DATA.fullmatch(user_data):
+            raise _malformed("user data is not 64 bytes in hex")
+        claims["user-data"] = user_data.lower()
+    return Runtime(_ak(document.get("keys")), claims)
+
+
+def _ak(keys: Any) -> PublicKey:
+    if not isinstance(keys, list) or not all(isinstance(one, dict) for one in keys):
+        raise _malformed("no list of keys")
+    named = [one for one in keys if one.get("kid") == _AK]
+    if len(named) != 1:
+        raise _malformed(f"{len(named)} keys are called {_AK}")
+    try:
+        key = parse_jwk(named[0]).public
+    except EvidenceError as error:
+        raise _malformed(f"{_AK} is not readable") from error
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size != _AK_BITS:
+        raise _malformed(f"{_AK} is not RSA-{_AK_BITS}")
+    return key
+
+
+def _configuration(given: Any) -> dict[str, ClaimValue]:
+    if not isinstance(given, dict):
+        raise _malformed("no configuration of the virtual machine")
+    claims: dict[str, ClaimValue] = {}
+    for member, (name, kind) in _CONFIGURATION.items():
+        value = given.get(member)
+        if value is None:
+            continue
+        if not isinstance(value, bool | str) or type(value) is not kind:
+            raise _malformed(f"{member} is not a {kind.__name__}")
+        if isinstance(value, str) and len(value) > _MAX_TEXT:
+            raise _malformed(f"{member} is longer than {_MAX_TEXT} characters")
+        claims[name] = value
+    return claims
+
+
+def _malformed(detail: str) -> EvidenceError:
+    return EvidenceError(Refusal.MALFORMED, f"runtime data: {detail}")

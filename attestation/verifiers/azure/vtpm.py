@@ -1,0 +1,105 @@
+"""What both kinds of Azure evidence share: the virtual TPM, once hardware vouched for its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from attestation.claims import ClaimValue, VerifiedClaims
+from attestation.errors import EvidenceError, Refusal
+from attestation.keys import TrustedKey
+from attestation.policy import EvidencePolicy
+from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.tpm.signature import TpmSignature
+from attestation.trace import Trace
+from attestation.verifiers.azure.hcl import HclReport, parse_hcl_report
+from attestation.verifiers.azure.runtime import Runtime, parse_runtime, require_bound
+from attestation.verifiers.tpm.claims import quote_claims
+from attestation.verifiers.tpm.quote import (
+    GivenQuote,
+    check_event_log,
+    check_nonce,
+    check_pcrs,
+    parse_parts,
+    verify_signed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The parts both kinds have, read. Nothing has been verified."""
+
+    hcl: HclReport
+    quote: GivenQuote
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedVtpm:
+    """A quote by the virtual TPM that the hardware report is about."""
+
+    runtime: Runtime
+    quote: GivenQuote
+    key: TrustedKey
+    signature: TpmSignature
+    facts: Mapping[str, bool]
+
+    @property
+    def claims(self) -> dict[str, ClaimValue]:
+        """What quote, event log and runtime data say; the paravisor's word counts last."""
+        of_quote = quote_claims(self.quote, self.key, self.signature)
+        return of_quote | dict(self.facts) | self.runtime.claims
+
+
+def parse_given(parts: Mapping[str, bytes], report_type: int, trace: Trace) -> Given:
+    """Return the shared parts; refuse an HCL report of another kind of hardware as `malformed`."""
+    trace.check("H", "length of the HCL report", "a report", len(parts.get("hcl_report", b"")))
+    hcl = parse_hcl_report(parts.get("hcl_report", b""))
+    trace.check("H4", "report type", report_type, hcl.report_type)
+    if hcl.report_type != report_type:
+        raise EvidenceError(Refusal.MALFORMED, "HCL report is of another kind of hardware")
+    return Given(hcl, parse_parts(parts))
+
+
+def verify_vtpm(
+    parts: Mapping[str, bytes],
+    given: Given,
+    hardware_report_data: bytes,
+    *,
+    simulated: bool,
+    report_data: ExpectedReportData | UnsafeAnyReportData,
+    policy: EvidencePolicy,
+    trace: Trace,
+) -> VerifiedVtpm:
+    """Return the quote, once the hardware report with `hardware_report_data` was authenticated.
+
+    Raises `EvidenceError`: `binding`, `signature-invalid`, `pcr-digest-mismatch`,
+    `event-log-mismatch`, `report-data-mismatch` or `malformed`.
+    """
+    trace.check("V1", "digest of the runtime data", hardware_report_data, given.hcl.hash_name)
+    require_bound(given.hcl, hardware_report_data)
+    runtime = parse_runtime(given.hcl.runtime)
+    key = runtime.trusted(simulated=simulated)
+    trace.check("G", "quote signed by", key.fingerprint, "the virtual TPM")
+    key, signature = verify_signed(given.quote, [key])
+    check_pcrs(given.quote, signature, trace)
+    facts = check_event_log(parts, given.quote, policy.tpm, trace)
+    check_nonce(given.quote, report_data, trace)
+    return VerifiedVtpm(runtime, given.quote, key, signature, facts)
+
+
+def azure_claims(tee: str, hardware: VerifiedClaims, vtpm: VerifiedVtpm) -> VerifiedClaims:
+    """Return the claims of hardware and virtual TPM as one.
+
+    The measurement is the hardware's, so that of the paravisor; report data is the quote's nonce,
+    because only that is fresh.
+    """
+    nonce = vtpm.quote.quote.extra_data
+    both = {**hardware.values, **vtpm.claims}
+    return VerifiedClaims(
+        tee=tee,
+        simulated=hardware.simulated,
+        measurement=hardware.measurement,
+        report_data=nonce,
+        values=MappingProxyType({**both, "tee": tee, "report-data": nonce.hex()}),
+    )

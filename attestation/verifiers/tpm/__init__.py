@@ -1,0 +1,1 @@
+"""TPM 2.0 quotes. Start reading at `verifier`; the checks are docs/specs/evidence-tpm.md."""

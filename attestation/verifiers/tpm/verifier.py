@@ -1,0 +1,95 @@
+"""TPM 2.0: from a quote, its PCR values and its key to verified claims."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from types import MappingProxyType
+
+from attestation.claims import ClaimValue, VerifiedClaims
+from attestation.endorsements import Endorsements
+from attestation.errors import EvidenceError, Refusal
+from attestation.evidence import UnverifiedEvidence
+from attestation.policy import EvidencePolicy, TpmPolicy
+from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.trace import NO_TRACE, Trace
+from attestation.trust import TrustAnchors
+from attestation.verifiers.tpm.ak import check_dates, find_keys
+from attestation.verifiers.tpm.claims import quote_claims
+from attestation.verifiers.tpm.quote import (
+    GivenQuote,
+    check_event_log,
+    check_nonce,
+    check_pcrs,
+    parse_parts,
+    verify_signed,
+)
+
+
+def verify_tpm(
+    evidence: UnverifiedEvidence,
+    *,
+    report_data: ExpectedReportData | UnsafeAnyReportData,
+    endorsements: Endorsements,
+    policy: EvidencePolicy,
+    anchors: TrustAnchors,
+    now: datetime,
+    trace: Trace = NO_TRACE,
+) -> VerifiedClaims:
+    """Return what the quote proves, or raise `EvidenceError` with the most fundamental reason.
+
+    Steps are those of docs/specs/evidence-tpm.md. Not checked: what PCR values mean; whether this
+    quote was shown before; that the key is in the machine asked, beyond what its certificate or
+    the caller who named the key vouches for.
+    """
+    # (1) Structure of the quote and of the PCR values.
+    parts = evidence.parts
+    trace.check("Q", "length of the quote", "a quote", len(parts.get("quote", b"")))
+    given = parse_parts(parts)
+
+    # (2) The key: named by the caller, or certified up to a trusted root.
+    trace.check("K", "attestation key", "named or certified", lambda: sorted(parts))
+    found = find_keys(parts, endorsements=endorsements, anchors=anchors)
+
+    # (3) Dates and revocation, at the caller's time, on every call.
+    trace.check("D", "certificates are valid", now, found.path is not None and "certified")
+    check_dates(found, endorsements=endorsements, policy=policy.crl, now=now)
+
+    # (4) That key signed exactly these bytes.
+    trace.check("G", "signed by", [one.fingerprint.hex() for one in found.keys], "a TPM")
+    key, signature = verify_signed(given, found.keys)
+
+    # (5) The PCR values are those that were quoted, and the log those that led to them.
+    check_pcrs(given, signature, trace)
+    facts = check_event_log(parts, given, policy.tpm, trace)
+
+    # (6) The quote was made for this request.
+    check_nonce(given, report_data, trace)
+
+    # (7) What counts as the measurement.
+    measurement = _measurement(given, policy.tpm, trace)
+    values: dict[str, ClaimValue] = {
+        "tee": "tpm",
+        "simulated": key.simulated,
+        "measurement": measurement.hex(),
+        "report-data": given.quote.extra_data.hex(),
+    }
+    if found.path is not None:
+        values["root"] = found.path.anchor.product
+    values |= quote_claims(given, key, signature) | facts
+    return VerifiedClaims(
+        tee="tpm",
+        simulated=key.simulated,
+        measurement=measurement,
+        report_data=given.quote.extra_data,
+        values=MappingProxyType(values),
+    )
+
+
+def _measurement(given: GivenQuote, policy: TpmPolicy, trace: Trace) -> bytes:
+    if policy.measurement_pcr is None:
+        return given.quote.pcr_digest
+    trace.check("P1", "PCR of the measurement", policy.measurement_pcr, sorted(given.sha256))
+    value = given.sha256.get(policy.measurement_pcr)
+    if value is None:
+        raise EvidenceError(Refusal.MISSING_CLAIMS, f"PCR {policy.measurement_pcr} was not quoted")
+    return value

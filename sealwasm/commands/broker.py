@@ -89,8 +89,9 @@ def _operator(path: str | None) -> tuple[VerifyingKey, bytes | None]:
 
 
 def _own_references() -> bytes:
-    """Reference values that name this very installation of the runner."""
+    """Reference values that name this very installation of the runner, on each kind of TEE."""
     from attestation.reference import ReferenceValue, ReferenceValues
+    from attestation.simulated.platforms import PLATFORMS
     from sealwasm.failure import CliError, Kind
 
     try:
@@ -103,8 +104,12 @@ def _own_references() -> bytes:
             why=f"{error.name} is not installed",
             next_step="--references FILE; see `sealwasm reference measure --document`",
         ) from error
-    own = ReferenceValue("snp", runner_measurement().digest, "this-installation")
-    return ReferenceValues.of([own]).to_bytes()
+    digest = runner_measurement().digest
+    own = (
+        ReferenceValue(tee, kind.launch_value(digest), "this-installation")
+        for tee, kind in PLATFORMS.items()
+    )
+    return ReferenceValues.of(own).to_bytes()
 
 
 def _guardrails(path: str) -> bytes:

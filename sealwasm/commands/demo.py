@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
+from sealwasm.commands.simulate import TEES
 from sealwasm.session import Session, output_option, pass_session
 
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Keep the demo's folder to look at.")
 @click.option("--files", metavar="FOLDER", help="Only write its module, policy and problems.")
+@click.option("--tee", type=click.Choice(TEES), default="snp", show_default=True)
 @output_option
 @pass_session
-def demo(session: Session, keep: bool, files: str | None) -> int:
+def demo(session: Session, keep: bool, files: str | None, tee: str) -> int:
     """Run the main job end to end on a simulated TEE.
 
     Starts a broker and runners as processes of their own on loopback, in a temporary folder, and
@@ -24,7 +26,7 @@ def demo(session: Session, keep: bool, files: str | None) -> int:
 
     if files is not None:
         return _write(session, Path(files))
-    played = play(keep=keep)
+    played = play(keep=keep, tee=tee)
     document = as_document(played)
     failed = [one for one in played if not one.ok]
     for one in failed:

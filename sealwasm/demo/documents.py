@@ -59,7 +59,7 @@ SPINNER_MODULE = b"".join(
 )
 
 RELEASE_POLICY = """\
-# Keys of {owner} go to this one build of the runner, on SEV-SNP, without debug.
+# Keys of {owner} go to this one build of the runner, on one kind of TEE, without debug.
 apiVersion: sealwasm/v1
 kind: ReleasePolicy
 metadata: {{name: {owner}/prod, version: 1, description: the demo's runner and no other}}
@@ -68,12 +68,21 @@ spec:
   lease: 15m
   any-of:
     - name: this-runner
-      tee: snp
+      tee: {tee}
       measurement:
         in: ["{measurement}"]
-      debug: {{equals: false}}
-      vmpl: {{at-most: 0}}
 """
+
+# The TEE that the demo plays with unless told otherwise.
+FIRST_TEE = "snp"
+
+# What else a careful owner asks of each kind of TEE.
+MORE_CONDITIONS = {
+    "snp": "      debug: {equals: false}\n      vmpl: {at-most: 0}\n",
+    "tdx": "      debug: {equals: false}\n      migratable: {equals: false}\n",
+    "sgx": "      debug: {equals: false}\n",
+    "nitro": "      debug: {equals: false}\n",
+}
 
 
 def solver_grant(imports: list[str]) -> str:
@@ -81,6 +90,7 @@ def solver_grant(imports: list[str]) -> str:
     return SOLVER_GRANT + "".join(f"    - {name}\n" for name in imports)
 
 
-def release_policy(*, owner: str, measurement: str) -> str:
-    """Return a release policy that names one measurement."""
-    return RELEASE_POLICY.format(owner=owner, measurement=measurement)
+def release_policy(*, owner: str, measurement: str, tee: str) -> str:
+    """Return a release policy that names one measurement on one kind of TEE."""
+    text = RELEASE_POLICY.format(owner=owner, measurement=measurement, tee=tee)
+    return text + MORE_CONDITIONS.get(tee, "")

@@ -26,12 +26,12 @@ class Played(NamedTuple):
     shown: str
 
 
-def play(*, keep: bool) -> list[Played]:
+def play(*, keep: bool, tee: str) -> list[Played]:
     """Play every step in order and stop at the first that fails."""
     packages = require_own_packages()
     folder = Path(tempfile.mkdtemp(prefix="sealwasm-demo-"))
     played: list[Played] = []
-    with open_stage(folder, packages, keep=keep) as stage:
+    with open_stage(folder, packages, keep=keep, tee=tee) as stage:
         for number, step in enumerate(STEPS, start=1):
             click.echo(f"[{number:2}/{len(STEPS)}] {step.title} ... ", nl=False, err=True)
             played.append(_play_one(step, stage))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from attestation.attesters import Attester
-from attestation.simulated.snp.platform import SimulatedPlatform
+from attestation.simulated.platforms import load_platform
 from keybroker.protocol import ReleaseRequest, RunnerKey
 from runner.broker import HttpBroker
 from runner.errors import RunnerError
@@ -27,7 +27,7 @@ def replay_challenge(url: str, platform: Path, reference: str) -> str:
     Raises `StepFailedError` unless it accepts the first, which shows that nothing else is wrong.
     """
     artifact = pull_artifact(reference)
-    guest = SimulatedPlatform.load(platform).launch(runner_measurement().digest)
+    guest = load_platform(platform).launch(runner_measurement().digest)
     broker = HttpBroker(url)
     try:
         challenge = broker.challenge()

@@ -69,6 +69,7 @@ class Stage:
 
     folder: Path
     packages: Path
+    tee: str = "snp"
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     facts: dict[str, str] = field(default_factory=dict)
 
@@ -159,9 +160,9 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 
 
 @contextlib.contextmanager
-def open_stage(folder: Path, packages: Path, *, keep: bool) -> Iterator[Stage]:
+def open_stage(folder: Path, packages: Path, *, keep: bool, tee: str = "snp") -> Iterator[Stage]:
     """Yield a stage; stop its processes and, unless `keep`, remove its folder."""
-    stage = Stage(folder, packages)
+    stage = Stage(folder, packages, tee)
     try:
         yield stage
     finally:

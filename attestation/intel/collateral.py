@@ -1,0 +1,162 @@
+"""Collateral: what Intel publishes about a platform family, as one JSON document.
+
+The document itself (Intel QuoteCollateralV3) is signed by nobody; what counts are TCB info, QE
+identity and lists in it. The two former are verified as the exact bytes that were given, and read
+only after that. Verified forms are remembered by digest; dates are for the caller, on every call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from attestation.cache import BoundedCache
+from attestation.encoding import no_duplicates, parse_json
+from attestation.endorsements import GivenCrl, GivenDocument
+from attestation.errors import EvidenceError, Refusal
+from attestation.intel import chains
+from attestation.intel import signed_json as read
+from attestation.intel.ecdsa import verify_raw
+from attestation.intel.qe_identity import QeIdentity, parse_qe_identity
+from attestation.intel.tcb_info import TcbInfo, parse_tcb_info
+from attestation.limits import MAX_CACHED_COLLATERAL, MAX_COLLATERAL_BYTES
+from attestation.trust import TrustAnchor, TrustAnchors
+from attestation.x509.certificate import Certificate
+from attestation.x509.crl import RevocationList, parse_crl
+from attestation.x509.path import VerifiedPath, verify_crl
+from attestation.x509.signatures import load_p256
+
+PCK_CHAIN_MEMBER: Final = "pck_certificate_chain"
+_MEMBERS: Final = read.names(
+    "pck_crl_issuer_chain root_ca_crl pck_crl tcb_info_issuer_chain tcb_info tcb_info_signature"
+    " qe_identity_issuer_chain qe_identity qe_identity_signature"
+)
+_OPTIONAL: Final = frozenset({PCK_CHAIN_MEMBER})
+_SIGNATURE_BYTES: Final = 64
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_SIGNING: Final = (frozenset({chains.TCB_SIGNING}), frozenset({chains.ROOT}))
+_PCK_CA: Final = (frozenset(chains.PCK_CAS), frozenset({chains.ROOT}))
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """Signed by Intel under the pinned root `anchor`. Dates and revocation were not looked at.
+
+    `certificates` are all that the signatures rest on; `valid_from` and `valid_to` bound the time
+    at which everything in it is in date.
+    """
+
+    tcb_info: TcbInfo
+    qe_identity: QeIdentity
+    root_crl: RevocationList
+    pck_crl: RevocationList
+    pck_ca: Certificate
+    certificates: tuple[Certificate, ...] = field(repr=False)
+    anchor: TrustAnchor
+    valid_from: datetime
+    valid_to: datetime
+
+
+_verified: Final = BoundedCache[Collateral](MAX_CACHED_COLLATERAL)
+
+
+def verify_collateral(document: GivenDocument, *, anchors: TrustAnchors) -> Collateral:
+    """Return what Intel signed in `document` (steps K2 to K5).
+
+    Not checked: dates, revocation, whether it is for the platform at hand. Raises `EvidenceError`.
+    """
+    key = document.digest + anchors.digest
+    found = _verified.get(key)
+    if found is None:
+        found = _verify(parse_document(document.data), anchors)
+        _verified.put(key, found)
+    return found
+
+
+def parse_document(data: bytes) -> Mapping[str, str]:
+    """Return the members of a document (step K2); raise `EvidenceError` `malformed`."""
+    document = parse_json(data, limit_bytes=MAX_COLLATERAL_BYTES, what="collateral")
+    for name, text in read.members(document, _MEMBERS, _OPTIONAL).items():
+        # What Intel signs, PEM and hex are all ASCII; anything else has several spellings.
+        if not isinstance(text, str) or not text.isascii():
+            raise _malformed(f"collateral: {name} is not ASCII text")
+    return dict(document)
+
+
+def _verify(document: Mapping[str, str], anchors: TrustAnchors) -> Collateral:
+    root_list, pck_list = _crl(document["root_ca_crl"]), _crl(document["pck_crl"])
+    signing = _path(document["tcb_info_issuer_chain"], _SIGNING, anchors)
+    issuer = _path(document["pck_crl_issuer_chain"], _PCK_CA, anchors)
+    qe_signing = signing
+    if document["qe_identity_issuer_chain"] != document["tcb_info_issuer_chain"]:
+        qe_signing = _path(document["qe_identity_issuer_chain"], _SIGNING, anchors)
+    if not signing.anchor == qe_signing.anchor == issuer.anchor:
+        raise EvidenceError(Refusal.UNTRUSTED_CHAIN, "collateral rests on more than one root")
+    tcb_info = parse_tcb_info(_signed(document, "tcb_info", signing.leaf))
+    qe_identity = parse_qe_identity(_signed(document, "qe_identity", qe_signing.leaf))
+    root, pck_ca = issuer.certificates[-1], issuer.leaf
+    root_crl = verify_crl(root_list, root, profile=chains.COLLATERAL_CHAIN)
+    pck_crl = verify_crl(pck_list, pck_ca, profile=chains.COLLATERAL_CHAIN)
+    certificates = (signing.leaf, qe_signing.leaf, pck_ca, root)
+    starts = [tcb_info.issued, qe_identity.issued, root_crl.this_update, pck_crl.this_update]
+    ends = [
+        tcb_info.next_update,
+        qe_identity.next_update,
+        root_crl.next_update,
+        pck_crl.next_update,
+    ]
+    return Collateral(
+        tcb_info=tcb_info,
+        qe_identity=qe_identity,
+        root_crl=root_crl,
+        pck_crl=pck_crl,
+        pck_ca=pck_ca,
+        certificates=certificates,
+        anchor=issuer.anchor,
+        valid_from=max(*starts, *(one.not_before for one in certificates)),
+        valid_to=min(*ends, *(one.not_after for one in certificates)),
+    )
+
+
+def _path(
+    pem: str, names: tuple[frozenset[str], frozenset[str]], anchors: TrustAnchors
+) -> VerifiedPath:
+    return chains.verify_chain(
+        chains.parse_chain(pem.encode("ascii")),
+        names,
+        profile=chains.COLLATERAL_CHAIN,
+        anchors=anchors,
+    )
+
+
+def _signed(document: Mapping[str, str], name: str, signer: Certificate) -> Any:
+    """Return the JSON in a member after `signer` turns out to have signed its exact bytes."""
+    text = document[name].encode("ascii")
+    signature = _bytes(document[f"{name}_signature"])
+    if len(signature) != _SIGNATURE_BYTES:
+        raise _malformed(f"signature of {name} is {len(signature)} bytes, expected 64")
+    verify_raw(load_p256(signer.spki), signature, text, Refusal.COLLATERAL_SIGNATURE_INVALID, name)
+    try:
+        return json.loads(text, object_pairs_hook=no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise _malformed(f"{name} is not strict JSON") from error
+
+
+def _crl(text: str) -> GivenCrl:
+    der = _bytes(text)
+    return GivenCrl(hashlib.sha256(der).digest(), parse_crl(der))
+
+
+def _bytes(text: str) -> bytes:
+    if not _HEX.fullmatch(text):
+        raise _malformed("collateral: a list or signature is not hex")
+    return bytes.fromhex(text)
+
+
+def _malformed(detail: str) -> EvidenceError:
+    return EvidenceError(Refusal.MALFORMED, detail)

@@ -1,0 +1,84 @@
+"""Members of Intel's signed JSON, read exactly: what is signed and not understood could matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from attestation.errors import EvidenceError, Refusal
+
+Members = Mapping[str, Any]
+
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_ADVISORY: Final = re.compile(r"[A-Z0-9-]{1,64}")
+_NONE: Final = frozenset[str]()
+
+
+def names(text: str) -> frozenset[str]:
+    """Return the words in `text` as a set of member names."""
+    return frozenset(text.split())
+
+
+def malformed(detail: str) -> EvidenceError:
+    """Return the error for signed JSON of another form than Intel documents."""
+    return EvidenceError(Refusal.MALFORMED, detail)
+
+
+def members(value: Any, required: frozenset[str], optional: frozenset[str] = _NONE) -> Members:
+    """Return the object if it has every required member and none but these."""
+    if not isinstance(value, dict):
+        raise malformed("JSON of Intel has something else where an object belongs")
+    if not required <= value.keys() <= required | optional:
+        odd = sorted((value.keys() ^ required) - optional)[:1]
+        raise malformed(f"JSON of Intel has other members than expected, such as {odd}"[:120])
+    return value
+
+
+def items(value: Any, most: int) -> list[Any]:
+    """Return the list if it is not empty and not longer than `most`."""
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise malformed(f"signed JSON lacks a list of 1 to {most} items")
+    return value
+
+
+def integer(value: Any, most: int) -> int:
+    """Return an integer from 0 to `most`; true and false are none."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise malformed(f"signed JSON lacks an integer up to {most}")
+    return value
+
+
+def hex_bytes(value: Any, length: int) -> bytes:
+    """Return `length` bytes from hex of either case."""
+    if not isinstance(value, str) or len(value) != 2 * length or not _HEX.fullmatch(value):
+        raise malformed(f"signed JSON lacks {length} bytes in hex")
+    return bytes.fromhex(value)
+
+
+def moment(value: Any) -> datetime:
+    """Return a time of the form 2025-06-19T10:16:03Z."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise malformed("signed JSON lacks a time")
+    try:
+        return datetime.fromisoformat(value[:-1]).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise malformed("signed JSON has a time that does not exist") from error
+
+
+def choice(value: Any, allowed: frozenset[str]) -> str:
+    """Return the text if it is one of these."""
+    if not isinstance(value, str) or value not in allowed:
+        raise malformed("signed JSON has a value that is not one of those documented")
+    return value
+
+
+def advisories(value: Any, most: int) -> tuple[str, ...]:
+    """Return advisory names such as INTEL-SA-00615."""
+    if not isinstance(value, list) or len(value) > most:
+        raise malformed("signed JSON has no list of advisories")
+    if not all(isinstance(one, str) and _ADVISORY.fullmatch(one) for one in value):
+        raise malformed("signed JSON has an advisory that is not a name")
+    return tuple(value)

@@ -1,0 +1,1 @@
+"""Intel SGX: from a quote to verified claims."""

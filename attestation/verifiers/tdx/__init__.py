@@ -1,0 +1,1 @@
+"""Intel TDX: from a quote to verified claims."""

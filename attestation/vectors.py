@@ -97,6 +97,8 @@ _RUNNERS: Final[Mapping[str, tuple[Runner, Mapping[str, str]]]] = MappingProxyTy
         "snp": (snp.run, snp.INPUTS),
         "tdx": (intel.run_tdx, intel.INPUTS),
         "sgx": (intel.run_sgx, intel.INPUTS),
+        "tdx": (intel.run_tdx, intel.INPUTS),
+        "sgx": (intel.run_sgx, intel.INPUTS),
         "cca": (cca.run, cca.INPUTS),
         "psa": (cca.run, cca.INPUTS),
         "ear": (ear.run, ear.INPUTS),

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from attestation.cases import cca, ear, intel, nitro, nvidia, snp, tpm
+from attestation.cases import cca, ear, intel, nitro, nvidia, snp, tokens, tpm
 from attestation.cases.case import Case, Claims, Runner
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
@@ -97,12 +97,12 @@ _RUNNERS: Final[Mapping[str, tuple[Runner, Mapping[str, str]]]] = MappingProxyTy
         "snp": (snp.run, snp.INPUTS),
         "tdx": (intel.run_tdx, intel.INPUTS),
         "sgx": (intel.run_sgx, intel.INPUTS),
-        "tdx": (intel.run_tdx, intel.INPUTS),
-        "sgx": (intel.run_sgx, intel.INPUTS),
         "cca": (cca.run, cca.INPUTS),
         "psa": (cca.run, cca.INPUTS),
         "ear": (ear.run, ear.INPUTS),
         "nitro": (nitro.run, nitro.INPUTS),
+        "maa": (tokens.run_maa, tokens.INPUTS),
+        "gcs": (tokens.run_gcs, tokens.INPUTS),
         "nvidia": (nvidia.run, nvidia.INPUTS),
         "tpm": (tpm.run, tpm.INPUTS),
     }

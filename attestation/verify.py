@@ -21,9 +21,7 @@ from attestation.verifiers.nitro.verifier import verify_nitro
 from attestation.verifiers.nvidia.verifier import verify_nvidia
 from attestation.verifiers.psa.verifier import verify_psa
 from attestation.verifiers.sgx.verifier import verify_sgx
-from attestation.verifiers.sgx.verifier import verify_sgx
 from attestation.verifiers.snp.verifier import verify_snp
-from attestation.verifiers.tdx.verifier import verify_tdx
 from attestation.verifiers.tdx.verifier import verify_tdx
 from attestation.verifiers.tpm.verifier import verify_tpm
 
@@ -32,8 +30,6 @@ Verifier = Callable[..., VerifiedClaims]
 VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
     {
         "snp": verify_snp,
-        "tdx": verify_tdx,
-        "sgx": verify_sgx,
         "tdx": verify_tdx,
         "sgx": verify_sgx,
         "nitro": verify_nitro,

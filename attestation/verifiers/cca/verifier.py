@@ -11,6 +11,7 @@ from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.keys import TrustedKey
+from attestation.limits import MAX_ARM_TOKEN_BYTES
 from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
@@ -41,7 +42,7 @@ def verify_cca(
     """
     # (1) Structure: two tagged COSE_Sign1 in one collection.
     data = evidence.parts.get("token", b"")
-    trace.check("T1", "length of the token", "any", len(data))
+    trace.check("T1", "length of the token", f"up to {MAX_ARM_TOKEN_BYTES}", len(data))
     token = parse_token(data)
 
     # (2) A platform key that the caller trusts signed the platform token.
@@ -75,9 +76,9 @@ def authenticate_platform(
         anchors.keys_for("cca"),
         what="platform token",
         trace=trace,
-        steps=("K1", "K3"),
+        steps=("K2", "K5"),
     )
-    trace.check("P", "claims of the platform token", "complete, of a known profile", device)
+    trace.check("P", "claims of the platform token", "complete", lambda: device.instance)
     return parse_platform(claims), signer
 
 
@@ -86,12 +87,12 @@ def _authenticate_realm(
 ) -> tuple[RealmClaims, RealmKey]:
     claims = ClaimReader.of(message.payload, "realm token")
     key = read_key(claims)
-    trace.check("B1", f"{key.algorithm} of the realm key", platform.challenge, key.digest)
+    trace.check("B3", f"{key.algorithm} of the realm key", platform.challenge, key.digest)
     if not hmac.compare_digest(key.digest, platform.challenge):
         raise EvidenceError(
             Refusal.REALM_PLATFORM_BINDING, "platform token does not name this realm key"
         )
-    trace.check("B2", "signature of the realm token", "by the realm key", message.algorithm)
+    trace.check("B4", "signature of the realm token", "by the realm key", message.algorithm)
     verify_sign1(message, key.public, allowed=ALGORITHMS, what="realm token")
-    trace.check("R", "claims of the realm token", "complete, of a known profile", claims.unknown)
+    trace.check("R", "claims of the realm token", "complete", lambda: key.digest)
     return parse_realm(claims), key

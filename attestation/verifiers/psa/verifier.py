@@ -8,6 +8,7 @@ from attestation.claims import VerifiedClaims
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
+from attestation.limits import MAX_ARM_TOKEN_BYTES
 from attestation.policy import EvidencePolicy
 from attestation.report_data import REPORT_DATA_BYTES, ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
@@ -36,7 +37,7 @@ def verify_psa(
     """
     # (1) Structure: one tagged COSE_Sign1 with the claims of a known profile.
     data = evidence.parts.get("token", b"")
-    trace.check("T1", "length of the token", "any", len(data))
+    trace.check("T1", "length of the token", f"up to {MAX_ARM_TOKEN_BYTES}", len(data))
     message = parse_message(data)
     reader = ClaimReader.of(message.payload, "PSA token")
     layout = layout_of(reader)
@@ -48,8 +49,9 @@ def verify_psa(
         anchors.keys_for("psa"),
         what="PSA token",
         trace=trace,
-        steps=("K1", "K3"),
+        steps=("K2", "K5"),
     )
+    trace.check("C", "claims of the token", "complete", lambda: message.algorithm)
     claims = parse_claims(reader, layout)
 
     # (3) The token was made for this request.

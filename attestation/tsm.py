@@ -9,33 +9,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from attestation import cbor
 from attestation.encoding import b64url_decode, parse_json
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.limits import MAX_CERT_TABLE_BYTES, MAX_PART_BYTES
+from attestation.tsm_attester import PROVIDERS
 
 _MAX_BYTES: Final = 2 * (MAX_CERT_TABLE_BYTES + MAX_PART_BYTES)
-_MAX_MEMBERS: Final = 8
 _KNOWN: Final = frozenset({"outblob", "auxblob", "provider"})
-_SNP_PROVIDERS: Final = frozenset({"sev_guest", "sev-guest"})
-
-_CBOR_BYTES: Final = 2
-_CBOR_TEXT: Final = 3
-_CBOR_MAP: Final = 5
+# Containers without a provider are older than the other drivers; some agents write a hyphen.
+_DEFAULT_PROVIDER: Final = b"sev_guest"
 
 
 def parse_tsm(data: bytes) -> UnverifiedEvidence:
-    """Return the SNP evidence in a tsm container; raise `EvidenceError` for any other content."""
+    """Return the evidence in a tsm container: SNP, TDX or CCA, as its provider says.
+
+    Raises `EvidenceError`: `unsupported` for another provider, `malformed` for other content.
+    """
+    if len(data) > _MAX_BYTES:
+        raise _malformed(f"{len(data)} bytes, limit {_MAX_BYTES}")
     members = _json_members(data) if data[:1] in {b"{", b" ", b"\n"} else _cbor_members(data)
     if not {"outblob"} <= members.keys() <= _KNOWN:
         raise _malformed("members are not those of a report")
-    provider = members.get("provider", b"sev_guest").rstrip(b"\n").decode("ascii", "replace")
-    if provider not in _SNP_PROVIDERS:
+    named = members.get("provider", _DEFAULT_PROVIDER).rstrip(b"\n").decode("ascii", "replace")
+    provider = PROVIDERS.get(named.replace("-", "_"))
+    if provider is None:
         raise EvidenceError(Refusal.UNSUPPORTED, "tsm container is by another provider")
-    parts = {"report": members["outblob"]}
+    parts = {provider.outblob: members["outblob"]}
     if members.get("auxblob"):
-        parts["cert_table"] = members["auxblob"]
-    return UnverifiedEvidence("snp", parts)
+        if provider.auxblob is None:
+            raise _malformed(f"{named} has no auxblob")
+        parts[provider.auxblob] = members["auxblob"]
+    return UnverifiedEvidence(provider.tee, parts)
 
 
 def _json_members(data: bytes) -> Mapping[str, bytes]:
@@ -52,45 +58,18 @@ def _json_value(name: str, value: Any) -> bytes:
 
 
 def _cbor_members(data: bytes) -> Mapping[str, bytes]:
-    """Read one definite-length map of text to bytes or text, in shortest forms."""
-    if len(data) > _MAX_BYTES:
-        raise _malformed(f"{len(data)} bytes, limit {_MAX_BYTES}")
-    kind, count, offset = _cbor_head(data, 0)
-    if kind != _CBOR_MAP or count > _MAX_MEMBERS:
-        raise _malformed("not a small CBOR map")
-    found: dict[str, bytes] = {}
-    for _ in range(count):
-        raw_name, offset = _cbor_string(data, offset, kinds=frozenset({_CBOR_TEXT}))
-        name = raw_name.decode("ascii", "replace")
-        value, offset = _cbor_string(data, offset, kinds=frozenset({_CBOR_TEXT, _CBOR_BYTES}))
-        if name in found:
-            raise _malformed("a member is there twice")
-        found[name] = value
-    if offset != len(data):
-        raise EvidenceError(Refusal.TRAILING_DATA, "tsm container: bytes after its end")
-    return found
+    document = cbor.decode(data, what="tsm container")
+    if not isinstance(document, dict) or not all(isinstance(name, str) for name in document):
+        raise _malformed("not a map of texts")
+    return {str(name): _cbor_value(str(name), value) for name, value in document.items()}
 
 
-def _cbor_string(data: bytes, offset: int, *, kinds: frozenset[int]) -> tuple[bytes, int]:
-    kind, length, start = _cbor_head(data, offset)
-    if kind not in kinds or start + length > len(data):
-        raise _malformed("member is not a whole string")
-    return data[start : start + length], start + length
-
-
-def _cbor_head(data: bytes, offset: int) -> tuple[int, int, int]:
-    """Return (major type, argument, offset behind the head)."""
-    if offset >= len(data):
-        raise _malformed("cut off")
-    kind, short = data[offset] >> 5, data[offset] & 0x1F
-    if short < 24:
-        return kind, short, offset + 1
-    size = {24: 1, 25: 2, 26: 4}.get(short, 0)
-    argument = data[offset + 1 : offset + 1 + size]
-    value = int.from_bytes(argument, "big")
-    if not size or len(argument) != size or value < (24, 0x100, 0x10000)[size // 2]:
-        raise _malformed("head is not in its shortest form")
-    return kind, value, offset + 1 + size
+def _cbor_value(name: str, value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, bytes):
+        raise _malformed(f"{name} is neither text nor bytes")
+    return value
 
 
 def _malformed(detail: str) -> EvidenceError:

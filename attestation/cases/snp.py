@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from attestation.cases.case import Case, Claims, verify_case
+from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_CERTIFICATES
 from attestation.tsm import parse_tsm
 from attestation.x509.pem import der_blobs
@@ -35,7 +36,10 @@ def run(case: Case) -> Claims:
     inputs = case.inputs
     parts = {name: inputs[name] for name in ("report", "cert_table") if name in inputs}
     if "tsm" in inputs:
-        parts = dict(parse_tsm(inputs["tsm"]).parts) | parts
+        collected = parse_tsm(inputs["tsm"])
+        if collected.tee != "snp":
+            raise EvidenceError(Refusal.UNSUPPORTED, f"container is of {collected.tee}, not snp")
+        parts = dict(collected.parts) | parts
     chain = case.list_of("chain")
     if "vek" in inputs:
         vek, *more = der_blobs(inputs["vek"], label="CERTIFICATE", limit=MAX_CERTIFICATES)

@@ -111,7 +111,7 @@ def test_ear_cases(tmp_path: Path, at: str) -> None:
 
 
 def test_other_tees_are_unsupported(tmp_path: Path) -> None:
-    assert reason(tmp_path, "tdx", quote=b"") == "unsupported"
+    assert reason(tmp_path, "abacus", quote=b"") == "unsupported"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,8 @@ def test_tsm_containers(container: bytes, parts: dict) -> None:
         (tsm_json(outblob=b"r", other=b"x"), Refusal.MALFORMED),
         (b'{"outblob":1}', Refusal.MALFORMED),
         (tsm_json(outblob="AB"), Refusal.MALFORMED),
-        (tsm_json(outblob=b"r", provider="tdx_guest"), Refusal.UNSUPPORTED),
+        (tsm_json(outblob=b"r", provider="abacus_guest"), Refusal.UNSUPPORTED),
+        (tsm_json(outblob=b"r", auxblob=b"a", provider="tdx_guest"), Refusal.MALFORMED),
         (b"\x80", Refusal.MALFORMED),
         (b"\xa9", Refusal.MALFORMED),
         (b"\xa1", Refusal.MALFORMED),

@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from attestation.ear_keys import public_jwk
+from attestation.verifiers.tpm.endorsement_key import EkTrust
 from keybroker.answers import AnswerWriter
 from keybroker.appraisal import EvidenceTrust
+from keybroker.attestation_ca import AttestationCas
+from keybroker.attestation_keys import AttestationKeyService
 from keybroker.audit.log import AuditLog
 from keybroker.challenges import Challenges
 from keybroker.directory import Directory
 from keybroker.enrolment import EnrolmentService, OwnerEnrolled, PolicyEnrolled
+from keybroker.enrolment_tokens import EnrolmentTokens
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.evaluation import EvaluationResponse, EvaluationService
 from keybroker.keys import BrokerKeys
@@ -20,7 +24,9 @@ from keybroker.metrics import Metrics
 from keybroker.modules import Modules
 from keybroker.protocol import (
     BROKER_TYPE,
+    AttestationKeyCertificate,
     ChallengeResponse,
+    CredentialChallenge,
     DescribedKey,
     Descriptor,
     LogKey,
@@ -52,6 +58,7 @@ class Settings:
     release_rate: Rate
     document_rate: Rate
     quota: Quota
+    tpms: EkTrust = field(default_factory=EkTrust.nobody, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Broker:
     releases: ReleaseService
     enrolment: EnrolmentService
     evaluations: EvaluationService
+    attestation_keys: AttestationKeyService
     log: AuditLog = field(repr=False)
     metrics: Metrics = field(repr=False)
     challenge_rate: RateLimiter = field(repr=False)
@@ -92,6 +100,16 @@ class Broker:
         """Answer an owner, as `EvaluationService` does, within the rate of documents."""
         self.document_rate.take(source, now=self.releases.clock())
         return self.evaluations.evaluate(body)
+
+    def challenge_tpm(self, body: bytes, *, source: str) -> CredentialChallenge:
+        """Return a credential, as `AttestationKeyService` does, within the rate of documents."""
+        self.document_rate.take(source, now=self.releases.clock())
+        return self.attestation_keys.challenge(body)
+
+    def certify_attestation_key(self, body: bytes, *, source: str) -> AttestationKeyCertificate:
+        """Certify a key, as `AttestationKeyService` does, within the rate of documents."""
+        self.document_rate.take(source, now=self.releases.clock())
+        return self.attestation_keys.activate(body)
 
     def proof(self, decision: str) -> bytes:
         """Return the proof that a decision is in the log, or raise `DECISION_UNKNOWN`."""
@@ -125,12 +143,15 @@ def assemble(
     rulings = Rulings(directory.policy, settings.guardrails)
     identity = keys.identity.key_id
     metrics = Metrics()
+    cas = AttestationCas.of_keys(keys.attestation_ca, keys.simulated_attestation_ca)
+    trust = cas.trusted_in(settings.trust)
+    tokens = EnrolmentTokens(keys.challenges)
     return Broker(
         store=store,
         releases=ReleaseService(
             store=store,
             keys=keys,
-            trust=settings.trust,
+            trust=trust,
             modules=Modules(directory.owner),
             rulings=rulings,
             challenges=Challenges(keys.challenges),
@@ -141,7 +162,8 @@ def assemble(
             entropy=entropy,
         ),
         enrolment=EnrolmentService(directory, identity, settings.operator, clock, entropy),
-        evaluations=EvaluationService(directory, identity, settings.trust, rulings, clock),
+        evaluations=EvaluationService(directory, identity, trust, rulings, clock),
+        attestation_keys=AttestationKeyService(store, cas, settings.tpms, tokens, clock, entropy),
         log=log,
         metrics=metrics,
         challenge_rate=RateLimiter(settings.challenge_rate),

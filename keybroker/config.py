@@ -68,6 +68,7 @@ class EvidenceSection(Section):
     simulated: SimulatedRoot | None = None
     certificates: FileNames = ()
     crls: FileNames = ()
+    tpm_roots: FileNames = ()
     crl: Literal["required", "unsafe-not-required"] = "required"
     references: FileName
 

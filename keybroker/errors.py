@@ -15,6 +15,11 @@ class BrokerCode(StrEnum):
     CHALLENGE_FROM_THE_FUTURE = "challenge-from-the-future"
     CHALLENGE_SPENT = "challenge-spent"
 
+    # Attestation keys
+    AK_ENROLMENT_REFUSED = "attestation-key-enrolment-refused"
+    AK_ENROLMENT_EXPIRED = "attestation-key-enrolment-expired"
+    AK_NOT_ACTIVATED = "attestation-key-not-activated"
+
     # The release path
     RATE_LIMITED = "rate-limited"
     POLICY_UNKNOWN = "policy-unknown"

@@ -29,6 +29,8 @@ class Purpose(StrEnum):
     EAR = "ear"
     CHECKPOINT = "checkpoint"
     CHALLENGE = "challenge"
+    ATTESTATION_CA = "attestation-ca"
+    SIMULATED_ATTESTATION_CA = "simulated-attestation-ca"
 
 
 _CHALLENGE_ALGORITHM = "aes256gcm"
@@ -44,6 +46,8 @@ class BrokerKeys:
     ear: SigningKey
     checkpoint: SigningKey
     challenges: tuple[ChallengeKey, ...] = field(repr=False)
+    attestation_ca: SigningKey
+    simulated_attestation_ca: SigningKey
 
     @classmethod
     def create(
@@ -56,6 +60,8 @@ class BrokerKeys:
             ear=SigningKey.generate(P256),
             checkpoint=SigningKey.generate(ED25519),
             challenges=(ChallengeKey(entropy(KEY_BYTES)),),
+            attestation_ca=SigningKey.generate(P256),
+            simulated_attestation_ca=SigningKey.generate(P256),
         )
         return keys, tuple(_wrap(seal, now, entry) for entry in keys._entries())
 
@@ -75,6 +81,8 @@ class BrokerKeys:
             ear=_signing(seal, rows, Purpose.EAR),
             checkpoint=_signing(seal, rows, Purpose.CHECKPOINT),
             challenges=tuple(_challenge(seal, row) for row in _of(rows, Purpose.CHALLENGE)),
+            attestation_ca=_signing(seal, rows, Purpose.ATTESTATION_CA),
+            simulated_attestation_ca=_signing(seal, rows, Purpose.SIMULATED_ATTESTATION_CA),
         )
 
     def sealing_key(self, key_id: str) -> OpeningKey:
@@ -97,6 +105,8 @@ class BrokerKeys:
             Purpose.IDENTITY: self.identity,
             Purpose.EAR: self.ear,
             Purpose.CHECKPOINT: self.checkpoint,
+            Purpose.ATTESTATION_CA: self.attestation_ca,
+            Purpose.SIMULATED_ATTESTATION_CA: self.simulated_attestation_ca,
         }
         return [
             *((purpose, key.key_id, key.kind, key.to_pem()) for purpose, key in signing.items()),

@@ -30,6 +30,13 @@ CACHED_OWNERS = 4096
 CACHED_MODULES = 512
 CACHED_MODULE_BYTES = 64 * 1024
 
+# A hardware TPM makes its endorsement key anew for an activation: some seconds, at most minutes.
+CREDENTIAL_SECONDS = 300
+# How long a certified attestation key counts; a runner enrols again by itself.
+ATTESTATION_KEY_DAYS = 30
+# The clock of whoever looks at a new certificate may be behind by this much.
+CERTIFICATE_SKEW_SECONDS = 300
+
 # How often what has expired is forgotten; a day's rows are a few MB on a busy broker.
 PURGE_SECONDS = 60.0
 

@@ -44,6 +44,7 @@ class Kind:
 
 
 ATTEST_AGAIN: Final = Kind(401, "attest-again", "Ask for a new challenge and attest again")
+ENROL_AGAIN: Final = Kind(401, "enrol-again", "Ask for a new credential and activate that one")
 MALFORMED: Final = Kind(400, "malformed-request", "The request is not in the form it must have")
 ARTIFACT: Final = Kind(400, "artifact-refused", "The sealed module or its signature was refused")
 DENIED: Final = Kind(403, "policy-denied", "A policy denies this")
@@ -74,6 +75,9 @@ _BY_CODE: Final[MappingProxyType[StrEnum, Kind]] = MappingProxyType(
         BrokerCode.CHALLENGE_EXPIRED: ATTEST_AGAIN,
         BrokerCode.CHALLENGE_FROM_THE_FUTURE: ATTEST_AGAIN,
         BrokerCode.CHALLENGE_SPENT: ATTEST_AGAIN,
+        BrokerCode.AK_ENROLMENT_REFUSED: ENROL_AGAIN,
+        BrokerCode.AK_ENROLMENT_EXPIRED: ENROL_AGAIN,
+        BrokerCode.AK_NOT_ACTIVATED: ENROL_AGAIN,
         BrokerCode.DOCUMENT_EXPIRED: MALFORMED,
         BrokerCode.OWNER_UNKNOWN: UNKNOWN,
         BrokerCode.POLICY_UNKNOWN: UNKNOWN,

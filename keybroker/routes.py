@@ -75,6 +75,7 @@ Served = Annotated[Broker, Depends(broker_of)]
 Source = Annotated[str, Depends(source)]
 ChallengeBody = Annotated[bytes, Depends(body_up_to(limits.CHALLENGE_BODY_BYTES))]
 ReleaseBody = Annotated[bytes, Depends(body_up_to(protocol.MAX_REQUEST_BYTES))]
+SmallBody = Annotated[bytes, Depends(body_up_to(protocol.MAX_SMALL_BYTES))]
 EnrolmentBody = Annotated[bytes, Depends(body_up_to(limits.ENROLMENT_BODY_BYTES))]
 
 
@@ -158,6 +159,28 @@ def post_owners(body: EnrolmentBody, broker: Served, who: Source) -> Response:
 def post_policies(body: EnrolmentBody, broker: Served, who: Source) -> Response:
     """Enrol a release policy by a document that its owner signed."""
     return Response(broker.enrol_policy(body, source=who).to_bytes(), 201, media_type=JSON)
+
+
+@router.post(
+    "/attestation-keys",
+    responses=_answers(schema_of(protocol.CredentialChallenge)),
+    openapi_extra=_takes(schema_of(protocol.AttestationKeyRequest)),
+)
+def post_attestation_keys(body: SmallBody, broker: Served, who: Source) -> Response:
+    """Return a secret that only the TPM of a trusted maker opens that holds a key."""
+    return Response(broker.challenge_tpm(body, source=who).to_bytes(), media_type=JSON)
+
+
+@router.post(
+    "/attestation-keys/activate",
+    status_code=201,
+    responses=_answers(schema_of(protocol.AttestationKeyCertificate), 201),
+    openapi_extra=_takes(schema_of(protocol.ActivationRequest)),
+)
+def post_activations(body: SmallBody, broker: Served, who: Source) -> Response:
+    """Certify an attestation key whose TPM opened its secret."""
+    certificate = broker.certify_attestation_key(body, source=who)
+    return Response(certificate.to_bytes(), 201, media_type=JSON)
 
 
 @router.post(

@@ -10,6 +10,7 @@ from attestation.errors import EvidenceError
 from attestation.policy import CrlPolicy, EvidencePolicy
 from attestation.reference import ReferenceValues
 from attestation.trust import TrustAnchors
+from attestation.verifiers.tpm.endorsement_key import EkTrust
 from attestation.x509.pem import parse_pem
 from keybroker.appraisal import EvidenceTrust
 from keybroker.broker import Settings
@@ -29,6 +30,7 @@ def load_settings(folder: Path, config: BrokerConfig) -> Settings:
             origin=config.origin,
             operator=VerifyingKey.from_pem(read_named(folder, config.operator)),
             trust=_trust(folder, config.evidence),
+            tpms=_tpms(folder, config.evidence),
             guardrails=tuple(_guardrails(folder, name) for name in config.guardrails),
             challenge_rate=config.challenges.to_rate(),
             release_rate=config.releases.to_rate(),
@@ -63,6 +65,20 @@ def _trust(folder: Path, section: EvidenceSection) -> EvidenceTrust:
         references=ReferenceValues.parse(read_named(folder, section.references)),
         simulated=section.simulated is not None,
     )
+
+
+def _tpms(folder: Path, section: EvidenceSection) -> EkTrust:
+    """Return whose TPMs may enrol an attestation key; intermediates are among the certificates."""
+    anchors = TrustAnchors.vendor()
+    roots = [read_named(folder, name) for name in section.tpm_roots]
+    for root in roots:
+        anchors = anchors.with_roots("tpm", root)
+    if section.simulated is not None:
+        roots.append(_simulated_root(folder, section.simulated))
+        anchors = anchors.with_simulated(roots[-1])
+    certificates = [*roots, *(read_named(folder, name) for name in section.certificates)]
+    lists = [read_named(folder, name) for name in section.crls]
+    return EkTrust(anchors, Endorsements.parse(certificates, lists))
 
 
 def _simulated_root(folder: Path, root: SimulatedRoot) -> bytes:

@@ -92,6 +92,21 @@ class PolicyEnrolledLeaf:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestationKeyLeaf:
+    """A TPM's attestation key was certified. `key` names it, `endorsement` its EK's certificate."""
+
+    kind: ClassVar[str] = "attestation-key"
+
+    id: str
+    at: datetime
+    key: str
+    endorsement: str
+    certificate: str
+    expires: datetime
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerInitialisedLeaf:
     """Leaf 0: the broker's public keys, by id."""
 
@@ -105,7 +120,14 @@ class BrokerInitialisedLeaf:
     checkpoint: str
 
 
-Leaf = ReleaseLeaf | RefusalLeaf | OwnerEnrolledLeaf | PolicyEnrolledLeaf | BrokerInitialisedLeaf
+Leaf = (
+    ReleaseLeaf
+    | RefusalLeaf
+    | OwnerEnrolledLeaf
+    | PolicyEnrolledLeaf
+    | AttestationKeyLeaf
+    | BrokerInitialisedLeaf
+)
 
 
 _COMMON: Mapping[str, LeafField] = {"id": fields.ID, "at": fields.TIME}
@@ -154,6 +176,17 @@ _SHAPES: Mapping[str, tuple[type[Leaf], Mapping[str, LeafField]]] = {
     PolicyEnrolledLeaf.kind: (
         PolicyEnrolledLeaf,
         {**_COMMON, "owner": fields.KEY_ID, "policy": fields.POLICY, "document": fields.DIGEST},
+    ),
+    AttestationKeyLeaf.kind: (
+        AttestationKeyLeaf,
+        {
+            **_COMMON,
+            "key": fields.KEY_ID,
+            "endorsement": fields.DIGEST,
+            "certificate": fields.DIGEST,
+            "expires": fields.TIME,
+            "simulated": fields.FLAG,
+        },
     ),
     BrokerInitialisedLeaf.kind: (
         BrokerInitialisedLeaf,

@@ -6,6 +6,12 @@ docs/specs/release-protocol.md.
 
 from __future__ import annotations
 
+from keybroker.protocol.attestation_keys import (
+    ActivationRequest,
+    AttestationKeyCertificate,
+    AttestationKeyRequest,
+    CredentialChallenge,
+)
 from keybroker.protocol.messages import (
     MAX_SMALL_BYTES,
     RECEIPT_KEY_BYTES,
@@ -68,11 +74,15 @@ __all__ = [
     "MAX_SMALL_BYTES",
     "RECEIPT_KEY_BYTES",
     "RELEASE_TYPE",
+    "ActivationRequest",
+    "AttestationKeyCertificate",
+    "AttestationKeyRequest",
     "Base64",
     "Binding",
     "Bundle",
     "ChallengeResponse",
     "ChallengeToken",
+    "CredentialChallenge",
     "DescribedKey",
     "Descriptor",
     "Digest",

@@ -182,6 +182,9 @@ class ReleaseResponse(Message):
     wrapped_key: Annotated[Base64, Field(min_length=32, max_length=MAX_SMALL_BYTES)]
 
 
+Tee = Annotated[str, Field(pattern=r"^[a-z]{2,8}(-[a-z]{2,8})?$")]
+
+
 class DescribedKey(RunnerKey):
     """One sealing key of the broker: owners seal envelopes to it."""
 
@@ -201,7 +204,7 @@ class Descriptor(Message):
     v: FormatVersion
     identity: Annotated[Base64, Field(min_length=32, max_length=512)]
     sealing_keys: Annotated[tuple[DescribedKey, ...], *Several]
-    tees: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2,16}$")], ...], *Several]
+    tees: Annotated[tuple[Tee, ...], *Several]
     simulated: bool
     log: LogKey
     ear: dict[Literal["jwk"], dict[str, str]]

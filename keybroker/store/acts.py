@@ -5,6 +5,7 @@ from __future__ import annotations
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.store.limits import PURGE_BATCH
 from keybroker.store.protocol import (
+    AttestationKeyEnrolment,
     ChallengeUse,
     DecisionRow,
     Idempotency,
@@ -79,6 +80,11 @@ def put_policy(transaction: Transaction, record: PolicyEnrolment) -> Recorded:
             policy.envelope,
         ),
     )
+    return _log(transaction, record.leaf)
+
+
+def enrol_attestation_key(transaction: Transaction, record: AttestationKeyEnrolment) -> Recorded:
+    """Write the leaf of a certified attestation key."""
     return _log(transaction, record.leaf)
 
 

@@ -173,6 +173,13 @@ class PolicyEnrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestationKeyEnrolment:
+    """The leaf that says which attestation key was certified; nothing else is kept of it."""
+
+    leaf: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """Where the act stands in the audit log. Whoever holds one may answer the peer."""
 
@@ -204,6 +211,9 @@ class Store(Protocol):
 
     def policy(self, owner: str, name: str) -> PolicyRow | None:
         """The newest version of an owner's policy."""
+
+    def enrol_attestation_key(self, record: AttestationKeyEnrolment) -> Recorded:
+        """Write down that an attestation key is certified."""
 
     def highest_version(self, owner: str, module: str) -> int:
         """The highest version of a module ever released here; 0 before the first."""

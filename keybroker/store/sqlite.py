@@ -16,6 +16,7 @@ from keybroker.errors import BrokerCode, BrokerError
 from keybroker.store import acts, connections, files, queries, transaction
 from keybroker.store.limits import PURGE_BATCH
 from keybroker.store.protocol import (
+    AttestationKeyEnrolment,
     DecisionRow,
     Initialisation,
     LeaseRow,
@@ -114,6 +115,10 @@ class SqliteStore:
     def put_policy(self, record: PolicyEnrolment) -> Recorded:
         """Enrol a policy version."""
         return self._writer.submit(partial(acts.put_policy, record=record))
+
+    def enrol_attestation_key(self, record: AttestationKeyEnrolment) -> Recorded:
+        """Write down that an attestation key is certified."""
+        return self._writer.submit(partial(acts.enrol_attestation_key, record=record))
 
     def record_release(self, record: ReleaseRecord) -> Recorded:
         """Write a whole release, or nothing of it."""

@@ -50,12 +50,17 @@ NEWCOMER = SigningKey._of(ec.derive_private_key(0x5EED, ec.SECP256R1()))
 RECEIPT_KEY = SigningKey._of(ed25519.Ed25519PrivateKey.from_private_bytes(b"receipt".ljust(32)))
 RUNNER = OpeningKey.from_bytes(X25519, b"key of the runner".ljust(32, b"."))
 OTHER_RUNNER = OpeningKey.from_bytes(X25519, b"key of another runner".ljust(32, b"."))
+# In no vector: evidence of a TPM's key is not among these calls.
+AK_CA = SigningKey._of(ec.derive_private_key(0xACA, ec.SECP256R1()))
+SIMULATED_AK_CA = SigningKey._of(ec.derive_private_key(0x51A, ec.SECP256R1()))
 KEYS = BrokerKeys(
     identity=makers.IDENTITY,
     sealing=(makers.BROKER,),
     ear=SigningKey._of(ec.derive_private_key(0xEA4, ec.SECP256R1())),
     checkpoint=SigningKey._of(ed25519.Ed25519PrivateKey.from_private_bytes(b"log".ljust(32))),
     challenges=(CHALLENGE_KEY,),
+    attestation_ca=AK_CA,
+    simulated_attestation_ca=SIMULATED_AK_CA,
 )
 IDENTITY = KEYS.identity.key_id
 LATER = NOW + timedelta(hours=1)
@@ -205,6 +210,8 @@ def broker_of(
         ear=SigningKey.from_pem(unb64(world["ear_key"])),
         checkpoint=SigningKey.from_pem(unb64(world["checkpoint_key"])),
         challenges=(ChallengeKey(unb64(world["challenge_key"])),),
+        attestation_ca=AK_CA,
+        simulated_attestation_ca=SIMULATED_AK_CA,
     )
     with SqliteStore.create(folder / "broker.db") as store:
         store.initialise(Initialisation((), encode_leaf(_first_leaf(keys, enrolled_at))))

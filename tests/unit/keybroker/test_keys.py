@@ -50,7 +50,7 @@ def test_kinds_of_keys() -> None:
 
 
 def test_no_two_purposes_share_a_key() -> None:
-    assert len({row.key_id for row in ROWS}) == len(ROWS) == 4 + len(SUITES)
+    assert len({row.key_id for row in ROWS}) == len(ROWS) == 6 + len(SUITES)
 
 
 def test_rows_hold_no_secret() -> None:

@@ -31,6 +31,9 @@ ELSEWHERE = {
     BrokerCode.DECISION_UNKNOWN: "tests/unit/keybroker/test_app.py",
     BrokerCode.REQUEST_TOO_LARGE: "tests/unit/keybroker/test_app.py",
     BrokerCode.REQUEST_TOO_SLOW: "tests/unit/keybroker/test_app.py",
+    BrokerCode.AK_ENROLMENT_REFUSED: "tests/unit/keybroker/test_attestation_keys.py",
+    BrokerCode.AK_ENROLMENT_EXPIRED: "tests/unit/keybroker/test_attestation_keys.py",
+    BrokerCode.AK_NOT_ACTIVATED: "tests/unit/keybroker/test_attestation_keys.py",
     BrokerCode.STORE_UNAVAILABLE: "tests/integration/test_release_flow.py",
     Denial.IMPORT: "tests/unit/policies: a runner asks it, a broker does not",
 }

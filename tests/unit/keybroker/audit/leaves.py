@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from keybroker.audit.fields import PolicyReference
 from keybroker.audit.leaf import (
+    AttestationKeyLeaf,
     BrokerInitialisedLeaf,
     OwnerEnrolledLeaf,
     PolicyEnrolledLeaf,
@@ -63,4 +64,13 @@ POLICY_ENROLLED = PolicyEnrolledLeaf("event-0004", NOW, key_id("a"), POLICY, dig
 BIRTH = BrokerInitialisedLeaf(
     "event-0000", NOW, key_id("c"), (key_id("d"), key_id("e")), key_id("f"), key_id("0")
 )
-ALL = (RELEASE, REFUSAL, OWNER, POLICY_ENROLLED, BIRTH)
+ATTESTATION_KEY = AttestationKeyLeaf(
+    id="event-0005",
+    at=NOW,
+    key=key_id("1"),
+    endorsement=digest("9"),
+    certificate=digest("a"),
+    expires=NOW + timedelta(days=30),
+    simulated=False,
+)
+ALL = (RELEASE, REFUSAL, OWNER, POLICY_ENROLLED, BIRTH, ATTESTATION_KEY)

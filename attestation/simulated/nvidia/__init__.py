@@ -1,0 +1,1 @@
+"""Simulated NVIDIA devices, their vendor and what it publishes. Start at `gpu`."""

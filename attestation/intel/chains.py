@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from attestation.errors import EvidenceError, Refusal
-from attestation.limits import MAX_PATH_CERTIFICATES
+from attestation.limits import MAX_CACHED_LINKS, MAX_PATH_CERTIFICATES
 from attestation.trust import SIMULATED_PREFIX, TrustAnchors
 from attestation.x509.certificate import Certificate, is_ca, parse_certificate
 from attestation.x509.path import PathProfile, VerifiedPath, verify_path
@@ -33,7 +34,13 @@ def parse_chain(pem: bytes) -> tuple[Certificate, ...]:
     Zero bytes may follow: in quotes the text ends as C strings do.
     """
     ders = parse_pem(pem.rstrip(b"\0"), label="CERTIFICATE", limit=MAX_PATH_CERTIFICATES)
-    return tuple(parse_certificate(der) for der in ders)
+    return tuple(_parse(der) for der in ders)
+
+
+@lru_cache(maxsize=MAX_CACHED_LINKS)
+def _parse(der: bytes) -> Certificate:
+    # Quote and collateral bring the same CA certificates.
+    return parse_certificate(der)
 
 
 def verify_chain(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from attestation.errors import EvidenceError
 from attestation.limits import MAX_CRL_BYTES, MAX_REVOKED
 from attestation.x509 import der
 from attestation.x509.certificate import read_extensions, read_signed
@@ -17,6 +20,12 @@ _VERSION_2: Final = 1
 _REASON_CODE: Final = "2.5.29.21"
 _ON_HOLD: Final = 6
 _REMOVED: Final = 8
+# An entry of the usual form: extensions with only a reason code, up to its value.
+_REASON: Final = bytes.fromhex("300c300a0603551d1504030a01")
+_USUAL_DATE: Final = 15
+_USUAL_REST: Final = 2 + _USUAL_DATE + len(_REASON) + 1
+# Content of a positive INTEGER in its shortest form; 20 octets are the most a serial has.
+_USUAL_SERIAL: Final = re.compile(rb"(?s:[\x00-\x7f]|\x00[\x80-\xff].{,19}|[\x01-\x7f].{,19})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +64,69 @@ def parse_crl(data: bytes) -> RevocationList:
 
 
 def _revoked(fields: DerReader) -> Mapping[int, bool]:
-    found: dict[int, bool] = {}
-    if fields.peek() == der.SEQUENCE:
-        entries = fields.reader(der.SEQUENCE)
-        while not entries.at_end:
-            if len(found) == MAX_REVOKED:
-                raise malformed(f"revocation list has more than {MAX_REVOKED} entries")
-            entry = entries.reader(der.SEQUENCE)
-            serial = entry.take_unsigned()
-            entry.take_time()
-            # The same serial twice: the harder statement counts.
-            found[serial] = _on_hold(entry) and found.get(serial, True)
-            entry.finish()
+    if fields.peek() != der.SEQUENCE:
+        return MappingProxyType({})
+    content = fields.take(der.SEQUENCE)
+    found = _usual_entries(content)
+    if found is None:
+        found = _any_entries(DerReader(content, what="revocation list"))
     return MappingProxyType(found)
+
+
+def _usual_entries(content: bytes) -> dict[int, bool] | None:
+    """Return the entries if each is a serial number, a UTCTime and a reason code, else None.
+
+    The same checks as for any entry, in one pass: lists of hundreds come with every quote.
+    """
+    found: dict[int, bool] = {}
+    offset, end = 0, len(content)
+    while offset < end:
+        size = content[offset + 3] if offset + 4 < end else 0
+        date = offset + 4 + size
+        head = bytes((der.SEQUENCE, size + _USUAL_REST, der.INTEGER, size))
+        reason = date + _USUAL_DATE
+        serial = content[offset + 4 : date]
+        if (
+            not _USUAL_SERIAL.match(serial)
+            or content[offset : offset + 4] != head
+            or content[reason : reason + len(_REASON)] != _REASON
+            or not _is_utc_time(content[date:reason])
+        ):
+            return None
+        offset = reason + len(_REASON) + 1
+        code = content[offset - 1] if offset <= end else _REMOVED
+        number = int.from_bytes(serial, "big")
+        if len(found) == MAX_REVOKED or code >= 0x80 or code == _REMOVED or number in found:
+            return None
+        found[number] = code == _ON_HOLD
+    return found
+
+
+@lru_cache(maxsize=64)
+def _is_utc_time(encoded: bytes) -> bool:
+    # The dates in a list are few.
+    if encoded[:1] != bytes([der.UTC_TIME]):
+        return False
+    try:
+        reader = DerReader(encoded, what="revocation date")
+        reader.take_time()
+    except EvidenceError:
+        return False
+    return reader.at_end
+
+
+def _any_entries(entries: DerReader) -> dict[int, bool]:
+    found: dict[int, bool] = {}
+    while not entries.at_end:
+        if len(found) == MAX_REVOKED:
+            raise malformed(f"revocation list has more than {MAX_REVOKED} entries")
+        entry = entries.reader(der.SEQUENCE)
+        serial = entry.take_unsigned()
+        entry.take_time()
+        # The same serial twice: the harder statement counts.
+        found[serial] = _on_hold(entry) and found.get(serial, True)
+        entry.finish()
+    return found
 
 
 def _on_hold(entry: DerReader) -> bool:

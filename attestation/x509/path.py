@@ -16,7 +16,12 @@ from typing import Final
 from attestation.cache import BoundedCache
 from attestation.endorsements import GivenCrl
 from attestation.errors import EvidenceError, Refusal
-from attestation.limits import MAX_CACHED_CHAINS, MAX_CACHED_CRLS, MAX_PATH_CERTIFICATES
+from attestation.limits import (
+    MAX_CACHED_CHAINS,
+    MAX_CACHED_CRLS,
+    MAX_CACHED_LINKS,
+    MAX_PATH_CERTIFICATES,
+)
 from attestation.trust import SIMULATED_PREFIX, TrustAnchor, TrustAnchors
 from attestation.x509.certificate import (
     BASIC_CONSTRAINTS,
@@ -56,6 +61,7 @@ class PathProfile:
 
 
 _paths: Final = BoundedCache[VerifiedPath](MAX_CACHED_CHAINS)
+_links: Final = BoundedCache[bool](MAX_CACHED_LINKS)
 _crls: Final = BoundedCache[bool](MAX_CACHED_CRLS)
 
 
@@ -108,6 +114,13 @@ def _check_links(path: Sequence[Certificate], profile: PathProfile) -> None:
             raise _untrusted(f"unknown critical extension {unknown}")
     # The root is pinned as a whole, so its own signature adds nothing.
     for child, parent in pairwise(path):
+        _verify_link(child, parent, profile)
+
+
+def _verify_link(child: Certificate, parent: Certificate, profile: PathProfile) -> None:
+    # Different leaves have their CAs in common.
+    key = child.fingerprint + parent.fingerprint + profile.tee.encode()
+    if _links.get(key) is None:
         verify_signed(
             child.signature_algorithm,
             child.signature,
@@ -116,6 +129,7 @@ def _check_links(path: Sequence[Certificate], profile: PathProfile) -> None:
             allowed=profile.algorithms,
             refusal=profile.refusal,
         )
+        _links.put(key, True)  # noqa: FBT003 - a set in the shape of a cache
 
 
 def check_validity(path: Iterable[Certificate], now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -71,7 +72,9 @@ def load_p384(spki: bytes) -> ec.EllipticCurvePublicKey:
     return key
 
 
+@lru_cache(maxsize=64)
 def _load(spki: bytes) -> object:
+    # The same few CA keys verify certificate after certificate.
     try:
         return load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm) as error:

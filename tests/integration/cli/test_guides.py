@@ -101,3 +101,12 @@ END
     text = text.replace("--receipt run.json", "--receipt run.json -- --help > /dev/null")
     done = run_blocks([prepare, text], tmp_path)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_readme_quote(tmp_path):
+    """The README's quote to try the verifier on; its Python is run in test_base_install."""
+    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    (collect,) = [block for block in blocks if "evidence collect" in block]
+    done = run_blocks([collect], tmp_path)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert '"tdx"' in (tmp_path / "quote.json").read_text()

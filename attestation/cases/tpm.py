@@ -1,4 +1,4 @@
-"""Cases of TPM quotes, of machines and of Azure guests, in the encodings of the tools that make them.
+"""Cases of TPM quotes, of machines and of Azure guests, in the encodings of their tools.
 
 Serialised quotes of az-cvm-vtpm (Rust bincode); JSON of the Confidential Containers attesters, of
 which each version writes bytes in another way: lists of numbers, hex, base64 of either alphabet.

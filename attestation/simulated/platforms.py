@@ -22,6 +22,8 @@ from attestation.simulated.snp import faults as snp_faults
 from attestation.simulated.snp.platform import SimulatedPlatform
 from attestation.simulated.tdx import faults as tdx_faults
 from attestation.simulated.tdx.platform import SimulatedTdxPlatform
+from attestation.simulated.tpm import faults as tpm_faults
+from attestation.simulated.tpm.platform import SimulatedTpmPlatform
 
 _FAULTS_OF: Final[Mapping[str, type[StrEnum]]] = {
     "snp": snp_faults.Fault,
@@ -29,6 +31,7 @@ _FAULTS_OF: Final[Mapping[str, type[StrEnum]]] = {
     "cca": cca_faults.Fault,
     "tdx": tdx_faults.Fault,
     "sgx": sgx_faults.Fault,
+    "tpm": tpm_faults.Fault,
 }
 STATE_FILE: Final = "state.json"
 
@@ -39,6 +42,7 @@ PLATFORMS: Final[Mapping[str, type[SimulatedMachine]]] = MappingProxyType(
         "cca": SimulatedCcaPlatform,
         "tdx": SimulatedTdxPlatform,
         "sgx": SimulatedSgxPlatform,
+        "tpm": SimulatedTpmPlatform,
     }
 )
 

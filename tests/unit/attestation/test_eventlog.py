@@ -20,8 +20,8 @@ from attestation.eventlog.events import (
     variable_of,
 )
 from attestation.eventlog.log import parse_event_log
+from attestation.simulated.tpm.log_writer import boot_log, event, header, u16, u32, variable
 from attestation.tpm.constants import ALG_SHA256, ALG_SHA384, ALG_SHA512
-from tests.fakes.eventlog import boot_log, event, header, u16, u32, variable
 
 EVIDENCE = Path(__file__).parents[4] / "shared" / "evidence"
 CCEL = EVIDENCE / "tdx" / "go-tdx-guest-cos113.ccel_data.bin"
@@ -58,7 +58,7 @@ def test_real_log_gives_the_registers_of_the_real_quote() -> None:
 
 
 def test_ccel_counts_from_the_mrtd_and_leaves_out_what_nothing_extended() -> None:
-    data = header(S384) + b"".join(event(index, 5, b"x", algorithms=S384) for index in (0, 1, 3, 3))
+    data = header(S384) + b"".join(event(index, 5, b"x", banks=S384) for index in (0, 1, 3, 3))
     one = extended(b"x", start=bytes(48), name="sha384")
     two = extended(b"x", b"x", start=bytes(48), name="sha384")
     assert replay_ccel(data) == {0: one, 2: two}
@@ -66,7 +66,7 @@ def test_ccel_counts_from_the_mrtd_and_leaves_out_what_nothing_extended() -> Non
 
 
 def test_ccel_refusals() -> None:
-    beyond = header(S384) + event(5, 5, b"x", algorithms=S384)
+    beyond = header(S384) + event(5, 5, b"x", banks=S384)
     assert refusal(lambda: replay_ccel(beyond)) == "malformed"
     assert refusal(lambda: replay_ccel(boot_log())) == "alg-mismatch"
 

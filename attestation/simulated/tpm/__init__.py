@@ -1,0 +1,1 @@
+"""A simulated machine with a TPM: its vendor, its boot, its quotes."""

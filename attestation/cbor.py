@@ -59,12 +59,12 @@ class _Reader:
         if depth > MAX_CBOR_DEPTH or self.items > MAX_CBOR_ITEMS:
             raise self.fail("nested too deep or too many values")
         kind, short, argument = self._head()
-        if kind == 0:
-            return argument
-        if kind == 1:
-            return -1 - argument
-        if kind in {2, 3}:
-            return self._string(kind, argument)
+        if kind < 2:
+            return -1 - argument if kind else argument
+        if kind == 2:
+            return self._take(argument)
+        if kind == 3:
+            return self._text(argument)
         if kind == 4:
             return self._array(argument, depth)
         if kind == 5:
@@ -74,19 +74,26 @@ class _Reader:
         return self._simple(short, argument)
 
     def _head(self) -> tuple[int, int, int]:
-        first = self._take(1)[0]
+        offset = self.offset
+        if offset >= len(self.data):
+            raise self.fail("cut off")
+        first = self.data[offset]
+        self.offset = offset + 1
         kind, short = first >> 5, first & 0x1F
         if short < 24:
             return kind, short, short
         if short == _INDEFINITE and kind in {4, 5} and self.indefinite:
             return kind, short, -1
+        return kind, short, self._argument(kind, short)
+
+    def _argument(self, kind: int, short: int) -> int:
         size = _SIZES.get(short)
         if size is None:
             raise self.fail("length that is not allowed here")
         argument = int.from_bytes(self._take(size), "big")
         if kind != 7 and argument < _LEAST[short]:
             raise self.fail("number not in its shortest form")
-        return kind, short, argument
+        return argument
 
     def _take(self, size: int) -> bytes:
         end = self.offset + size
@@ -96,12 +103,9 @@ class _Reader:
         self.offset = end
         return taken
 
-    def _string(self, kind: int, length: int) -> bytes | str:
-        raw = self._take(length)
-        if kind == 2:
-            return raw
+    def _text(self, length: int) -> str:
         try:
-            return raw.decode("utf-8")
+            return self._take(length).decode("utf-8")
         except UnicodeDecodeError as error:
             raise self.fail("text is not UTF-8") from error
 

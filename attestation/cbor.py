@@ -109,30 +109,37 @@ class _Reader:
         except UnicodeDecodeError as error:
             raise self.fail("text is not UTF-8") from error
 
-    def _more(self, done: int, count: int) -> bool:
-        if count >= 0:
-            return done < count
-        if self.data[self.offset : self.offset + 1] == bytes([_BREAK]):
-            self.offset += 1
+    def _ended(self) -> bool:
+        if self.data[self.offset : self.offset + 1] != bytes([_BREAK]):
             return False
+        self.offset += 1
         return True
 
     def _array(self, count: int, depth: int) -> list[Any]:
+        if count >= 0:
+            return [self.value(depth + 1) for _ in range(count)]
         found: list[Any] = []
-        while self._more(len(found), count):
+        while not self._ended():
             found.append(self.value(depth + 1))
         return found
 
     def _map(self, count: int, depth: int) -> dict[int | str | bytes, Any]:
         found: dict[int | str | bytes, Any] = {}
-        while self._more(len(found), count):
-            key = self.value(depth + 1)
-            if not isinstance(key, int | str | bytes) or isinstance(key, bool):
-                raise self.fail("map key is neither number, text nor bytes")
-            if key in found:
-                raise self.fail("map key is there twice")
-            found[key] = self.value(depth + 1)
+        if count >= 0:
+            for _ in range(count):
+                self._pair(found, depth)
+        else:
+            while not self._ended():
+                self._pair(found, depth)
         return found
+
+    def _pair(self, found: dict[int | str | bytes, Any], depth: int) -> None:
+        key = self.value(depth + 1)
+        if not isinstance(key, int | str | bytes) or isinstance(key, bool):
+            raise self.fail("map key is neither number, text nor bytes")
+        if key in found:
+            raise self.fail("map key is there twice")
+        found[key] = self.value(depth + 1)
 
     def _simple(self, short: int, argument: int) -> Any:
         if short in _SIMPLE:

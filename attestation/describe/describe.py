@@ -6,13 +6,31 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from attestation.describe.arm import describe_cca, describe_psa
 from attestation.describe.field import Described, text_of
+from attestation.describe.intel import describe_quote
+from attestation.describe.nitro import describe_nitro
+from attestation.describe.nvidia import describe_nvidia
 from attestation.describe.snp import describe_snp
+from attestation.describe.tpm import describe_azure, describe_tpm
 from attestation.evidence import UnverifiedEvidence
 
 Describer = Callable[[Mapping[str, bytes]], list[Described]]
 
-DESCRIBERS: Final[Mapping[str, Describer]] = MappingProxyType({"snp": describe_snp})
+DESCRIBERS: Final[Mapping[str, Describer]] = MappingProxyType(
+    {
+        "snp": describe_snp,
+        "tdx": describe_quote,
+        "sgx": describe_quote,
+        "nitro": describe_nitro,
+        "cca": describe_cca,
+        "psa": describe_psa,
+        "tpm": describe_tpm,
+        "azure-snp": describe_azure,
+        "azure-tdx": describe_azure,
+        "nvidia": describe_nvidia,
+    }
+)
 
 
 def describe(evidence: UnverifiedEvidence) -> list[Described]:

@@ -37,8 +37,8 @@ class IntelPolicy:
 
     def __post_init__(self) -> None:
         known = frozenset(TCB_STATUSES) - _NEVER
-        if not self.accepted_statuses or not self.accepted_statuses <= known:
-            raise ValueError("accepted_statuses is empty or has one that cannot be accepted")
+        if not {"UpToDate"} <= self.accepted_statuses <= known:
+            raise ValueError("accepted_statuses lacks UpToDate or has one that cannot be accepted")
         if self.minimum_tcb_evaluation_number < 0:
             raise ValueError("minimum_tcb_evaluation_number is negative")
 

@@ -8,14 +8,16 @@ from types import MappingProxyType
 from typing import Final
 
 from attestation.claims import VerifiedClaims
+from attestation.composite import DEVICES, verify_composite, without_devices
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
-from attestation.evidence import UnverifiedEvidence
+from attestation.evidence import PARTS, UnverifiedEvidence
 from attestation.policy import EvidencePolicy
-from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.report_data import ExpectedNonce, ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.azure.snp import verify_azure_snp
+from attestation.verifiers.azure.tdx import verify_azure_tdx
 from attestation.verifiers.cca.verifier import verify_cca
 from attestation.verifiers.nitro.verifier import verify_nitro
 from attestation.verifiers.nvidia.verifier import verify_nvidia
@@ -37,6 +39,7 @@ VERIFIERS: Final[Mapping[str, Verifier]] = MappingProxyType(
         "psa": verify_psa,
         "tpm": verify_tpm,
         "azure-snp": verify_azure_snp,
+        "azure-tdx": verify_azure_tdx,
         "nvidia": verify_nvidia,
     }
 )
@@ -61,15 +64,25 @@ def verify(
     """
     if now.tzinfo is None:
         raise ValueError("now has no time zone")
-    verifier = VERIFIERS.get(evidence.tee)
-    if verifier is None:
+    if evidence.tee not in VERIFIERS:
         raise EvidenceError(Refusal.UNSUPPORTED, "no verifier for this kind of TEE")
-    return verifier(
-        evidence,
-        report_data=report_data,
-        endorsements=endorsements,
-        policy=policy,
-        anchors=anchors,
-        now=now,
-        trace=trace,
-    )
+
+    def verify_one(
+        one: UnverifiedEvidence,
+        expected: ExpectedReportData | ExpectedNonce | UnsafeAnyReportData,
+        noted: Trace,
+    ) -> VerifiedClaims:
+        return VERIFIERS[one.tee](
+            one,
+            report_data=expected,
+            endorsements=endorsements,
+            policy=policy,
+            anchors=anchors,
+            now=now,
+            trace=noted,
+        )
+
+    if DEVICES in evidence.parts:
+        return verify_composite(evidence, verify_one, report_data=report_data, trace=trace)
+    claims = verify_one(evidence, report_data, trace)
+    return without_devices(claims) if DEVICES in PARTS[evidence.tee][1] else claims

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from attestation.claims import ClaimValue
 from attestation.encoding import parse_json
 from attestation.errors import EvidenceError, Refusal
-from attestation.keys import PublicKey, TrustedKey, parse_jwk
+from attestation.keys import PublicKey, parse_jwk
 from attestation.limits import MAX_HCL_BYTES
 from attestation.report_data import REPORT_DATA_BYTES
 from attestation.verifiers.azure.hcl import HclReport
@@ -43,10 +43,6 @@ class Runtime:
 
     key: PublicKey = field(repr=False)
     claims: dict[str, ClaimValue]
-
-    def trusted(self, *, simulated: bool) -> TrustedKey:
-        """Return the key; call only once hardware has vouched for it."""
-        return TrustedKey(self.key, simulated=simulated)
 
 
 def require_bound(hcl: HclReport, report_data: bytes) -> None:

@@ -12,7 +12,7 @@ from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.azure.hcl import REPORT_SNP
-from attestation.verifiers.azure.vtpm import azure_claims, parse_given, verify_vtpm
+from attestation.verifiers.azure.vtpm import Hardware, azure_claims, parse_given, verify_vtpm
 from attestation.verifiers.snp.acceptance import check_policy
 from attestation.verifiers.snp.claims import claims_of
 from attestation.verifiers.snp.verifier import authenticate
@@ -49,15 +49,11 @@ def verify_azure_snp(
 
     # (3) to (6) It is about this virtual TPM, which made this quote for this request.
     vtpm = verify_vtpm(
-        parts,
-        given,
-        report.report_data,
-        simulated=chain.anchor.simulated,
-        report_data=report_data,
-        policy=policy,
-        trace=trace,
+        parts, given, report.report_data, report_data=report_data, policy=policy, trace=trace
     )
 
     # (7) The caller accepts such a guest on such a platform; the VMPL is the paravisor's.
     check_policy(report, chain, policy.snp, trace)
-    return azure_claims("azure-snp", claims_of(report, chain), vtpm)
+    of_report = claims_of(report, chain)
+    hardware = Hardware(of_report.simulated, of_report.measurement, of_report.values)
+    return azure_claims("azure-snp", hardware, vtpm)

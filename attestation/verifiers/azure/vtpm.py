@@ -35,6 +35,15 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Hardware:
+    """What the hardware report proved, in the claims of its own kind."""
+
+    simulated: bool
+    measurement: bytes
+    values: Mapping[str, ClaimValue]
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedVtpm:
     """A quote by the virtual TPM that the hardware report is about."""
 
@@ -66,7 +75,6 @@ def verify_vtpm(
     given: Given,
     hardware_report_data: bytes,
     *,
-    simulated: bool,
     report_data: ExpectedReportData | UnsafeAnyReportData,
     policy: EvidencePolicy,
     trace: Trace,
@@ -79,7 +87,7 @@ def verify_vtpm(
     trace.check("V1", "digest of the runtime data", hardware_report_data, given.hcl.hash_name)
     require_bound(given.hcl, hardware_report_data)
     runtime = parse_runtime(given.hcl.runtime)
-    key = runtime.trusted(simulated=simulated)
+    key = TrustedKey(runtime.key)
     trace.check("G", "quote signed by", key.fingerprint, "the virtual TPM")
     key, signature = verify_signed(given.quote, [key])
     check_pcrs(given.quote, signature, trace)
@@ -88,7 +96,7 @@ def verify_vtpm(
     return VerifiedVtpm(runtime, given.quote, key, signature, facts)
 
 
-def azure_claims(tee: str, hardware: VerifiedClaims, vtpm: VerifiedVtpm) -> VerifiedClaims:
+def azure_claims(tee: str, hardware: Hardware, vtpm: VerifiedVtpm) -> VerifiedClaims:
     """Return the claims of hardware and virtual TPM as one.
 
     The measurement is the hardware's, so that of the paravisor; report data is the quote's nonce,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,7 +37,6 @@ _MEMBERS: Final = read.names(
 )
 _OPTIONAL: Final = frozenset({PCK_CHAIN_MEMBER})
 _SIGNATURE_BYTES: Final = 64
-_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _SIGNING: Final = (frozenset({chains.TCB_SIGNING}), frozenset({chains.ROOT}))
 _PCK_CA: Final = (frozenset(chains.PCK_CAS), frozenset({chains.ROOT}))
 
@@ -148,14 +146,21 @@ def _signed(document: Mapping[str, str], name: str, signer: Certificate) -> Any:
 
 
 def _crl(text: str) -> GivenCrl:
+    if not text:
+        raise EvidenceError(Refusal.CRL_MISSING, "collateral has no text for a revocation list")
     der = _bytes(text)
     return GivenCrl(hashlib.sha256(der).digest(), parse_crl(der))
 
 
 def _bytes(text: str) -> bytes:
-    if not _HEX.fullmatch(text):
-        raise _malformed("collateral: a list or signature is not hex")
-    return bytes.fromhex(text)
+    try:
+        data = bytes.fromhex(text)
+    except ValueError as error:
+        raise _malformed("collateral: a list or signature is not hex") from error
+    # `fromhex` skips white space.
+    if len(text) != 2 * len(data):
+        raise _malformed("collateral: a list or signature has white space in its hex")
+    return data
 
 
 def _malformed(detail: str) -> EvidenceError:

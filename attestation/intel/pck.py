@@ -76,15 +76,15 @@ def parse_pck_extension(value: bytes) -> PckExtension:
 def _members(items: DerReader, arc: bytes) -> _Members:
     """Return number -> (tag, content) of a SEQUENCE OF SEQUENCE {arc.number, value}."""
     found: dict[int, tuple[int, bytes]] = {}
+    head = bytes([der.OBJECT_IDENTIFIER, len(arc) + 1]) + arc
+    at = len(head)
     while not items.at_end:
-        item = items.reader(der.SEQUENCE)
-        name = item.take(der.OBJECT_IDENTIFIER)
-        tag = item.peek() or 0
-        content = item.take(tag)
-        item.finish()
-        if len(name) != len(arc) + 1 or not name.startswith(arc) or name[-1] in found:
+        item = items.take(der.SEQUENCE)
+        if not item.startswith(head) or len(item) < at + 3 or item[at] in found:
             raise malformed("PCK extension: a member is unknown or there twice")
-        found[name[-1]] = (tag, content)
+        value = DerReader(item[at + 1 :], what=_WHAT)
+        found[item[at]] = (item[at + 1], value.take(item[at + 1]))
+        value.finish()
     return found
 
 

@@ -12,7 +12,7 @@ from attestation.errors import EvidenceError, Refusal
 Members = Mapping[str, Any]
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]*")
 _ADVISORY: Final = re.compile(r"[A-Z0-9-]{1,64}")
 _NONE: Final = frozenset[str]()
 

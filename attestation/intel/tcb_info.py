@@ -30,9 +30,8 @@ _LEVEL: Final = frozenset({"tcb", "tcbDate", "tcbStatus"})
 _LEVEL_OPTIONAL: Final = frozenset({"advisoryIDs"})
 _SGX_TCB: Final = frozenset({"sgxtcbcomponents", "pcesvn"})
 _TDX_TCB: Final = _SGX_TCB | {"tdxtcbcomponents"}
-_COMPONENT: Final = frozenset({"svn"})
-# For people: what the component is.
-_COMPONENT_OPTIONAL: Final = frozenset({"category", "type"})
+_COMPONENT_TEXTS: Final = frozenset({"category", "type"})
+_COMPONENT: Final = _COMPONENT_TEXTS | {"svn"}
 _VERSION: Final = 3
 STATUSES: Final = read.names(
     "UpToDate SWHardeningNeeded ConfigurationNeeded ConfigurationAndSWHardeningNeeded OutOfDate"
@@ -126,18 +125,20 @@ def _level(value: Any, *, tdx: bool) -> TcbLevel:
 
 
 def _components(value: Any) -> bytes:
+    """Return the 16 SVNs; `category` and `type` are for people, and must be text."""
     listed = read.items(value, COMPONENTS)
-    if len(listed) != COMPONENTS:
+    # All at once: these are most of what a document holds.
+    if len(listed) != COMPONENTS or set(map(type, listed)) != {dict}:
         raise read.malformed(f"TCB level has {len(listed)} components, expected {COMPONENTS}")
-    return bytes([_component(one) for one in listed])
-
-
-def _component(value: Any) -> int:
-    given = read.members(value, _COMPONENT, _COMPONENT_OPTIONAL)
-    for name in _COMPONENT_OPTIONAL & given.keys():
-        if not isinstance(given[name], str):
-            raise read.malformed(f"TCB component has a {name} that is not text")
-    return read.integer(given["svn"], 0xFF)
+    svns = [one.get("svn") for one in listed]
+    if not set().union(*listed) <= _COMPONENT or set(map(type, svns)) != {int}:
+        raise read.malformed("TCB component has no SVN, or a member that is unknown")
+    if max(svns) > 0xFF or min(svns) < 0:
+        raise read.malformed("TCB component has an SVN of more than 8 bits")
+    texts = {type(one[name]) for one in listed for name in _COMPONENT_TEXTS & one.keys()}
+    if not texts <= {str}:
+        raise read.malformed("TCB component has a category or type that is not text")
+    return bytes(svns)
 
 
 def _module(given: read.Members, levels: tuple[SvnLevel, ...] = ()) -> Module:

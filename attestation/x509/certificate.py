@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,8 @@ from attestation.x509.der import DerReader, malformed
 COMMON_NAME: Final = "2.5.4.3"
 KEY_USAGE: Final = "2.5.29.15"
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
+# SET, SEQUENCE, an attribute type 2.5.4.x with x below 128, and the head of its value.
+_X520: Final = re.compile(rb"(?s:1(.)0(.)\x06\x03\x55\x04([\x00-\x7f])(.)(.))")
 _VERSION_3: Final = 2
 # RFC 5280 section 4.1.2.2: 20 octets, which take 21 as DER when the first bit is set.
 _MAX_SERIAL_BITS: Final = 160
@@ -149,21 +152,44 @@ def read_extensions(items: DerReader) -> Mapping[str, Extension]:
 def common_name(name: bytes) -> str:
     """Return the one common name in a DER Name, or an empty string; issuers' names repeat."""
     outer = DerReader(name, what="name")
-    names: list[str] = []
-    relative = outer.reader(der.SEQUENCE)
+    content = outer.take(der.SEQUENCE)
+    attributes = _usual_attributes(content)
+    if attributes is None:
+        attributes = _any_attributes(DerReader(content, what="name"))
+    names = [_text(tag, text) for kind, tag, text in attributes if kind == COMMON_NAME]
+    if len(names) > 1:
+        raise malformed("name has more than one common name")
+    return names[0] if names else ""
+
+
+def _usual_attributes(content: bytes) -> list[tuple[str, int, bytes]] | None:
+    """Return the attributes if each set holds one short one of X.520, else None."""
+    found: list[tuple[str, int, bytes]] = []
+    offset = 0
+    while offset < len(content):
+        head = _X520.match(content, offset)
+        if head is None:
+            return None
+        outer, inner, kind, tag, length = head.groups()
+        start, offset = head.end(), head.end() + length[0]
+        lengths = (length[0] + 9, length[0] + 7)
+        if (outer[0], inner[0]) != lengths or outer[0] >= 0x80 or offset > len(content):
+            return None
+        found.append((f"2.5.4.{kind[0]}", tag[0], content[start:offset]))
+    return found
+
+
+def _any_attributes(relative: DerReader) -> list[tuple[str, int, bytes]]:
+    found: list[tuple[str, int, bytes]] = []
     while not relative.at_end:
         attributes = relative.reader(der.SET)
         while not attributes.at_end:
             attribute = attributes.reader(der.SEQUENCE)
             kind = attribute.take_oid()
             tag = attribute.peek() or 0
-            text = attribute.take(tag)
+            found.append((kind, tag, attribute.take(tag)))
             attribute.finish()
-            if kind == COMMON_NAME:
-                names.append(_text(tag, text))
-    if len(names) > 1:
-        raise malformed("name has more than one common name")
-    return names[0] if names else ""
+    return found
 
 
 def _text(tag: int, content: bytes) -> str:

@@ -20,12 +20,27 @@ _VERSION_2: Final = 1
 _REASON_CODE: Final = "2.5.29.21"
 _ON_HOLD: Final = 6
 _REMOVED: Final = 8
-# An entry of the usual form: extensions with only a reason code, up to its value.
-_REASON: Final = bytes.fromhex("300c300a0603551d1504030a01")
-_USUAL_DATE: Final = 15
-_USUAL_REST: Final = 2 + _USUAL_DATE + len(_REASON) + 1
-# Content of a positive INTEGER in its shortest form; 20 octets are the most a serial has.
-_USUAL_SERIAL: Final = re.compile(rb"(?s:[\x00-\x7f]|\x00[\x80-\xff].{,19}|[\x01-\x7f].{,19})\Z")
+
+
+def _usual_pattern() -> re.Pattern[bytes]:
+    """Return a pattern of entries: serial number, UTCTime, extensions with only a reason code."""
+
+    def head(size: int) -> bytes:
+        octets = bytes((der.SEQUENCE, size + 31, der.INTEGER, size))
+        # A positive INTEGER in its shortest form.
+        most = b".{%d}" % (size - 2) if size > 1 else b""
+        second = rb"(?:[\x01-\x7f].|\x00[\x80-\xff])" if size > 1 else rb"[\x00-\x7f]"
+        return re.escape(octets) + second + most
+
+    # 20 octets are the most a serial number has, and what nearly every one has.
+    heads = b"|".join(head(size) for size in range(21, 0, -1))
+    reason = re.escape(bytes.fromhex("300c300a0603551d1504030a01")) + rb"[\x00-\x07\x09-\x7f]"
+    return re.compile(b"(?s:(?:" + heads + rb")\x17\x0d[0-9]{12}Z" + reason + b")")
+
+
+_USUAL: Final = _usual_pattern()
+# Octets of the longest such entry.
+_USUAL_MOST: Final = 54
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +93,13 @@ def _usual_entries(content: bytes) -> dict[int, bool] | None:
 
     The same checks as for any entry, in one pass: lists of hundreds come with every quote.
     """
-    found: dict[int, bool] = {}
-    offset, end = 0, len(content)
-    while offset < end:
-        size = content[offset + 3] if offset + 4 < end else 0
-        date = offset + 4 + size
-        head = bytes((der.SEQUENCE, size + _USUAL_REST, der.INTEGER, size))
-        reason = date + _USUAL_DATE
-        serial = content[offset + 4 : date]
-        if (
-            not _USUAL_SERIAL.match(serial)
-            or content[offset : offset + 4] != head
-            or content[reason : reason + len(_REASON)] != _REASON
-            or not _is_utc_time(content[date:reason])
-        ):
-            return None
-        offset = reason + len(_REASON) + 1
-        code = content[offset - 1] if offset <= end else _REMOVED
-        number = int.from_bytes(serial, "big")
-        if len(found) == MAX_REVOKED or code >= 0x80 or code == _REMOVED or number in found:
-            return None
-        found[number] = code == _ON_HOLD
-    return found
+    entries: list[bytes] = _USUAL.findall(content, 0, MAX_REVOKED * _USUAL_MOST)
+    if sum(map(len, entries)) != len(content) or len(entries) > MAX_REVOKED:
+        return None
+    if not all(map(_is_utc_time, {one[-29:-14] for one in entries})):
+        return None
+    found = {int.from_bytes(one[4:-29], "big"): one[-1] == _ON_HOLD for one in entries}
+    return found if len(found) == len(entries) else None
 
 
 @lru_cache(maxsize=64)

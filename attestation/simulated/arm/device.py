@@ -39,7 +39,7 @@ class Device:
 
     role: str
     platform: str
-    curve: ec.EllipticCurve = field(repr=False)
+    curve: ec.EllipticCurve = field(repr=False, compare=False)
     secret: bytes = field(repr=False)
 
     @property

@@ -68,6 +68,8 @@ def authenticate_platform(
 
     Only the device's ids are read before the signature holds, to find its key.
     """
+    size = len(message.payload)
+    trace.check("K1", "ids of the device in the platform token", "there", f"{size} bytes of claims")
     claims = ClaimReader.of(message.payload, "platform token")
     device = read_device(claims)
     signer = verify_device(
@@ -85,6 +87,8 @@ def authenticate_platform(
 def _authenticate_realm(
     message: Sign1, platform: PlatformClaims, trace: Trace
 ) -> tuple[RealmClaims, RealmKey]:
+    size = len(message.payload)
+    trace.check("B1", "public key in the realm token", "a point", f"{size} bytes of claims")
     claims = ClaimReader.of(message.payload, "realm token")
     key = read_key(claims)
     trace.check("B3", f"{key.algorithm} of the realm key", platform.challenge, key.digest)

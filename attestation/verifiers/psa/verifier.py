@@ -43,6 +43,7 @@ def verify_psa(
     layout = layout_of(reader)
 
     # (2) A key that the caller trusts for this device signed it.
+    trace.check("K1", "ids of the device", "there", f"{len(message.payload)} bytes of claims")
     signer = verify_device(
         message,
         read_device(reader, layout),

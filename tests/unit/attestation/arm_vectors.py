@@ -18,11 +18,12 @@ from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
 from attestation.policy import CcaPolicy, EvidencePolicy
 from attestation.report_data import ExpectedReportData
+from attestation.trace import NO_TRACE, RecordedTrace, Trace
 from attestation.trust import TrustAnchors
 from attestation.verify import verify
 
 
-def run(tee: str, path: Path, case: Mapping[str, Any]) -> VerifiedClaims:
+def run(tee: str, path: Path, case: Mapping[str, Any], trace: Trace = NO_TRACE) -> VerifiedClaims:
     anchors = TrustAnchors.vendor()
     if "root" in case:
         anchors = anchors.with_simulated((path.parent / case["root"]).read_bytes())
@@ -35,6 +36,7 @@ def run(tee: str, path: Path, case: Mapping[str, Any]) -> VerifiedClaims:
         policy=EvidencePolicy(cca=CcaPolicy(**case["policy"])),
         anchors=anchors,
         now=datetime.fromisoformat(case["now"]),
+        trace=trace,
     )
 
 
@@ -47,8 +49,12 @@ def check(tee: str, path: Path, stages: Mapping[str, str]) -> None:
         assert claims.values | case.get("claims", {}) == claims.values
         assert rfc8785.dumps(dict(claims.values))
         return
+    trace = RecordedTrace()
     with pytest.raises(EvidenceError) as caught:
-        run(tee, path, case)
+        run(tee, path, case, trace)
+    if case["stage"] != "anchors":
+        # The last comparison noted is the one that failed.
+        assert trace.checks[-1].step[0] == case["why"][0]
     assert (caught.value.code, stage_of(caught.value, stages)) == (case["expect"], case["stage"])
 
 

@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.evidence:evidence",
         "Verify TEE evidence, and show what it says.",
     ),
+    "endorsements": (
+        "sealwasm.commands.endorsements:endorsements",
+        "Fetch, list and carry what vendors say of their hardware.",
+    ),
     "reference": ("sealwasm.commands.reference:reference", "Recompute what a runner measures as."),
     "simulate": (
         "sealwasm.commands.simulate:simulate",

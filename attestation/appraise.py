@@ -47,28 +47,41 @@ class AttestationResult:
 
 
 def appraise(claims: VerifiedClaims, references: ReferenceValues) -> AttestationResult:
-    """Return the trust vector for `claims` and the status that follows from it.
+    """Return a trust vector for `claims` and for each of its devices, and what follows from it.
 
     An unknown measurement gives a warning, no reference values for the TEE gives no statement, and
     simulated silicon is never genuine hardware. Decides nothing: a release policy does.
     """
+    return AttestationResult(
+        MappingProxyType(
+            {name: _appraise_one(one, references) for name, one in attesters_of(claims).items()}
+        )
+    )
+
+
+def attesters_of(claims: VerifiedClaims) -> Mapping[str, VerifiedClaims]:
+    """Return who attested, by submodule: the processor under its TEE, devices as `gpu-0` and on."""
+    return {claims.tee: claims} | {f"gpu-{n}": one for n, one in enumerate(claims.devices)}
+
+
+def _appraise_one(claims: VerifiedClaims, references: ReferenceValues) -> Appraisal:
     name = references.name_of(claims.tee, claims.measurement)
     vector = dict.fromkeys(ar4si.VECTOR_NAMES, ar4si.NO_CLAIM)
     vector["hardware"] = ar4si.UNSAFE_HARDWARE if claims.simulated else ar4si.GENUINE_HARDWARE
     vector["runtime-opaque"] = ar4si.NO_CLAIM if claims.simulated else ar4si.ENCRYPTED_RUNTIME
     vector["configuration"] = _configuration(claims.values)
-    if name is not None:
+    # A device's vendor publishes signed reference values; comparing with them counts as ours.
+    if name is not None or claims.values.get("gpu.rim-checked"):
         vector["executables"] = ar4si.APPROVED_EXECUTABLES
     elif references.has_any_for(claims.tee):
         vector["executables"] = ar4si.UNRECOGNIZED_EXECUTABLES
-    appraisal = Appraisal(
+    return Appraisal(
         status=status_of(vector),
         vector=MappingProxyType(vector),
         simulated=claims.simulated,
         reference=name,
         claims=claims.values,
     )
-    return AttestationResult(MappingProxyType({claims.tee: appraisal}))
 
 
 def status_of(vector: Mapping[str, int]) -> Tier:

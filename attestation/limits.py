@@ -25,7 +25,8 @@ MAX_PART_BYTES: Final = 64 * 1024
 
 # An EAR with all SNP claims is 4 KiB.
 MAX_TOKEN_BYTES: Final = 64 * 1024
-MAX_SUBMODS: Final = 16
+# A processor and 16 devices.
+MAX_SUBMODS: Final = 17
 MAX_JSON_DEPTH: Final = 16
 # A key set file: a handful of keys; Azure's come in certificates that hold a quote each.
 MAX_KEYS: Final = 16
@@ -61,9 +62,10 @@ MAX_ENDORSED_CRLS: Final = 64
 # What a verifier is given beside certificates: collateral per platform family, RIMs per driver.
 MAX_DOCUMENTS: Final = 256
 MAX_DOCUMENT_BYTES: Final = 1024 * 1024
-# Evidence of all devices of one machine: 16 GPUs and switches, some 16 KiB each as base64.
+# Evidence of all devices of one machine: 16 GPUs and switches, some 13 KiB each as base64, and as
+# much as a release request takes for one part (512 Ki characters of base64).
 MAX_DEVICES: Final = 16
-MAX_DEVICES_BYTES: Final = 512 * 1024
+MAX_DEVICES_BYTES: Final = 384 * 1024
 # Certificates between a leaf and its root: NVIDIA has five in all, Nitro five.
 MAX_PATH_CERTIFICATES: Final = 8
 # A TCG event log of a machine with many drivers is some 100 KiB.

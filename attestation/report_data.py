@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 REPORT_DATA_BYTES: Final = 64
+NONCE_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,31 @@ class ExpectedReportData:
     def matches_sha256(self, actual: bytes) -> bool:
         """Return whether `actual` is the SHA-256 of the 64 bytes: for TEEs with shorter nonces."""
         return hmac.compare_digest(sha256_nonce(self.value), actual)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedNonce:
+    """The 32 bytes that bind a device's report to one request, where they are no digest of 64.
+
+    Raises `ValueError` for another length or for all zeros, as `ExpectedReportData` does.
+    """
+
+    value: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.value) != NONCE_BYTES:
+            raise ValueError(f"nonce is {len(self.value)} bytes, expected {NONCE_BYTES}")
+        if not any(self.value):
+            raise ValueError("expected nonce is all zeros")
+
+    @property
+    def shown(self) -> str:
+        """The expectation as text for people."""
+        return self.value.hex()
+
+    def matches_sha256(self, actual: bytes) -> bool:
+        """Return whether `actual` is the nonce, in constant time."""
+        return hmac.compare_digest(self.value, actual)
 
 
 @dataclass(frozen=True, slots=True)

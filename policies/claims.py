@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from policies.claim import Claim, ClaimKind, ClaimSource, ClaimValue
-from policies.claim_rows import common, snp
+from policies.claim_rows import common, devices, snp
 from policies.claim_rows.common import TEES
 from policies.claim_rows.snp import PRODUCTS, SIGNING_KEYS, TCB_LEVELS, TCB_PARTS
 
@@ -63,14 +63,24 @@ def _merged(rows: Iterable[Claim]) -> dict[str, Claim]:
     return found
 
 
+def _device_rows(tee: str) -> tuple[Claim, ...]:
+    return devices.ROWS if tee in devices.TEES else ()
+
+
 CLAIMS_OF: Final[Mapping[str, Mapping[str, Claim]]] = MappingProxyType(
     {
-        tee: MappingProxyType(_merged((*common.ROWS, *module.ROWS)))
+        tee: MappingProxyType(_merged((*common.ROWS, *_device_rows(tee), *module.ROWS)))
         for tee, module in _MODULES.items()
     }
 )
 CLAIMS: Final[Mapping[str, Claim]] = MappingProxyType(
-    _merged((*common.ROWS, *(row for module in _MODULES.values() for row in module.ROWS)))
+    _merged(
+        (
+            *common.ROWS,
+            *devices.ROWS,
+            *(row for module in _MODULES.values() for row in module.ROWS),
+        )
+    )
 )
 
 # What says *what was launched*. An environment without one of these would admit anything.

@@ -11,8 +11,9 @@ from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
+from attestation.appraise import attesters_of
 from attestation.claims import VerifiedClaims
-from attestation.ear import EarClaims, EarPolicy, Unsafe, verify_ear
+from attestation.ear import EarClaims, EarPolicy, EarSubmod, Unsafe, verify_ear
 from attestation.ear_keys import load_ear_keys
 from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
@@ -177,10 +178,16 @@ def _check_result(findings: Findings, trust: Trust) -> str:
 
 
 def _require_same_attester(token: EarClaims, claims: VerifiedClaims) -> None:
-    """What the broker said of this evidence must be what it says to us."""
-    submod = token.submods.get(claims.tee)
-    if submod is None or len(token.submods) != 1:
-        raise refuse("receipt-result", f"the attestation result is not that of one {claims.tee}")
+    """What the broker said of this evidence, and of each device in it, must be what we found."""
+    attesters = attesters_of(claims)
+    if token.submods.keys() != attesters.keys():
+        expected = ", ".join(attesters)
+        raise refuse("receipt-result", f"the attestation result is not that of one {expected}")
+    for name, one in attesters.items():
+        _require_same_claims(token.submods[name], one)
+
+
+def _require_same_claims(submod: EarSubmod, claims: VerifiedClaims) -> None:
     said = submod.members.get("ear.sealwasm.verified-claims")
     named = ("tee", "simulated", "measurement", "report-data")
     differing = [name for name in named if _claim(said, name) != claims.values[name]]

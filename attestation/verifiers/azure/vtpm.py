@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from attestation.claims import ClaimValue, VerifiedClaims
 from attestation.errors import EvidenceError, Refusal
@@ -24,6 +25,8 @@ from attestation.verifiers.tpm.quote import (
     parse_parts,
     verify_signed,
 )
+
+SECURE_BOOT: Final = "secure-boot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,15 @@ class VerifiedVtpm:
 
     @property
     def claims(self) -> dict[str, ClaimValue]:
-        """What quote, event log and runtime data say; the paravisor's word counts last."""
+        """What quote, event log and runtime data say.
+
+        Secure Boot is on where both the paravisor and the event log say so, if there is a log.
+        """
         of_quote = quote_claims(self.quote, self.key, self.signature)
-        return of_quote | dict(self.facts) | self.runtime.claims
+        values = of_quote | dict(self.facts) | self.runtime.claims
+        if self.facts.get(SECURE_BOOT) is False:
+            values[SECURE_BOOT] = False
+        return values
 
 
 def parse_given(parts: Mapping[str, bytes], report_type: int, trace: Trace) -> Given:

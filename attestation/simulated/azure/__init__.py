@@ -1,0 +1,1 @@
+"""Simulated Azure confidential guests: a paravisor on simulated silicon, with a virtual TPM."""

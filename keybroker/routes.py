@@ -173,14 +173,13 @@ def post_attestation_keys(body: SmallBody, broker: Served, who: Source) -> Respo
 
 @router.post(
     "/attestation-keys/activate",
-    status_code=201,
-    responses=_answers(schema_of(protocol.AttestationKeyCertificate), 201),
+    responses=_answers(schema_of(protocol.AttestationKeyCertificate)),
     openapi_extra=_takes(schema_of(protocol.ActivationRequest)),
 )
 def post_activations(body: SmallBody, broker: Served, who: Source) -> Response:
     """Certify an attestation key whose TPM opened its secret."""
     certificate = broker.certify_attestation_key(body, source=who)
-    return Response(certificate.to_bytes(), 201, media_type=JSON)
+    return Response(certificate.to_bytes(), media_type=JSON)
 
 
 @router.post(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from policies.checks import Check, build_check, name_check
-from policies.claims import CLAIMS, ClaimSource
+from policies.claims import CLAIMS, CLAIMS_OF, ClaimSource
 from policies.conditions import Condition, Expected, Operator
 from policies.decision import DocumentRef, Rule
 from policies.fields import format_instant
@@ -141,7 +141,9 @@ def _environment(
         maker.rule(f"{name}/tee", (*path, "tee"), "tee", Operator.EQUALS, expected=environment.tee),
         _simulation_rule(maker, f"{name}/simulated-tee", path, may_simulate=may_simulate),
     ]
-    if not any(item.claim == "debug" for item in environment.conditions):
+    # A TEE without the notion, such as a TPM, says nothing of it; an unknown one has to.
+    says_debug = "debug" in CLAIMS_OF.get(environment.tee, CLAIMS)
+    if says_debug and not any(item.claim == "debug" for item in environment.conditions):
         debug = (*path, "debug")
         rules.append(
             maker.rule(

@@ -10,14 +10,19 @@ import time
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import httpx
 
 from keybroker.protocol import (
     MAX_RESPONSE_BYTES,
     MAX_SMALL_BYTES,
+    ActivationRequest,
+    AttestationKeyCertificate,
+    AttestationKeyRequest,
     ChallengeResponse,
+    CredentialChallenge,
+    Message,
     Problem,
     ProtocolError,
     ReleaseRequest,
@@ -41,6 +46,9 @@ _CODE_OF_PROBLEM: Final = MappingProxyType(
         "request-too-slow": RunnerCode.BROKER_UNREACHABLE,
     }
 )
+
+
+Answer = TypeVar("Answer", bound=Message)
 
 
 class Broker(Protocol):
@@ -84,9 +92,25 @@ class HttpBroker:
 
     def challenge(self) -> ChallengeResponse:
         """Return a fresh challenge. Raises `RunnerError`."""
-        body = self._require("POST", "/v1/challenges", content=b"{}", limit=MAX_SMALL_BYTES)
+        return self._ask("/v1/challenges", Message(), ChallengeResponse)
+
+    @property
+    def base(self) -> str:
+        """Where this broker is."""
+        return self._base
+
+    def credential(self, request: AttestationKeyRequest) -> CredentialChallenge:
+        """Return a secret for the TPM and the key in `request`. Raises `RunnerError`."""
+        return self._ask("/v1/attestation-keys", request, CredentialChallenge)
+
+    def certify(self, request: ActivationRequest) -> AttestationKeyCertificate:
+        """Return the certificate of an attestation key. Raises `RunnerError`."""
+        return self._ask("/v1/attestation-keys/activate", request, AttestationKeyCertificate)
+
+    def _ask(self, path: str, request: Message, answer: type[Answer]) -> Answer:
+        body = self._require("POST", path, content=request.to_bytes(), limit=MAX_SMALL_BYTES)
         try:
-            return ChallengeResponse.parse(body)
+            return answer.parse(body)
         except ProtocolError as error:
             raise _not_ours(error.detail) from error
 

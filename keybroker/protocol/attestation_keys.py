@@ -11,9 +11,9 @@ from pydantic import Field
 
 from keybroker.protocol.messages import Base64, Message, Several, Time
 
-# A public area of RSA-4096 is 600 bytes; a certificate is under 2 KiB.
+# A public area of RSA-4096 is 600 bytes; a certificate is under 2 KiB, in an index of any size.
 MAX_PUBLIC_BYTES = 1024
-MAX_CERTIFICATE_BYTES = 8 * 1024
+MAX_CERTIFICATE_BYTES = 16 * 1024
 
 Certificate = Annotated[Base64, Field(min_length=1, max_length=MAX_CERTIFICATE_BYTES)]
 Certificates = Annotated[tuple[Certificate, ...], *Several]

@@ -12,6 +12,8 @@ from sealwasm.options import DEFAULT_BROKER, plain_http_option
 from sealwasm.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from attestation.attesters import Attester
+    from runner.broker import HttpBroker
     from runner.order import Place, Report, Terms
 
 # Of a folder with thousands of files nobody reads all names.
@@ -31,6 +33,8 @@ there is no receipt. It is limited by the capability policy and by nothing else.
     "--broker", default=DEFAULT_BROKER, show_default=True, metavar="URL", help="The key broker."
 )
 @click.option("--simulated-platform", metavar="FOLDER", help="Attest with simulated silicon.")
+@click.option("--tpm", metavar="PATH", help="Attest with a TPM: its device, or a socket of swtpm.")
+@click.option("--tpm-state", metavar="FOLDER", help="Where the TPM's certificates are kept.")
 @click.option("--guardrails", multiple=True, metavar="FILE", help="What this node allows at most.")
 @click.option("--require", "parts", multiple=True, metavar="PART", help="Insist on, e.g. seccomp.")
 @click.option(
@@ -60,9 +64,7 @@ def run(session: Session, /, subject: str, unsealed: bool, **given: Any) -> int:
 
 
 def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
-    from runner.attest import pick_attester
     from runner.broker import HttpBroker
-    from runner.measure import runner_measurement
     from runner.order import Order, World
     from runner.run import run_sealed
     from sealing.oci.connect import open_store
@@ -76,13 +78,27 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
         require_place(Path(given["receipt"]))
     reference = parse_reference(subject)
     owners = tuple(load_public_key(path) for path in given["owners"])
-    platform = given["simulated_platform"]
-    attester = pick_attester(Path(platform) if platform else None, runner_measurement())
+    broker = HttpBroker(given["broker"])
+    attester = _attester(session, given, broker)
     order = Order(reference, owners, _offer(given), _terms(given))
     settings = registry_settings(plain_http=given["plain_http"])
     with open_store(reference, settings=settings) as store:
-        world = World(store, HttpBroker(given["broker"]), attester)
-        return run_sealed(order, _place(session), world)
+        return run_sealed(order, _place(session), World(store, broker, attester))
+
+
+def _attester(session: Session, given: dict[str, Any], broker: HttpBroker) -> Attester:
+    from runner.attest import pick_attester
+    from runner.measure import runner_measurement
+    from runner.tpm import tpm_attester
+
+    platform, tpm = given["simulated_platform"], given["tpm"]
+    _require(not (platform and tpm), "two TEEs are named", "--tpm or --simulated-platform")
+    if tpm is None:
+        return pick_attester(Path(platform) if platform else None, runner_measurement())
+    kept = given["tpm_state"]
+    state = Path(kept) if kept else Path.home() / ".local" / "state" / "sealwasm" / "tpm"
+    now = session.now()
+    return tpm_attester(Path(tpm), broker, runner_measurement(), state=state, now=now)
 
 
 def _unsealed(session: Session, subject: str, given: dict[str, Any]) -> Report:

@@ -16,8 +16,10 @@ from attestation.limits import MAX_CBOR_DEPTH, MAX_CBOR_ITEMS
 
 _SIZES: Final = {24: 1, 25: 2, 26: 4, 27: 8}
 _LEAST: Final = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
+_LEAST_BYTE: Final = bytes([_LEAST[24]])
 _INDEFINITE: Final = 31
 _BREAK: Final = 0xFF
+_KEYS: Final = frozenset({int, str, bytes})
 _SIMPLE: Final = {20: False, 21: True, 22: None}
 _FLOATS: Final = {25: ">e", 26: ">f", 27: ">d"}
 
@@ -74,14 +76,18 @@ class _Reader:
         return self._simple(short, argument)
 
     def _head(self) -> tuple[int, int, int]:
-        offset = self.offset
-        if offset >= len(self.data):
+        data, offset = self.data, self.offset
+        if offset >= len(data):
             raise self.fail("cut off")
-        first = self.data[offset]
+        first = data[offset]
         self.offset = offset + 1
         kind, short = first >> 5, first & 0x1F
         if short < 24:
             return kind, short, short
+        # Most lengths beyond that take one byte: digests and keys.
+        if short == 24 and kind < 7 and data[offset + 1 : offset + 2] >= _LEAST_BYTE:
+            self.offset = offset + 2
+            return kind, short, data[offset + 1]
         if short == _INDEFINITE and kind in {4, 5} and self.indefinite:
             return kind, short, -1
         return kind, short, self._argument(kind, short)
@@ -125,21 +131,14 @@ class _Reader:
 
     def _map(self, count: int, depth: int) -> dict[int | str | bytes, Any]:
         found: dict[int | str | bytes, Any] = {}
-        if count >= 0:
-            for _ in range(count):
-                self._pair(found, depth)
-        else:
-            while not self._ended():
-                self._pair(found, depth)
+        while len(found) != count and not (count < 0 and self._ended()):
+            key = self.value(depth + 1)
+            if type(key) not in _KEYS:
+                raise self.fail("map key is neither number, text nor bytes")
+            if key in found:
+                raise self.fail("map key is there twice")
+            found[key] = self.value(depth + 1)
         return found
-
-    def _pair(self, found: dict[int | str | bytes, Any], depth: int) -> None:
-        key = self.value(depth + 1)
-        if not isinstance(key, int | str | bytes) or isinstance(key, bool):
-            raise self.fail("map key is neither number, text nor bytes")
-        if key in found:
-            raise self.fail("map key is there twice")
-        found[key] = self.value(depth + 1)
 
     def _simple(self, short: int, argument: int) -> Any:
         if short in _SIMPLE:

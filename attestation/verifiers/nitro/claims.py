@@ -6,11 +6,13 @@ from types import MappingProxyType
 from typing import Final
 
 from attestation.claims import ClaimValue, VerifiedClaims
+from attestation.limits import MAX_NITRO_PCRS
 from attestation.verifiers.nitro.chain import NitroChain
 from attestation.verifiers.nitro.document import DIGEST, NitroDocument
 
 # Longer ones say nothing in a policy, which compares whole values: keys and digests fit.
 SHORT_BYTES: Final = 64
+_PCR_NAMES: Final = tuple(f"pcr.{number}" for number in range(MAX_NITRO_PCRS))
 
 
 def claims_of(document: NitroDocument, chain: NitroChain, *, debug: bool) -> VerifiedClaims:
@@ -26,7 +28,8 @@ def claims_of(document: NitroDocument, chain: NitroChain, *, debug: bool) -> Ver
         "timestamp": document.timestamp,
         "digest": DIGEST,
     }
-    values |= {f"pcr.{number}": pcr.hex() for number, pcr in document.pcrs.items()}
+    for number, pcr in document.pcrs.items():
+        values[_PCR_NAMES[number]] = pcr.hex()
     for name, data in (("user-data", document.user_data), ("public-key", document.public_key)):
         if data and len(data) <= SHORT_BYTES:
             values[name] = data.hex()

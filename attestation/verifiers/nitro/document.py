@@ -29,6 +29,8 @@ DIGEST: Final = "SHA384"
 _PROTECTED: Final = cbor.encode({cose.ALGORITHM: cose.ES384})
 # Enclave image, kernel with boot loader, application: what every launch measures.
 MEASURED_PCRS: Final = (0, 1, 2)
+_MEASURED: Final = frozenset(MEASURED_PCRS)
+_NUMBERS: Final = frozenset(range(MAX_NITRO_PCRS))
 _REQUIRED: Final = frozenset(
     {"module_id", "digest", "timestamp", "pcrs", "certificate", "cabundle"}
 )
@@ -107,13 +109,13 @@ def _timestamp(value: Any) -> int:
 
 
 def _pcrs(value: Any) -> Mapping[int, bytes]:
-    if not isinstance(value, dict) or not value.keys() <= set(range(MAX_NITRO_PCRS)):
+    if not isinstance(value, dict) or not value.keys() <= _NUMBERS:
         raise _malformed(f"pcrs is no map of 0 to {MAX_NITRO_PCRS - 1}")
-    if not set(MEASURED_PCRS) <= value.keys():
+    if not value.keys() >= _MEASURED:
         raise _malformed("PCR0, 1 and 2 are not all there")
     if not all(isinstance(pcr, bytes) and len(pcr) == PCR_BYTES for pcr in value.values()):
         raise _malformed(f"a PCR is not {PCR_BYTES} bytes")
-    return MappingProxyType(dict(sorted(value.items())))
+    return MappingProxyType(value)
 
 
 def _cabundle(value: Any) -> tuple[bytes, ...]:

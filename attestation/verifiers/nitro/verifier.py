@@ -82,11 +82,13 @@ def authenticate(
     document = parse_document(data)
 
     # (2) The certificate inside signed the document, and leads to the pinned root.
+    size = len(document.certificate)
+    trace.check("G1", "certificate in the document", "for a key on P-384", f"{size} bytes")
     chain = known_chain(document, anchors)
     key = leaf_key(document) if chain is None else chain.key
-    trace.check("G1", "signed by", "the certificate in it", document.module_id)
+    trace.check("G2", "signed by", "the certificate in it", document.module_id)
     verify_sign1(document.message, key, allowed=(cose.ES384,), what="Nitro document")
-    trace.check("C", "chain", "to a pinned root", f"{len(document.cabundle)} issuers")
+    trace.check("C3", "chain", "to a pinned root", f"{len(document.cabundle)} issuers")
     chain = chain or verify_chain(document, anchors)
 
     # (3) Dates, on every call.

@@ -34,10 +34,13 @@ class Collateral:
     qe_identity_issuer_chain: str = field(repr=False)
     qe_identity: str = field(repr=False)
     qe_identity_signature: str = field(repr=False)
+    # For quotes that do not bring it themselves.
+    pck_certificate_chain: str | None = field(default=None, repr=False)
 
     def to_json(self) -> bytes:
         """Return it as one JSON object."""
-        return canonical_json(asdict(self))
+        members = asdict(self).items()
+        return canonical_json({name: value for name, value in members if value is not None})
 
     def with_tcb_info(self, text: str, signer: CertifiedKey) -> Collateral:
         """Return it with another TCB info, signed."""

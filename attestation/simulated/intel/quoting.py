@@ -23,9 +23,8 @@ from attestation.simulated.intel.quote_writer import (
 class Quoting:
     """All that stands behind a quote's body. An honest one has one key and one PCK throughout.
 
-    `vouched_key` is the key whose digest the QE report carries, `certificates` the certification
-    data (kind 5: the PCK chain as PEM). `signature` and `report_signature` replace what would be
-    signed.
+    `vouched_key` is the key whose digest the QE report carries, `certificates` the PCK chain as
+    PEM. `signature` replaces that of the attestation key.
     """
 
     attestation_key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -33,12 +32,8 @@ class Quoting:
     pck_key: ec.EllipticCurvePrivateKey = field(repr=False)
     report: EnclaveReport
     certificates: bytes = field(repr=False)
-    certification_kind: int = PCK_CHAIN
     auth: bytes = bytes(range(32))
     signature: bytes | None = None
-    report_signature: bytes | None = None
-    # Replaces the second half of the QE's report data, which is zero.
-    spare_report_data: bytes = bytes(32)
 
     def sign_v3(self, signed: bytes) -> bytes:
         """Return an SGX quote over `signed`, which is header and body."""
@@ -58,12 +53,9 @@ class Quoting:
 
     def _certified(self) -> bytes:
         report = self._report().encode()
-        signature = self.report_signature
-        if signature is None:
-            signature = raw_signature(self.pck_key, report)
-        chain = certification(self.certification_kind, self.certificates)
-        return report + signature + auth_data(self.auth) + chain
+        chain = certification(PCK_CHAIN, self.certificates)
+        return report + raw_signature(self.pck_key, report) + auth_data(self.auth) + chain
 
     def _report(self) -> EnclaveReport:
         binding = hashlib.sha256(raw_point(self.vouched_key) + self.auth).digest()
-        return replace(self.report, report_data=binding + self.spare_report_data)
+        return replace(self.report, report_data=binding + bytes(32))

@@ -16,6 +16,7 @@ from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.tdx.appraised import authenticate_td_quote
 from attestation.verifiers.tdx.claims import td_claims
+from attestation.verifiers.tdx.event_log import check_event_log
 
 
 def verify_tdx(
@@ -33,8 +34,6 @@ def verify_tdx(
     Steps are those of docs/specs/evidence-tdx.md. Not checked: MRTD and RTMRs; whether this quote
     was shown before. Lists of revoked certificates come with collateral, so `policy.crl` is moot.
     """
-    if "event_log" in evidence.parts:
-        raise EvidenceError(Refusal.UNSUPPORTED, "event logs of TDs are not read by this build")
 
     def check_report_data(report: TdReport) -> None:
         trace.check("F1", "report data", report_data.shown, report.report_data)
@@ -52,6 +51,9 @@ def verify_tdx(
         trace=trace,
         check_binding=check_report_data,
     )
+    log = evidence.parts.get("event_log")
+    if log is not None:
+        check_event_log(td.report, log, trace)
     values = td_claims(td)
     values["tee"] = "tdx"
     return VerifiedClaims(

@@ -48,7 +48,7 @@ def verify_azure_tdx(
     # (3) to (6) Once its signature holds: the TD quote is about this virtual TPM, which made this
     # quote for this request.
     def check_binding(report: TdReport) -> None:
-        trace.check("W1", "TDREPORT", "that of the TD quote", report.mrtd)
+        trace.check("W2", "TDREPORT", "that of the TD quote", report.mrtd)
         require_same_td(given.hcl.hardware, report)
         vtpm = verify_vtpm(
             parts, given, report.report_data, report_data=report_data, policy=policy, trace=trace

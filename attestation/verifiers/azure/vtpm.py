@@ -71,12 +71,12 @@ class VerifiedVtpm:
 
 def parse_given(parts: Mapping[str, bytes], report_type: int, trace: Trace) -> Given:
     """Return the shared parts; refuse an HCL report of another kind of hardware as `malformed`."""
-    trace.check("H", "length of the HCL report", "a report", len(parts.get("hcl_report", b"")))
+    trace.check("H1", "length of the HCL report", "a report", len(parts.get("hcl_report", b"")))
     hcl = parse_hcl_report(parts.get("hcl_report", b""))
     trace.check("H4", "report type", report_type, hcl.report_type)
     if hcl.report_type != report_type:
         raise EvidenceError(Refusal.MALFORMED, "HCL report is of another kind of hardware")
-    return Given(hcl, parse_parts(parts))
+    return Given(hcl, parse_parts(parts, trace))
 
 
 def verify_vtpm(
@@ -93,12 +93,10 @@ def verify_vtpm(
     Raises `EvidenceError`: `binding`, `signature-invalid`, `pcr-digest-mismatch`,
     `event-log-mismatch`, `report-data-mismatch` or `malformed`.
     """
-    trace.check("V1", "digest of the runtime data", hardware_report_data, given.hcl.hash_name)
+    trace.check("B1", "digest of the runtime data", hardware_report_data, given.hcl.hash_name)
     require_bound(given.hcl, hardware_report_data)
     runtime = parse_runtime(given.hcl.runtime)
-    key = TrustedKey(runtime.key)
-    trace.check("G", "quote signed by", key.fingerprint, "the virtual TPM")
-    key, signature = verify_signed(given.quote, [key])
+    key, signature = verify_signed(given.quote, [TrustedKey(runtime.key)], trace)
     check_pcrs(given.quote, signature, trace)
     facts = check_event_log(parts, given.quote, policy.tpm, trace)
     check_nonce(given.quote, report_data, trace)

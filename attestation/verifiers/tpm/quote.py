@@ -40,22 +40,28 @@ class GivenQuote:
         return self.pcrs["sha256"]
 
 
-def parse_parts(parts: Mapping[str, bytes]) -> GivenQuote:
+def parse_parts(parts: Mapping[str, bytes], trace: Trace = NO_TRACE) -> GivenQuote:
     """Return the quote of this evidence; raise `EvidenceError` for anything not well formed."""
-    message = parts.get("quote", b"")
+    message, values = parts.get("quote", b""), parts.get("pcrs", b"")
+    trace.check("Q1", "length of the quote", "one quote", len(message))
     quote = parse_quote(message)
-    pcrs = parse_pcrs(parts.get("pcrs", b""))
+    trace.check("V1", "length of the PCR values", "one map of banks", len(values))
+    pcrs = parse_pcrs(values)
     return GivenQuote(quote, pcrs, message, parts.get("signature", b""))
 
 
-def verify_signed(given: GivenQuote, keys: Sequence[TrustedKey]) -> tuple[TrustedKey, TpmSignature]:
+def verify_signed(
+    given: GivenQuote, keys: Sequence[TrustedKey], trace: Trace = NO_TRACE
+) -> tuple[TrustedKey, TpmSignature]:
     """Return the key that signed, and its signature.
 
     Raises `EvidenceError`: with one key, what is wrong with its signature; with several
     `untrusted-key` where none of them made it.
     """
     failures: list[EvidenceError] = []
+    size = len(given.signature)
     for key in keys:
+        trace.check("G1", "bytes of the signature", f"by the {key.public.key_size} bit key", size)
         try:
             signature = parse_signature(given.signature, key.public)
             verify_signature(signature, key.public, given.message)
@@ -71,10 +77,10 @@ def verify_signed(given: GivenQuote, keys: Sequence[TrustedKey]) -> tuple[Truste
 def check_pcrs(given: GivenQuote, signature: TpmSignature, trace: Trace = NO_TRACE) -> None:
     """Refuse unless the PCR values given are those that were quoted."""
     quote = given.quote
-    trace.check("R1", "PCRs", quote.selections, lambda: sorted(given.sha256))
+    trace.check("R2", "PCRs", quote.selections, lambda: sorted(given.sha256))
     require_selected(quote.selections, given.pcrs)
     digest = digest_of(quote.selections, given.pcrs, signature.hash_algorithm)
-    trace.check("R2", "digest of the PCR values", quote.pcr_digest, digest)
+    trace.check("R3", "digest of the PCR values", quote.pcr_digest, digest)
     if digest != quote.pcr_digest:
         raise EvidenceError(Refusal.PCR_DIGEST_MISMATCH, "quote is over other PCR values")
 
@@ -105,6 +111,7 @@ def check_event_log(
             raise EvidenceError(Refusal.EVENT_LOG_MISMATCH, "no log explains the quoted PCRs")
     if "event_log" not in parts or not explained:
         return {"event-log": False}
+    trace.check("L1", "length of the event log", "one log", len(parts["event_log"]))
     log = parse_event_log(parts["event_log"])
     replayed = replay_pcrs(log, ALG_SHA256)
     untouched = bytes(HASHES[ALG_SHA256].digest_size)

@@ -43,20 +43,18 @@ def verify_tpm(
     """
     # (1) Structure of the quote and of the PCR values.
     parts = evidence.parts
-    trace.check("Q", "length of the quote", "a quote", len(parts.get("quote", b"")))
-    given = parse_parts(parts)
+    given = parse_parts(parts, trace)
 
     # (2) The key: named by the caller, or certified up to a trusted root.
-    trace.check("K", "attestation key", "named or certified", lambda: sorted(parts))
+    trace.check("K1", "attestation key", "named or certified", lambda: sorted(parts))
     found = find_keys(parts, endorsements=endorsements, anchors=anchors)
 
     # (3) Dates and revocation, at the caller's time, on every call.
-    trace.check("D", "certificates are valid", now, found.path is not None and "certified")
+    trace.check("D1", "certificates are valid", now, found.path is not None and "certified")
     check_dates(found, endorsements=endorsements, policy=policy.crl, now=now)
 
     # (4) That key signed exactly these bytes.
-    trace.check("G", "signed by", [one.fingerprint.hex() for one in found.keys], "a TPM")
-    key, signature = verify_signed(given, found.keys)
+    key, signature = verify_signed(given, found.keys, trace)
 
     # (5) The PCR values are those that were quoted, and the log those that led to them.
     check_pcrs(given, signature, trace)

@@ -115,6 +115,7 @@ def create_operations_app(broker: Broker) -> FastAPI:
         lines = ["ok" if ready else "not ready"]
         if "verbose" in request.query_params:
             lines += [f"{name}: {'ok' if works else 'failed'}" for name, works in checks.items()]
+            lines += [f"{name}: {note}" for name, note in broker.notes().items()]
         return Response("\n".join([*lines, ""]), 200 if ready else 503, media_type="text/plain")
 
     @app.get("/metrics")

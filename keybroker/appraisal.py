@@ -15,17 +15,22 @@ from attestation.reference import ReferenceValues
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.trust import TrustAnchors
 from attestation.verify import VERIFIERS, verify
+from keybroker.endorsement_files import EndorsementFiles
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTrust:
-    """Everything evidence is checked against. `simulated`: a root of simulated silicon is in it."""
+    """Everything evidence is checked against. `simulated`: a root of simulated silicon is in it.
+
+    `files` are endorsements that may change while the broker runs; the rest stays as it started.
+    """
 
     anchors: TrustAnchors = field(repr=False)
     endorsements: Endorsements = field(repr=False)
     policy: EvidencePolicy
     references: ReferenceValues = field(repr=False)
     simulated: bool
+    files: EndorsementFiles | None = field(default=None, repr=False)
 
     @property
     def tees(self) -> tuple[str, ...]:
@@ -43,11 +48,14 @@ class EvidenceTrust:
         return verify(
             UnverifiedEvidence.from_wire(dict(evidence)),
             report_data=report_data,
-            endorsements=self.endorsements,
+            endorsements=self._endorsements(),
             policy=self.policy,
             anchors=self.anchors,
             now=now,
         )
+
+    def _endorsements(self) -> Endorsements:
+        return self.endorsements if self.files is None else self.files.joined(self.endorsements)
 
     def appraise(self, claims: VerifiedClaims) -> AttestationResult:
         """Return how much to trust what was proved. Decides nothing."""

@@ -122,6 +122,23 @@ class Broker:
         """Return whether each thing works that every release needs."""
         return {"store": _works(self._read_log), "log": _works(self.log.checkpoint)}
 
+    def notes(self) -> dict[str, str]:
+        """Return what an operator should know although it stops no release yet."""
+        files = self.releases.trust.files
+        if files is None or files.first_end is None:
+            return {}
+        days = (files.first_end - self.releases.clock()).days
+        state = "a changed file is bad, " if files.failed else ""
+        when = "has ended" if days < 0 else f"ends in {days} days"
+        return {"endorsements": f"{state}the first {when} ({format_time(files.first_end)})"}
+
+    def refresh_endorsements(self) -> None:
+        """Read the named endorsements again if they changed; bad ones change nothing."""
+        files = self.releases.trust.files
+        if files is not None:
+            files.refresh()
+            self.metrics.show_endorsements(files.first_end, unread=files.failed)
+
     def _read_log(self) -> None:
         self.metrics.show_log(self.store.tree_size())
 

@@ -9,39 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from keybroker import limits
-from keybroker.errors import BrokerCode, BrokerError
+from keybroker.evidence_policy import PolicySection
+from keybroker.named_files import invalid, read_named
 from keybroker.protocol import FormatVersion
 from keybroker.ratelimit import Rate
+from keybroker.section import Count, Digest, FileName, FileNames, Section
 from policies.errors import PolicyError
 from policies.reader import read_yaml
 
 FILE_NAME = "broker.yaml"
-
-FileName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00]+$")]
-FileNames = Annotated[tuple[FileName, ...], Field(max_length=limits.NAMED_FILES)]
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-
-
-def kebab(name: str) -> str:
-    """The YAML key of a field: `per_second` is written `per-second`."""
-    return name.replace("_", "-")
-
-
-class Section(BaseModel):
-    """A mapping with known keys, as in a policy."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        hide_input_in_errors=True,
-        alias_generator=kebab,
-        populate_by_name=True,
-    )
 
 
 class Listen(Section):
@@ -62,13 +41,29 @@ class SimulatedRoot(Section):
     fingerprint: Digest
 
 
+class KeysSection(Section):
+    """Attestation keys of machines whose makers have no root, each file PEM, JWK or JWK set."""
+
+    cca: FileNames = ()
+    psa: FileNames = ()
+    tpm: FileNames = ()
+
+
 class EvidenceSection(Section):
-    """What evidence is checked against, beside the vendor roots pinned in the package."""
+    """What evidence is checked against, beside the vendor roots pinned in the package.
+
+    `endorsements` are bundles that may change while the broker runs; where `endorsement_signers`
+    are named, one of them must have signed each.
+    """
 
     simulated: SimulatedRoot | None = None
     certificates: FileNames = ()
     crls: FileNames = ()
+    endorsements: FileNames = ()
+    endorsement_signers: FileNames = ()
     tpm_roots: FileNames = ()
+    keys: KeysSection = KeysSection()
+    policy: PolicySection = PolicySection()
     crl: Literal["required", "unsafe-not-required"] = "required"
     references: FileName
 
@@ -127,21 +122,3 @@ def parse_config(data: bytes, *, name: str = FILE_NAME) -> BrokerConfig:
 def load_config(folder: Path) -> BrokerConfig:
     """Return the configuration of the broker in `folder`, or raise `CONFIG_INVALID`."""
     return parse_config(read_named(folder, FILE_NAME))
-
-
-def read_named(folder: Path, name: str) -> bytes:
-    """Return the bytes of a file that the configuration names, or raise `CONFIG_INVALID`."""
-    path = folder / name
-    try:
-        with path.open("rb") as file:
-            data = file.read(limits.NAMED_FILE_BYTES + 1)
-    except OSError as error:
-        raise invalid(f"{path}: {error.strerror}") from error
-    if len(data) > limits.NAMED_FILE_BYTES:
-        raise invalid(f"{path}: more than {limits.NAMED_FILE_BYTES} bytes")
-    return data
-
-
-def invalid(detail: str) -> BrokerError:
-    """Return the error for a configuration or a file that it names."""
-    return BrokerError(BrokerCode.CONFIG_INVALID, detail)

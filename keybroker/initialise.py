@@ -21,11 +21,11 @@ from keybroker.config import (
     FILE_NAME,
     OPERATIONS,
     Listen,
-    invalid,
     parse_config,
 )
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.keys import BrokerKeys
+from keybroker.named_files import invalid
 from keybroker.records import new_id
 from keybroker.seals.file import create_master_key, open_master_key
 from keybroker.settings import load_settings, root_fingerprint
@@ -45,6 +45,7 @@ class EvidenceFiles:
     references: bytes
     certificates: bytes | None = None
     crl: bytes | None = None
+    endorsements: bytes | None = None
     simulated_root: bytes | None = None
 
 
@@ -114,6 +115,7 @@ def _write_files(folder: Path, new: NewBroker) -> None:
         "references.json": evidence.references,
         "certificates.pem": evidence.certificates,
         "crl.der": evidence.crl,
+        "endorsements.json": evidence.endorsements,
         "simulated-root.pem": evidence.simulated_root,
         **new.guardrails,
     }
@@ -131,6 +133,7 @@ def _document(new: NewBroker, written: Collection[str]) -> dict[str, Any]:
     evidence: dict[str, Any] = {
         "certificates": [name for name in ("certificates.pem",) if name in written],
         "crls": [name for name in ("crl.der",) if name in written],
+        "endorsements": [name for name in ("endorsements.json",) if name in written],
         "references": "references.json",
     }
     if new.evidence.simulated_root is not None:

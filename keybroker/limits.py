@@ -39,6 +39,8 @@ CERTIFICATE_SKEW_SECONDS = 300
 
 # How often what has expired is forgotten; a day's rows are a few MB on a busy broker.
 PURGE_SECONDS = 60.0
+# How often named endorsements are looked at: new collateral counts this long after it was copied.
+REFRESH_SECONDS = 10.0
 
 # The configuration is a page of YAML; a guardrails file is read by the policy reader.
 CONFIG_BYTES = 64 * 1024

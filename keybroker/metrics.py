@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -38,6 +39,17 @@ class Metrics:
             "sealwasm_broker_log_leaves", "Leaves in the audit log.", registry=self._registry
         )
 
+        self._end = Gauge(
+            "sealwasm_broker_endorsements_end_timestamp_seconds",
+            "When the first of the named endorsements ends; 0 if none does.",
+            registry=self._registry,
+        )
+        self._unread = Gauge(
+            "sealwasm_broker_endorsements_unread",
+            "1 while a changed file of endorsements is bad and the one before it is used.",
+            registry=self._registry,
+        )
+
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count one answered request. `route` is a template, never a path a peer chose."""
         self._requests.labels(route, str(status)).inc()
@@ -50,6 +62,11 @@ class Metrics:
     def show_log(self, leaves: int) -> None:
         """Say how long the audit log is."""
         self._leaves.set(leaves)
+
+    def show_endorsements(self, first_end: datetime | None, *, unread: bool) -> None:
+        """Say until when the named endorsements last, and whether a new file is bad."""
+        self._end.set(0 if first_end is None else first_end.timestamp())
+        self._unread.set(int(unread))
 
     def render(self) -> bytes:
         """Return the Prometheus text format."""

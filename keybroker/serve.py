@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -72,7 +72,11 @@ def serve(
         side = _Server(create_operations_app(broker), operations or config.operations)
         stack.callback(side.close)
         stack.enter_context(_signals_only_stop())
-        stack.enter_context(_purging(broker))
+        broker.refresh_endorsements()
+        stack.enter_context(_repeating(lambda: _purge(broker), every_seconds=limits.PURGE_SECONDS))
+        stack.enter_context(
+            _repeating(broker.refresh_endorsements, every_seconds=limits.REFRESH_SECONDS)
+        )
         stack.enter_context(side.in_background())
         ready.write(_ready_line(broker, api.address, side.address))
         ready.flush()
@@ -153,19 +157,24 @@ def _signals_only_stop() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _purge(broker: Broker) -> None:
+    """Forget what its age refuses anyway."""
+    try:
+        broker.store.purge_expired(broker.releases.clock())
+    except BrokerError as error:
+        _log.warning("not purged", exc_info=error)
+
+
 @contextmanager
-def _purging(broker: Broker, *, every_seconds: float = limits.PURGE_SECONDS) -> Iterator[None]:
-    """Forget what its age refuses anyway, now and then, until the end of the block."""
+def _repeating(work: Callable[[], None], *, every_seconds: float) -> Iterator[None]:
+    """Do the work now and then, in a thread of its own, until the end of the block."""
     stop = threading.Event()
 
-    def purge() -> None:
+    def repeat() -> None:
         while not stop.wait(every_seconds):
-            try:
-                broker.store.purge_expired(broker.releases.clock())
-            except BrokerError as error:
-                _log.warning("not purged", exc_info=error)
+            work()
 
-    thread = threading.Thread(target=purge, name="purge", daemon=True)
+    thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield

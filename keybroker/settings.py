@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError
+from attestation.keys import load_keys
 from attestation.policy import CrlPolicy, EvidencePolicy
 from attestation.reference import ReferenceValues
 from attestation.trust import TrustAnchors
@@ -14,7 +15,9 @@ from attestation.verifiers.tpm.endorsement_key import EkTrust
 from attestation.x509.pem import parse_pem
 from keybroker.appraisal import EvidenceTrust
 from keybroker.broker import Settings
-from keybroker.config import BrokerConfig, EvidenceSection, SimulatedRoot, invalid, read_named
+from keybroker.config import FILE_NAME, BrokerConfig, EvidenceSection, SimulatedRoot
+from keybroker.endorsement_files import EndorsementFiles
+from keybroker.named_files import invalid, read_named
 from keybroker.store.protocol import Quota
 from policies.errors import PolicyError
 from policies.load import load_guardrails
@@ -52,7 +55,7 @@ def _guardrails(folder: Path, name: str) -> Guardrails:
 
 
 def _trust(folder: Path, section: EvidenceSection) -> EvidenceTrust:
-    anchors = TrustAnchors.vendor()
+    anchors = _with_keys(TrustAnchors.vendor(), folder, section)
     if section.simulated is not None:
         anchors = anchors.with_simulated(_simulated_root(folder, section.simulated))
     return EvidenceTrust(
@@ -61,10 +64,39 @@ def _trust(folder: Path, section: EvidenceSection) -> EvidenceTrust:
             [read_named(folder, name) for name in section.certificates],
             [read_named(folder, name) for name in section.crls],
         ),
-        policy=EvidencePolicy(crl=CrlPolicy(section.crl)),
+        policy=_policy(section),
         references=ReferenceValues.parse(read_named(folder, section.references)),
         simulated=section.simulated is not None,
+        files=_endorsement_files(folder, section, anchors),
     )
+
+
+def _with_keys(anchors: TrustAnchors, folder: Path, section: EvidenceSection) -> TrustAnchors:
+    for tee in type(section.keys).model_fields:
+        for name in getattr(section.keys, tee):
+            try:
+                anchors = anchors.with_keys(tee, load_keys(read_named(folder, name)))
+            except EvidenceError as error:
+                raise invalid(f"{folder / name}: evidence.keys.{tee}: {error}") from error
+    return anchors
+
+
+def _policy(section: EvidenceSection) -> EvidencePolicy:
+    try:
+        return section.policy.to_policy(CrlPolicy(section.crl))
+    except ValueError as error:
+        raise invalid(f"{FILE_NAME}: {error}") from error
+
+
+def _endorsement_files(
+    folder: Path, section: EvidenceSection, anchors: TrustAnchors
+) -> EndorsementFiles | None:
+    if not section.endorsements:
+        return None
+    signers = [
+        VerifyingKey.from_pem(read_named(folder, one)) for one in section.endorsement_signers
+    ]
+    return EndorsementFiles(folder, section.endorsements, signers=signers, anchors=anchors)
 
 
 def _tpms(folder: Path, section: EvidenceSection) -> EkTrust:

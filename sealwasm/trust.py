@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from attestation.endorsements import Endorsements
     from attestation.trust import TrustAnchors
 
-# Collateral of all platform families of a site.
-BUNDLE_BYTES = 64 << 20
+# What a bundle may be (attestation.limits) and a bit.
+BUNDLE_BYTES = 4 << 20
 
 
 def _file_of(folder: str, name: str) -> bytes:
@@ -38,14 +38,13 @@ def anchors_with(simulated_folder: str | None) -> TrustAnchors:
     return anchors.with_simulated(_file_of(simulated_folder, "root.pem"))
 
 
-def simulated_material(simulated_folder: str | None) -> tuple[list[bytes], list[bytes]]:
-    """Return certificates and revocation lists that a simulated vendor publishes."""
+def simulated_file(simulated_folder: str | None, name: str) -> bytes | None:
+    """Return a file that a simulated vendor publishes; which ones there are depends on its TEE."""
     if simulated_folder is None:
-        return [], []
-    return (
-        [_file_of(simulated_folder, "endorsements.pem")],
-        [_file_of(simulated_folder, "crl.der")],
-    )
+        return None
+    _file_of(simulated_folder, "root.pem")
+    path = Path(simulated_folder) / name
+    return read_file(path, limit_bytes=BUNDLE_BYTES) if path.exists() else None
 
 
 def simulated_endorsements(simulated_folder: str | None) -> Endorsements:
@@ -53,19 +52,13 @@ def simulated_endorsements(simulated_folder: str | None) -> Endorsements:
     from attestation.bundle import parse_bundle
     from attestation.endorsements import Endorsements
 
-    if simulated_folder is None:
-        return Endorsements.none()
-    folder = Path(simulated_folder)
-    _file_of(simulated_folder, "root.pem")
     chains, crls = (
-        [read_file(folder / name)] if (folder / name).exists() else []
+        [data] if (data := simulated_file(simulated_folder, name)) is not None else []
         for name in ("endorsements.pem", "crl.der")
     )
     found = Endorsements.parse(chains, crls)
-    bundle = folder / "endorsements.json"
-    if not bundle.exists():
-        return found
-    return found.joined(parse_bundle(read_file(bundle, limit_bytes=BUNDLE_BYTES)).to_endorsements())
+    bundle = simulated_file(simulated_folder, "endorsements.json")
+    return found if bundle is None else found.joined(parse_bundle(bundle).to_endorsements())
 
 
 def simulated_root(simulated_folder: str | None) -> bytes | None:

@@ -29,6 +29,7 @@ def broker() -> None:
 @click.option("--trust-simulated", metavar="FOLDER", help="Trust that simulated platform's root.")
 @click.option("--certificates", metavar="FILE", help="Vendor certificates (PEM).")
 @click.option("--crl", metavar="FILE", help="Vendor revocation list.")
+@click.option("--endorsements", metavar="FILE", help="Bundle; see `sealwasm endorsements`.")
 @click.option("--references", metavar="FILE", help="Reference values; this runner's by default.")
 @click.option("--guardrails", multiple=True, metavar="FILE", help="What nobody may exceed.")
 @output_option
@@ -66,16 +67,27 @@ def init(session: Session, /, folder: str, **given: Any) -> None:
 def _evidence_files(given: dict[str, Any]) -> EvidenceFiles:
     from keybroker.initialise import EvidenceFiles
     from sealwasm.files import read_file
-    from sealwasm.trust import simulated_material, simulated_root
+    from sealwasm.trust import simulated_file, simulated_root
 
-    chains, crls = simulated_material(given["trust_simulated"])
-    certificates, crl, references = given["certificates"], given["crl"], given["references"]
+    def named(option: str, published: str) -> bytes | None:
+        path, folder = given[option], given["trust_simulated"]
+        return simulated_file(folder, published) if path is None else _read(path)
+
+    references = given["references"]
     return EvidenceFiles(
         references=read_file(references) if references else _own_references(),
-        certificates=read_file(certificates) if certificates else b"".join(chains) or None,
-        crl=read_file(crl) if crl else b"".join(crls) or None,
+        certificates=named("certificates", "endorsements.pem"),
+        crl=named("crl", "crl.der"),
+        endorsements=named("endorsements", "endorsements.json"),
         simulated_root=simulated_root(given["trust_simulated"]),
     )
+
+
+def _read(path: str) -> bytes:
+    from sealwasm.endorsement_files import BUNDLE_FILE_BYTES
+    from sealwasm.files import read_file
+
+    return read_file(path, limit_bytes=BUNDLE_FILE_BYTES)
 
 
 def _operator(path: str | None) -> tuple[VerifyingKey, bytes | None]:

@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from keybroker import limits
-from keybroker.config import FILE_NAME, parse_config, read_named
+from keybroker.config import FILE_NAME, parse_config
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.initialise import EvidenceFiles, NewBroker, init_broker
+from keybroker.named_files import read_named
 from keybroker.serve import open_broker
 from keybroker.settings import load_settings
 from sealing.keys import SigningKey

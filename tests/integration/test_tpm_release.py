@@ -24,7 +24,7 @@ from keybroker.audit.leaf import AttestationKeyLeaf, parse_leaf
 from keybroker.problems import problem_of
 from keybroker.serve import open_broker
 from sealing import canonical
-from tests.fakes.tpm import SIMULATED_MAKER, Maker, Swtpm, swtpm
+from tests.fakes.swtpm import SIMULATED_MAKER, Maker, Swtpm, swtpm
 from tests.fakes.web import Peer
 from tests.fakes.world import MODULE, START, Clock, World, make_world, release_policy
 

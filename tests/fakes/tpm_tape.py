@@ -1,0 +1,212 @@
+"""What a TPM answered once, to be answered again where there is none.
+
+`python -m tests.fakes.tpm_tape` records the scenes with a TPM in software and writes the tape. A
+scene runs alike on tape and on a TPM: its commands are the same bytes every time.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from attestation.tpm.client import Tpm
+from attestation.tpm.codes import TpmError
+from attestation.tpm.constants import ALG_SHA256
+from attestation.tpm.credential import make_credential
+from attestation.tpm.enrolment import attestation_key, find_endorsement, open_credential
+from attestation.tpm.pcr import PcrSelection
+from attestation.tpm.quoting import take_quote
+from attestation.tpm.templates import AK_ECC, AK_RSA, EK_ECC, EK_RSA, ENDORSEMENT
+from attestation.tpm.transport import Transport, open_transport
+
+TAPE = Path(__file__).with_name("tpm_tape.json")
+REPORT_DATA = bytes(range(64))
+HCL_INDEX, AZURE_AK = 0x01400001, 0x81000003
+# As much as the index of a TPM in software holds, so that it takes several reads.
+STORED = bytes(range(256)) * 8
+
+OpenTransport = Callable[[], Transport]
+Facts = dict[str, bytes]
+
+
+@dataclass
+class Recorder:
+    """Passes commands on and keeps both sides."""
+
+    inner: Transport
+    exchanges: list[tuple[bytes, bytes]]
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = self.inner.transmit(command)
+        self.exchanges.append((command, answer))
+        return answer
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@dataclass
+class Player:
+    """Answers the recorded commands in their order, and no others. `change` spoils answers."""
+
+    exchanges: list[tuple[bytes, bytes]]
+    change: Callable[[int, bytes], bytes] = field(default=lambda _index, answer: answer)
+    played: int = 0
+
+    def transmit(self, command: bytes) -> bytes:
+        expected, answer = self.exchanges[self.played]
+        assert command == expected
+        self.played += 1
+        return self.change(self.played - 1, answer)
+
+    def close(self) -> None:
+        """A tape stays open."""
+
+
+@dataclass(frozen=True)
+class Tape:
+    """One scene: what was said, and what a maker of credentials chose by chance."""
+
+    exchanges: list[tuple[bytes, bytes]]
+    facts: Facts
+
+    def player(self, change: Callable[[int, bytes], bytes] | None = None) -> Player:
+        return Player(self.exchanges, change) if change else Player(self.exchanges)
+
+
+def tapes() -> dict[str, Tape]:
+    """Every scene by its name."""
+    document = json.loads(TAPE.read_text(encoding="utf-8"))
+    return {
+        name: Tape(
+            [(bytes.fromhex(sent), bytes.fromhex(answer)) for sent, answer in one["exchanges"]],
+            {fact: bytes.fromhex(value) for fact, value in one["facts"].items()},
+        )
+        for name, one in document.items()
+    }
+
+
+def registers(opened: OpenTransport, facts: Facts) -> Any:
+    """Banks, values, an extension."""
+    with Tpm(opened()) as tpm:
+        with pytest.raises(TpmError) as started:
+            tpm.startup()
+        banks = tpm.pcr_banks()
+        before = tpm.pcr_read(PcrSelection(ALG_SHA256, tuple(range(24))))
+        tpm.pcr_extend(16, b"m" * 32)
+        after = tpm.pcr_read(PcrSelection(ALG_SHA256, (16,)))
+    return SimpleNamespace(started=started.value, banks=banks, before=before, after=after)
+
+
+def storage(opened: OpenTransport, facts: Facts) -> Any:
+    """NV indices and persistent keys."""
+    with Tpm(opened()) as tpm:
+        with pytest.raises(TpmError) as absent:
+            tpm.nv_read(0x01C0_0099)
+        stored = tpm.nv_read(HCL_INDEX)
+        persistent = tpm.read_public(AZURE_AK)
+        with pytest.raises(TpmError) as no_key:
+            tpm.read_public(0x8100_0099)
+    return SimpleNamespace(
+        absent=absent.value, stored=stored, persistent=persistent, no_key=no_key.value
+    )
+
+
+def _activation(ek_template: bytes, ak_template: bytes) -> Callable[[OpenTransport, Facts], Any]:
+    def scene(opened: OpenTransport, facts: Facts) -> Any:
+        with Tpm(opened()) as tpm:
+            ek = tpm.create_primary(ENDORSEMENT, ek_template)
+            ak = tpm.create_primary(ENDORSEMENT, ak_template)
+            if "blob" not in facts:
+                facts["secret"] = secrets.token_bytes(32)
+                made = make_credential(
+                    ek.public.key, ak.public.name, facts["secret"], entropy=secrets.token_bytes
+                )
+                facts |= {"blob": made.blob, "encrypted": made.encrypted_secret}
+            found = tpm.activate_credential(
+                ak, ek, credential=facts["blob"], secret=facts["encrypted"]
+            )
+            quote = take_quote(tpm, ak, REPORT_DATA)
+            with pytest.raises(TpmError) as refused:
+                tpm.activate_credential(
+                    ak, ek, credential=facts["blob"][:-1], secret=facts["encrypted"]
+                )
+            tpm.flush(ak.handle)
+            tpm.flush(ek.handle)
+        return SimpleNamespace(ek=ek, ak=ak, found=found, quote=quote, refused=refused.value)
+
+    return scene
+
+
+def enrolment(opened: OpenTransport, facts: Facts) -> Any:
+    """The machine's side of an enrolment."""
+    with Tpm(opened()) as tpm:
+        endorsement = find_endorsement(tpm)
+        with attestation_key(tpm) as ak:
+            pass
+        if "blob" not in facts:
+            facts["secret"] = secrets.token_bytes(32)
+            ek = tpm.create_primary(ENDORSEMENT, endorsement.template.area)
+            made = make_credential(
+                ek.public.key, ak.public.name, facts["secret"], entropy=secrets.token_bytes
+            )
+            tpm.flush(ek.handle)
+            facts |= {"blob": made.blob, "encrypted": made.encrypted_secret}
+            return None
+        secret = open_credential(
+            tpm, endorsement, credential=facts["blob"], secret=facts["encrypted"]
+        )
+    return SimpleNamespace(endorsement=endorsement, ak=ak, secret=secret)
+
+
+SCENES: dict[str, Callable[[OpenTransport, Facts], Any]] = {
+    "registers": registers,
+    "storage": storage,
+    "ecc": _activation(EK_ECC.area, AK_ECC),
+    "rsa": _activation(EK_RSA.area, AK_RSA),
+    "enrolment": enrolment,
+}
+
+
+@contextmanager
+def _tpm() -> Iterator[Any]:
+    from datetime import UTC, datetime
+
+    from tests.fakes.swtpm import Maker, swtpm
+
+    with tempfile.TemporaryDirectory() as folder, swtpm(Path(folder)) as made:
+        Maker("SIMULATED-TPM Manufacturer CA", datetime.now(UTC)).provision(made, EK_RSA)
+        made.nv_define(HCL_INDEX, STORED)
+        with made.open() as tpm, attestation_key(tpm, AK_RSA) as key:
+            tpm.evict_control(key, AZURE_AK)
+        yield made
+
+
+def record() -> None:
+    """Write the tape anew."""
+    document = {}
+    with _tpm() as made:
+        for name, scene in SCENES.items():
+            facts: Facts = {}
+            if name == "enrolment":
+                scene(lambda: open_transport(made.path), facts)
+            exchanges: list[tuple[bytes, bytes]] = []
+            scene(lambda: Recorder(open_transport(made.path), exchanges), facts)  # noqa: B023
+            document[name] = {
+                "exchanges": [[sent.hex(), answer.hex()] for sent, answer in exchanges],
+                "facts": {fact: value.hex() for fact, value in facts.items()},
+            }
+    TAPE.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    record()

@@ -6,10 +6,11 @@ comparisons; nothing here judges whether a status is acceptable.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from attestation.errors import EvidenceError, Refusal
 from attestation.intel.levels import NOT_SUPPORTED, OUT_OF_DATE, REVOKED, UP_TO_DATE, SvnLevel
 from attestation.intel.module import module_id
 from attestation.intel.pck import PckExtension
@@ -20,10 +21,12 @@ _SW_HARDENING: Final = "SWHardeningNeeded"
 _CONFIGURATION: Final = "ConfigurationNeeded"
 _CONFIGURATION_AND_SW: Final = "ConfigurationAndSWHardeningNeeded"
 _OUT_OF_DATE_CONFIGURATION: Final = "OutOfDateConfigurationNeeded"
-_RELAUNCH: Final = {
-    OUT_OF_DATE: "TDRelaunchAdvised",
-    _OUT_OF_DATE_CONFIGURATION: "TDRelaunchAdvisedConfigurationNeeded",
-}
+_RELAUNCH: Final = "TDRelaunchAdvised"
+_RELAUNCH_CONFIGURATION: Final = "TDRelaunchAdvisedConfigurationNeeded"
+_BEHIND: Final = frozenset({OUT_OF_DATE, _OUT_OF_DATE_CONFIGURATION})
+_TO_CONFIGURE: Final = frozenset(
+    {_CONFIGURATION, _CONFIGURATION_AND_SW, _OUT_OF_DATE_CONFIGURATION}
+)
 # What becomes of a status when a part of the TCB that has its own levels is out of date.
 _DEGRADED: Final = {
     UP_TO_DATE: OUT_OF_DATE,
@@ -69,20 +72,24 @@ def appraise_sgx(platform: PckExtension, info: TcbInfo, qe: SvnLevel) -> Platfor
 def appraise_tdx(
     platform: PckExtension, report: TdReport, info: TcbInfo, module: SvnLevel, qe: SvnLevel
 ) -> PlatformTcb:
-    """Return the status of a platform that runs a TD (steps T1 to T5)."""
+    """Return the status of a platform that runs a TD (steps T1 to T5).
+
+    Raises `EvidenceError` `module-mismatch` if a relaunch would be under an unknown module.
+    """
     levels = list(_fitting(platform, info))
     svn, first = report.tee_tcb_svn, 2 if report.tee_tcb_svn[1] else 0
     level = next((one for one in levels if _reaches(svn[first:], one.tdx[first:])), None)
     status = merge(level.status if level else NOT_SUPPORTED, module.status)
     sgx_status = levels[0].status if levels else ""
     if (
-        status in _RELAUNCH
+        status in _BEHIND
         and module.status == OUT_OF_DATE
         and qe.status == UP_TO_DATE
         and sgx_status in _CURRENT_PLATFORM
         and _relaunch_is_enough(report, info)
     ):
-        status = _RELAUNCH[status]
+        to_configure = {status, sgx_status} & _TO_CONFIGURE
+        status = _RELAUNCH_CONFIGURATION if to_configure else _RELAUNCH
     return PlatformTcb(
         status=merge(status, qe.status),
         sgx_status=sgx_status,
@@ -102,7 +109,7 @@ def merge(status: str, part: str) -> str:
     return _DEGRADED.get(status, status) if part == OUT_OF_DATE else status
 
 
-def _fitting(platform: PckExtension, info: TcbInfo) -> Iterable[TcbLevel]:
+def _fitting(platform: PckExtension, info: TcbInfo) -> Iterator[TcbLevel]:
     for level in info.levels:
         if platform.pcesvn >= level.pcesvn and _reaches(platform.components, level.sgx):
             yield level
@@ -120,7 +127,11 @@ def _relaunch_is_enough(report: TdReport, info: TcbInfo) -> bool:
     newest = info.levels[0].tdx
     if svn2[1]:
         module = info.modules.get(module_id(svn2[1]))
-        if module is None or svn2[0] < module.levels[0].isv_svn:
+        if module is None:
+            raise EvidenceError(
+                Refusal.MODULE_MISMATCH, f"collateral describes no {module_id(svn2[1])}"
+            )
+        if svn2[0] < module.levels[0].isv_svn:
             return False
     elif svn2[0] < newest[0]:
         return False

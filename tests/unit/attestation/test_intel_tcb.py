@@ -220,7 +220,6 @@ class TestRelaunch:
             (svns(6, 1, 3), False),
             (svns(3, 3, 4), True),
             (svns(2, 3, 4), False),
-            (svns(9, 2, 9), False),  # a module that nobody described
             (svns(3, 0, 4), True),
             (svns(2, 0, 4), False),
             (None, False),  # TD 1.0 has no second version
@@ -228,6 +227,20 @@ class TestRelaunch:
     )
     def test_what_runs_now_must_be_the_newest(self, svn2: bytes | None, enough: bool) -> None:
         assert self.status(svn2=svn2) == ("TDRelaunchAdvised" if enough else "OutOfDate")
+
+    def test_a_module_that_nobody_described_is_refused(self) -> None:
+        with pytest.raises(EvidenceError) as caught:
+            self.status(svn2=svns(9, 2, 9))
+        assert caught.value.code is Refusal.MODULE_MISMATCH
+
+    def test_either_level_may_ask_for_configuration(self) -> None:
+        levels = info(
+            level("ConfigurationNeeded"),
+            level("OutOfDate", svns(5), 10, svns(3, 0, 2)),
+            modules=self.MODULES,
+        )
+        found = tdx_status(levels, svn=svns(4, 1, 2), svn2=svns(6, 1, 4), module_level=OUT_OF_DATE)
+        assert found == "TDRelaunchAdvisedConfigurationNeeded"
 
     def test_the_quoting_enclave_must_be_current(self) -> None:
         assert self.status(qe=OUT_OF_DATE) == "OutOfDate"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -26,6 +27,8 @@ from attestation.verifiers.snp.products import product_of_cpuid
 from attestation.verifiers.snp.report import NO_KEY, REPORT_BYTES, VLEK, SnpReport, parse_report
 from attestation.verifiers.snp.validity import check_revocation, check_validity
 from attestation.x509.path import period_of
+
+_SCHEME: Final = ec.ECDSA(hashes.SHA384())
 
 
 def verify_snp(
@@ -106,7 +109,7 @@ def _verify_signature(report: SnpReport, chain: VerifiedChain) -> None:
         raise EvidenceError(Refusal.SIGNATURE_INVALID, "report says that no key signed it")
     try:
         signature = encode_dss_signature(report.r, report.s)
-        chain.vek.key.verify(signature, report.signed, ec.ECDSA(hashes.SHA384()))
+        chain.vek.key.verify(signature, report.signed, _SCHEME)
     except InvalidSignature as error:
         raise EvidenceError(Refusal.SIGNATURE_INVALID, "VEK did not sign this report") from error
 

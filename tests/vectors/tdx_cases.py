@@ -265,11 +265,19 @@ def _relaunch() -> Iterator[Case]:
     yield TDX.case("relaunch-to-other-module", why, advised, quote=other)
     first = svns("070102", "050004")
     yield TDX.case("relaunch-to-first-module", why, advised, quote=first)
+    quote = _on("configuration-needed", "070102", "0b0104")
+    yield TDX.case("relaunch-configured", why, configuration, quote=quote)
+    yield TDX.case(
+        "relaunch-unknown-module",
+        "T4: a known module",
+        "module-mismatch",
+        quote=svns("070102", "0b0904"),
+        stage="module",
+    )
     why = "T4: only to the newest of everything"
     for name, svn2 in (
         ("module", "0a0104"),
         ("microcode", "0b0103"),
-        ("unknown-module", "0b0904"),
         ("old-other-module", "020304"),
         ("old-first-module", "040004"),
     ):

@@ -29,6 +29,8 @@ STAGES = {
     "_check_rollback": "collateral",
     "appraise_qe": "enclave",
     "appraise_module": "module",
+    # Only a module that a relaunch would be under is refused there.
+    "appraise_tdx": "module",
     "require_tcb": "policy",
     "check_identity": "policy",
     "check_td": "attributes",

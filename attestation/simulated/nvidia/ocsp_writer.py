@@ -50,20 +50,28 @@ class Responder:
 
 def build_ocsp(statements: Sequence[Statement], responder: Responder) -> bytes:
     """Return a successful response (DER) that says all of it."""
-    key_hash = hashlib.sha1(key_bits(responder.certificate), usedforsecurity=False).digest()
-    tbs = sequence(
-        tlv(der.context(2), octets(key_hash)),
-        _time(max(one.this_update for one in statements)),
-        sequence(*map(_single, statements)),
+    produced = max(one.this_update for one in statements)
+    answers = [encode_answer(one) for one in statements]
+    return wrap(sign_basic(encode_data(responder.certificate, produced, answers), responder))
+
+
+def encode_data(
+    responder: Certificate, produced: datetime, answers: Sequence[bytes], *, version: bytes = b""
+) -> bytes:
+    """Return ResponseData; the responder is named by the hash of its key."""
+    key_hash = hashlib.sha1(key_bits(responder), usedforsecurity=False).digest()
+    return sequence(
+        version, tlv(der.context(2), octets(key_hash)), encode_time(produced), sequence(*answers)
     )
-    parts = [
-        tbs,
-        sequence(oid(_ECDSA_SHA384)),
-        tlv(der.BIT_STRING, b"\0" + responder.key.sign(tbs, _SCHEME)),
-    ]
+
+
+def sign_basic(data: bytes, responder: Responder) -> bytes:
+    """Return the basic response around ResponseData."""
+    signature = responder.key.sign(data, _SCHEME)
+    parts = [data, sequence(oid(_ECDSA_SHA384)), tlv(der.BIT_STRING, b"\0" + signature)]
     if responder.delegated:
         parts.append(tlv(der.context(0), sequence(responder.certificate.der)))
-    return wrap(sequence(*parts))
+    return sequence(*parts)
 
 
 def wrap(basic: bytes, *, status: int = 0) -> bytes:
@@ -74,17 +82,18 @@ def wrap(basic: bytes, *, status: int = 0) -> bytes:
     return sequence(head, tlv(der.context(0), sequence(oid(_BASIC), octets(basic))))
 
 
-def _single(statement: Statement) -> bytes:
+def encode_answer(statement: Statement, *, hash_name: str = _SHA384) -> bytes:
+    """Return a SingleResponse; `hash_name` is the number that it claims to hash with."""
     issuer = statement.issuer
     identity = sequence(
-        sequence(oid(_SHA384), tlv(der.NULL, b"")),
+        sequence(oid(hash_name), tlv(der.NULL, b"")),
         octets(hashlib.sha384(issuer.subject).digest()),
         octets(hashlib.sha384(key_bits(issuer)).digest()),
         integer(statement.certificate.serial),
     )
-    parts = [identity, _status(statement), _time(statement.this_update)]
+    parts = [identity, _status(statement), encode_time(statement.this_update)]
     if statement.next_update is not None:
-        parts.append(tlv(der.context(0), _time(statement.next_update)))
+        parts.append(tlv(der.context(0), encode_time(statement.next_update)))
     return sequence(*parts)
 
 
@@ -93,9 +102,10 @@ def _status(statement: Statement) -> bytes:
         number = 0 if statement.status == GOOD else 2
         return tlv(der.context(number, constructed=False), b"")
     reason = tlv(der.ENUMERATED, bytes([int(statement.status)]))
-    return tlv(der.context(1), _time(statement.this_update) + tlv(der.context(0), reason))
+    return tlv(der.context(1), encode_time(statement.this_update) + tlv(der.context(0), reason))
 
 
-def _time(moment: datetime) -> bytes:
+def encode_time(moment: datetime) -> bytes:
+    """Return a GeneralizedTime."""
     # OCSP has GeneralizedTime only, whatever the year.
     return tlv(der.GENERALIZED_TIME, f"{moment:%Y%m%d%H%M%S}Z".encode("ascii"))

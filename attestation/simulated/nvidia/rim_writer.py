@@ -23,14 +23,19 @@ _INACTIVE = bytes(48)
 
 
 def build_body(
-    product: str, version: str, golden: Mapping[int, Sequence[bytes]], *, edition: str = "GPU"
+    product: str,
+    version: str,
+    golden: Mapping[int, Sequence[bytes]],
+    *,
+    edition: str = "GPU",
+    indexes: int = _INDEXES,
 ) -> str:
     """Return the manifest up to where its signature goes, and without the last tag.
 
     `golden` has the right digests by index, counted from 0; all others are listed as inactive.
     """
     tag = hashlib.sha384(f"{product} {version}".encode()).hexdigest()
-    resources = "\n".join(_resource(index, golden.get(index)) for index in range(_INDEXES))
+    resources = "\n".join(_resource(index, golden.get(index)) for index in range(indexes))
     return f"""<SoftwareIdentity xmlns="{SWID}" xmlns:ns0="{SWID}" xmlns:ns2="{HASHES}" \
 corpus="false" name="{product}" patch="false" supplemental="false" tagId="{tag}" version="1.0" \
 tagVersion="0">

@@ -36,10 +36,10 @@ def rims_of(
     given = endorsements.of_kind(DocumentKind.NVIDIA_RIM)
     verified = [verify_rim(one, anchors=anchors) for one in given]
     versions = _wanted(chain, fields)
-    trace.check("M1", "RIMs", versions, lambda: [one.version for one in verified])
+    trace.check("M7", "RIMs", versions, lambda: [one.version for one in verified])
     found = tuple(one for one in verified if _is_about(one, chain, fields))
     for one in found:
-        trace.check("M2", "RIM is valid", now, lambda one=one: period_of(one.path.certificates))
+        trace.check("M8", "RIM is valid", now, lambda one=one: period_of(one.path.certificates))
         check_validity(one.path.certificates, now)
     return found
 
@@ -92,7 +92,7 @@ def _matching(
     """Return a manifest that the report's blocks are all in."""
     differing = [_differing(report, fields, one) for one in candidates]
     least = min(differing, key=len)
-    trace.check("M3", f"blocks unlike the RIM of {candidates[0].version}", [], least)
+    trace.check("M9", f"blocks unlike the RIM of {candidates[0].version}", [], least)
     if least:
         blocks = ", ".join(map(str, least))
         raise EvidenceError(Refusal.MEASUREMENT_MISMATCH, f"blocks {blocks} are not in the RIM")

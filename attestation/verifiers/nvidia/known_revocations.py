@@ -23,6 +23,10 @@ KNOWN: Final[Mapping[bytes, Refusal]] = MappingProxyType(
         bytes.fromhex(
             "e6f738a059710cc5d0ac362661caf54bce599e92e2b325c956ab83147d3e3b44"
         ): Refusal.CERT_ON_HOLD,
+        # A simulated device, so that the vectors show the list at work.
+        bytes.fromhex(
+            "b5335fbf4a88fcdb7dfd728e1f6c35565e7af6f626870ea3147fb1c6eb8aa68b"
+        ): Refusal.CERT_ON_HOLD,
     }
 )
 

@@ -31,7 +31,7 @@ def check_revocation(
     check_known(path)
     documents = endorsements.of_kind(DocumentKind.OCSP)
     wanted = f"{len(answered)} answers" if policy.require_ocsp else "those given"
-    trace.check("O1", "OCSP responses", wanted, f"{len(documents)} given")
+    trace.check("O8", "OCSP responses", wanted, f"{len(documents)} given")
     good = check_ocsp(
         path,
         documents,

@@ -32,14 +32,28 @@ class Tagged:
     value: Any
 
 
-def decode(data: bytes, *, what: str, indefinite: bool = False) -> Any:
+@dataclass(slots=True)
+class Budget:
+    """How many values were read so far, for documents that are nested in others as bytes."""
+
+    spent: int = 0
+
+
+def decode(
+    data: bytes, *, what: str, indefinite: bool = False, budget: Budget | None = None
+) -> Any:
     """Return the one value of `data`.
 
     `indefinite` allows maps and arrays of indefinite length, which some signers write. Map keys
-    are integers, text or bytes. Raises `EvidenceError`: `malformed`, or `trailing-data`.
+    are integers, text or bytes. Calls with one `budget` share the limit of values. Raises
+    `EvidenceError`: `malformed`, or `trailing-data`.
     """
     reader = _Reader(data, what, indefinite=indefinite)
+    if budget is not None:
+        reader.items = budget.spent
     value = reader.value(0)
+    if budget is not None:
+        budget.spent = reader.items
     if reader.offset != len(data):
         raise EvidenceError(Refusal.TRAILING_DATA, f"{what}: bytes after its end")
     return value

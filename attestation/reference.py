@@ -15,6 +15,13 @@ from attestation.limits import MAX_REFERENCE_BYTES, MAX_REFERENCE_VALUES
 
 _FORMAT: Final = "sealwasm/reference-values/v1"
 _MEASUREMENT: Final = re.compile(r"(?:[0-9a-f]{2}){32,64}")
+_ANY_HASH: Final = frozenset({32, 48, 64})
+# How many bytes the measurement in a TEE's evidence has.
+MEASUREMENT_SIZES: Final[Mapping[str, frozenset[int]]] = MappingProxyType(
+    dict.fromkeys(PARTS, _ANY_HASH)
+    | dict.fromkeys(("snp", "tdx", "nitro", "azure-snp", "azure-tdx"), frozenset({48}))
+    | dict.fromkeys(("sgx", "psa"), frozenset({32}))
+)
 _MAX_NAME: Final = 200
 
 
@@ -87,6 +94,8 @@ def _value(item: Any) -> ReferenceValue:
         raise _malformed("a value is for an unknown tee")
     if not isinstance(measurement, str) or not _MEASUREMENT.fullmatch(measurement):
         raise _malformed("a measurement is not lower-case hex of 32 to 64 bytes")
+    if len(measurement) // 2 not in MEASUREMENT_SIZES[tee]:
+        raise _malformed(f"a measurement has a length that evidence of {tee} never has")
     if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME or not name.isprintable():
         raise _malformed("a name is empty, too long or not printable")
     return ReferenceValue(tee, bytes.fromhex(measurement), name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from attestation.cases import cca, ear, intel, nitro, nvidia, snp, tokens, tpm
+from attestation.cases import cca, corim, ear, intel, nitro, nvidia, snp, tokens, tpm
 from attestation.cases.case import Case, Claims, Runner
 from attestation.errors import EvidenceError, Refusal
 from attestation.limits import MAX_DOCUMENT_BYTES, MAX_MANIFEST_BYTES
@@ -68,7 +68,8 @@ def _claims(folder: Path, case: Mapping[str, Any]) -> Claims:
         raise EvidenceError(Refusal.UNSUPPORTED, "no verifier for such a case")
     inputs = {names[name]: _read(folder, path, MAX_DOCUMENT_BYTES) for name, path in given.items()}
     audience = case.get("audience")
-    return run(Case(inputs, _time(case), audience if isinstance(audience, str) else None))
+    known = audience if isinstance(audience, str) else None
+    return run(Case(inputs, _time(case), known, timed="at" in case))
 
 
 def _read(folder: Path, name: str, limit: int) -> bytes:
@@ -98,6 +99,7 @@ _RUNNERS: Final[Mapping[str, tuple[Runner, Mapping[str, str]]]] = MappingProxyTy
         "tdx": (intel.run_tdx, intel.INPUTS),
         "sgx": (intel.run_sgx, intel.INPUTS),
         "cca": (cca.run, cca.INPUTS),
+        "corim": (corim.run, corim.INPUTS),
         "psa": (cca.run, cca.INPUTS),
         "ear": (ear.run, ear.INPUTS),
         "nitro": (nitro.run, nitro.INPUTS),

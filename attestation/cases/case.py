@@ -27,6 +27,8 @@ class Case:
     inputs: Mapping[str, bytes] = field(repr=False)
     at: datetime
     audience: str | None = None
+    # Whether the manifest gave the time; a case without one does not depend on it.
+    timed: bool = True
 
     def list_of(self, name: str) -> list[bytes]:
         """Return an input as a list of none or one."""

@@ -1,0 +1,1 @@
+"""CoRIM (draft-ietf-rats-corim): reference values and keys that makers publish and sign."""

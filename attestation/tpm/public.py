@@ -106,7 +106,10 @@ def _scheme(reader: Reader) -> tuple[int, int]:
         return scheme, c.ALG_NULL
     if scheme not in _HASHED_SCHEMES:
         raise _unknown(f"scheme {scheme:#06x}")
-    return scheme, reader.u16()
+    scheme_hash = reader.u16()
+    if scheme_hash not in c.HASHES:
+        raise _unknown(f"hash {scheme_hash:#06x} of the scheme")
+    return scheme, scheme_hash
 
 
 def _rsa_key(reader: Reader) -> PublicKey:

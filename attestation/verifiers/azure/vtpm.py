@@ -22,8 +22,8 @@ from attestation.verifiers.tpm.quote import (
     check_event_log,
     check_nonce,
     check_pcrs,
+    find_signer,
     parse_parts,
-    verify_signed,
 )
 
 SECURE_BOOT: Final = "secure-boot"
@@ -96,7 +96,7 @@ def verify_vtpm(
     trace.check("B1", "digest of the runtime data", hardware_report_data, given.hcl.hash_name)
     require_bound(given.hcl, hardware_report_data)
     runtime = parse_runtime(given.hcl.runtime)
-    key, signature = verify_signed(given.quote, [TrustedKey(runtime.key)], trace)
+    key, signature = find_signer(given.quote, [TrustedKey(runtime.key)], trace)
     check_pcrs(given.quote, signature, trace)
     facts = check_event_log(parts, given.quote, policy.tpm, trace)
     check_nonce(given.quote, report_data, trace)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from attestation.cache import BoundedCache
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.keys import PublicKey, TrustedKey, load_public_key
-from attestation.limits import MAX_PATH_CERTIFICATES
+from attestation.limits import MAX_CACHED_CHAINS, MAX_PATH_CERTIFICATES
 from attestation.policy import CrlPolicy
 from attestation.tpm.public import parse_public, require_attestation_key
 from attestation.trust import TrustAnchors
@@ -72,15 +74,36 @@ class AttestationKeys:
     path: VerifiedPath | None = field(default=None, repr=False)
 
 
+_found: Final = BoundedCache[AttestationKeys](MAX_CACHED_CHAINS)
+
+
 def find_keys(
     parts: Mapping[str, bytes], *, endorsements: Endorsements, anchors: TrustAnchors
 ) -> AttestationKeys:
     """Return the trusted keys that may have signed the quote of this evidence.
 
-    A key the caller named needs no certificate. Not checked: dates, revocation (`check_dates`).
-    Raises `EvidenceError`: `no-endorsement`, `untrusted-key`, what `verify_path` raises, and for a
-    key or certificate that is none of an attestation key `signing-key-not-allowed`.
+    A key the caller named needs no certificate. What was found is remembered by digests. Not
+    checked: dates, revocation (`check_dates`). Raises `EvidenceError`: `no-endorsement`,
+    `untrusted-key`, what `verify_path` raises, and for a key or certificate that is none of an
+    attestation key `signing-key-not-allowed`.
     """
+    # An absent part is no digest and an empty one is that of nothing: they are not the same.
+    given = (parts.get("ak_chain"), parts.get("ak_public"))
+    key = hashlib.sha256(
+        b"".join(b"-" if part is None else b"+" + hashlib.sha256(part).digest() for part in given)
+        + endorsements.digest
+        + anchors.digest
+    ).digest()
+    found = _found.get(key)
+    if found is None:
+        found = _find_keys(parts, endorsements, anchors)
+        _found.put(key, found)
+    return found
+
+
+def _find_keys(
+    parts: Mapping[str, bytes], endorsements: Endorsements, anchors: TrustAnchors
+) -> AttestationKeys:
     chain = _chain(parts)
     claimed = _claimed_key(parts, chain)
     trusted = anchors.keys_for("tpm")

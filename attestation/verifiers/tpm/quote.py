@@ -50,7 +50,7 @@ def parse_parts(parts: Mapping[str, bytes], trace: Trace = NO_TRACE) -> GivenQuo
     return GivenQuote(quote, pcrs, message, parts.get("signature", b""))
 
 
-def verify_signed(
+def find_signer(
     given: GivenQuote, keys: Sequence[TrustedKey], trace: Trace = NO_TRACE
 ) -> tuple[TrustedKey, TpmSignature]:
     """Return the key that signed, and its signature.
@@ -77,7 +77,12 @@ def verify_signed(
 def check_pcrs(given: GivenQuote, signature: TpmSignature, trace: Trace = NO_TRACE) -> None:
     """Refuse unless the PCR values given are those that were quoted."""
     quote = given.quote
-    trace.check("R2", "PCRs", quote.selections, lambda: sorted(given.sha256))
+    trace.check(
+        "R2",
+        "PCRs",
+        quote.selections,
+        lambda: {name: sorted(bank) for name, bank in given.pcrs.items()},
+    )
     require_selected(quote.selections, given.pcrs)
     digest = digest_of(quote.selections, given.pcrs, signature.hash_algorithm)
     trace.check("R3", "digest of the PCR values", quote.pcr_digest, digest)

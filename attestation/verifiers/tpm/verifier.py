@@ -20,8 +20,8 @@ from attestation.verifiers.tpm.quote import (
     check_event_log,
     check_nonce,
     check_pcrs,
+    find_signer,
     parse_parts,
-    verify_signed,
 )
 
 
@@ -54,7 +54,7 @@ def verify_tpm(
     check_dates(found, endorsements=endorsements, policy=policy.crl, now=now)
 
     # (4) That key signed exactly these bytes.
-    key, signature = verify_signed(given, found.keys, trace)
+    key, signature = find_signer(given, found.keys, trace)
 
     # (5) The PCR values are those that were quoted, and the log those that led to them.
     check_pcrs(given, signature, trace)

@@ -38,7 +38,8 @@ def _extensions() -> Iterable[bytes]:
     for quote in _quotes():
         with contextlib.suppress(EvidenceError):
             leaf = parse_chain(parse_endorsed_key(parse_quote(quote)).certification)[0]
-            yield leaf.extensions[PCK_EXTENSION].value
+            if PCK_EXTENSION in leaf.extensions:
+                yield leaf.extensions[PCK_EXTENSION].value
 
 
 def _collateral() -> Iterable[bytes]:

@@ -34,9 +34,9 @@ class Tagged:
 
 @dataclass(slots=True)
 class Budget:
-    """How many values were read so far, for documents that are nested in others as bytes."""
+    """How many values may still be read, for documents that are nested in others as bytes."""
 
-    spent: int = 0
+    left: int
 
 
 def decode(
@@ -50,10 +50,10 @@ def decode(
     """
     reader = _Reader(data, what, indefinite=indefinite)
     if budget is not None:
-        reader.items = budget.spent
+        reader.items = MAX_CBOR_ITEMS - budget.left
     value = reader.value(0)
     if budget is not None:
-        budget.spent = reader.items
+        budget.left = MAX_CBOR_ITEMS - reader.items
     if reader.offset != len(data):
         raise EvidenceError(Refusal.TRAILING_DATA, f"{what}: bytes after its end")
     return value

@@ -153,5 +153,6 @@ MAX_XML_NAMESPACES: Final = 16
 
 # The NV index of an HCL report has 2600 bytes; runtime data with more keys would still fit.
 MAX_HCL_BYTES: Final = 16 * 1024
-# A CoRIM of a fleet: some thousand measurements of 100 bytes. Its tags share one count of values.
+# A CoRIM of a fleet: a thousand measurements. What is nested in it shares one count of values.
 MAX_CORIM_BYTES: Final = 512 * 1024
+MAX_CORIM_VALUES: Final = 8192

@@ -11,7 +11,7 @@ from attestation.corim.model import Comid, Corim, KeyTriple, ReferenceTriple
 from attestation.corim.profiles import check_profile
 from attestation.corim.reader import MapReader, malformed
 from attestation.errors import EvidenceError, Refusal
-from attestation.limits import MAX_CORIM_BYTES
+from attestation.limits import MAX_CORIM_BYTES, MAX_CORIM_VALUES
 
 UNSIGNED: Final = 501
 COMID: Final = 506
@@ -28,7 +28,8 @@ def parse_corim(data: bytes) -> Corim:
     Not checked: who wrote it (`attestation.corim.signed.verify_corim` does), and its dates.
     """
     check_length(data)
-    return parse_manifest(cbor.decode(data, what="CoRIM", budget=(budget := Budget())), budget)
+    budget = Budget(MAX_CORIM_VALUES)
+    return parse_manifest(cbor.decode(data, what="CoRIM", budget=budget), budget)
 
 
 def check_length(data: bytes) -> None:

@@ -16,6 +16,7 @@ from attestation.corim.reader import MapReader
 from attestation.cose import ES256, ES384, ES512, TAG, Sign1, parse_sign1, verify_sign1
 from attestation.errors import EvidenceError, Refusal
 from attestation.keys import TrustedKey
+from attestation.limits import MAX_CORIM_VALUES
 from attestation.trace import NO_TRACE, Trace
 
 ALGORITHMS: Final = frozenset({ES256, ES384, ES512})
@@ -66,7 +67,7 @@ def verify_corim(
     if isinstance(now, datetime) and now.tzinfo is None:
         raise ValueError("now has no time zone")
     # (1) The envelope: one signature, no critical headers.
-    budget = Budget()
+    budget = Budget(MAX_CORIM_VALUES)
     trace.check("E1", "length of the CoRIM", "up to its limit", len(data))
     message = _envelope(data, budget)
     trace.check("E3", "content type", sorted(CONTENT_TYPES), message.header.get(CONTENT_TYPE))

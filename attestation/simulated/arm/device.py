@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -89,13 +90,21 @@ def components() -> list[dict[int, Any]]:
 
 
 def sign1(
-    payload: bytes, key: ec.EllipticCurvePrivateKey, *, algorithm: int | None = None
+    payload: bytes,
+    key: ec.EllipticCurvePrivateKey,
+    *,
+    algorithm: int | None = None,
+    protected: Mapping[Any, Any] | None = None,
 ) -> bytes:
-    """Return a tagged COSE_Sign1; another algorithm than the key's is only named, not used."""
+    """Return a tagged COSE_Sign1; another algorithm than the key's is only named, not used.
+
+    `protected` replaces the whole protected header.
+    """
     own, digest = _SCHEMES[key.curve.name]
-    protected = cbor.encode({ALGORITHM: own if algorithm is None else algorithm})
-    message = cbor.encode(["Signature1", protected, b"", payload])
+    named = {ALGORITHM: own if algorithm is None else algorithm}
+    header = cbor.encode(named if protected is None else dict(protected))
+    message = cbor.encode(["Signature1", header, b"", payload])
     r, s = decode_dss_signature(key.sign(message, ec.ECDSA(digest, deterministic_signing=True)))
     half = (key.curve.key_size + 7) // 8
     signature = r.to_bytes(half, "big") + s.to_bytes(half, "big")
-    return cbor.encode(Tagged(TAG, [protected, {}, payload, signature]))
+    return cbor.encode(Tagged(TAG, [header, {}, payload, signature]))

@@ -14,6 +14,7 @@ from tests.vectors.snp_cases import (
     DAY,
     MILAN,
     OTHER_PLATFORM,
+    SILICON,
     STRANGER,
     Case,
     case,
@@ -94,6 +95,30 @@ CHAINS = (
         rebuilt(VEK, "ask", outer=SHA256_PSS),
     ),
     case("no-vek", "C2: a VEK", "no-endorsement", "chain", fault="no-certificate"),
+    good(
+        "vek-among-endorsements",
+        "C2: the VCEK of its chip and TCB",
+        fault="no-certificate",
+        certificates=[*chain_of(OTHER_PLATFORM), vek_of(OTHER_PLATFORM).der, ASK, ARK, VEK.der],
+    ),
+    good(
+        "vek-among-endorsements-turin",
+        "C2: the VCEK of its chip and TCB",
+        product="turin",
+        fault="no-certificate",
+        certificates=[*chain_of(SILICON["turin"]), vek_of(SILICON["turin"]).der],
+    ),
+    case(
+        "vek-of-others-among-endorsements",
+        "C2: the VCEK of its chip and TCB",
+        "no-endorsement",
+        "chain",
+        fault="no-certificate",
+        certificates=[
+            *(ASK, ARK, VLEK.der, vek_of(OTHER_PLATFORM).der),
+            MILAN.vek("vcek", MILAN.identity.model.old_tcb).certificate,
+        ],
+    ),
     bad_chain("no-ca", "C2: CA certificates", "no-endorsement"),
     bad_chain("no-issuer", "C3: an issuer", "simulated-not-trusted", ARK),
     bad_chain(

@@ -21,7 +21,7 @@ _AMD: Final = "1.3.6.1.4.1.3704.1"
 _STRUCT_VERSION: Final = f"{_AMD}.1"
 _PRODUCT_NAME: Final = f"{_AMD}.2"
 _SPL: Final = f"{_AMD}.3."
-_HARDWARE_ID: Final = f"{_AMD}.4"
+HARDWARE_ID: Final = f"{_AMD}.4"
 _CSP_ID: Final = f"{_AMD}.5"
 # SPL extensions that are TCB parts; 4 to 7 are reserved ones (`Product.tcb_reserved`).
 _SPL_PARTS: Final = {1: "bootloader", 2: "tee", 3: "snp", 8: "microcode", 9: "fmc"}
@@ -55,7 +55,7 @@ def parse_vek(certificate: Certificate, *, signing_key: str) -> Vek:
     if _integer(version) > _MAX_STRUCT_VERSION:
         raise malformed("VEK certificate: unknown structure version")
     product = _product(values.pop(_PRODUCT_NAME, b""))
-    chip_id = _chip_id(values.pop(_HARDWARE_ID, None), product)
+    chip_id = _chip_id(values.pop(HARDWARE_ID, None), product)
     csp_id = _csp_id(values.pop(_CSP_ID, None))
     if (chip_id is None) != (signing_key == "vlek"):
         raise malformed("VEK certificate: a VCEK names a chip and a VLEK does not")

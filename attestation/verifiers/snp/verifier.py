@@ -23,6 +23,7 @@ from attestation.verifiers.snp import tcb
 from attestation.verifiers.snp.acceptance import check_policy
 from attestation.verifiers.snp.chain import VerifiedChain, verify_chain
 from attestation.verifiers.snp.claims import claims_of
+from attestation.verifiers.snp.given_vek import with_given_vek
 from attestation.verifiers.snp.products import product_of_cpuid
 from attestation.verifiers.snp.report import NO_KEY, REPORT_BYTES, VLEK, SnpReport, parse_report
 from attestation.verifiers.snp.validity import check_revocation, check_validity
@@ -87,7 +88,8 @@ def authenticate(
     # (2) Chain: VEK, ASK or ASVK, pinned ARK; names, constraints, signatures.
     kind = "vlek" if report.signing_key == VLEK else "vcek"
     trace.check("C", f"chain of the {kind}", "to a pinned root", lambda: sorted(parts))
-    chain = verify_chain(parts, kind, endorsements=endorsements, anchors=anchors)
+    given = with_given_vek(parts, report, endorsements)
+    chain = verify_chain(given, kind, endorsements=endorsements, anchors=anchors)
 
     # (3) Dates and revocation, at the caller's time, on every call.
     trace.check("D", "certificates are valid", now, lambda: period_of(chain.path))

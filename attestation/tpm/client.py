@@ -25,7 +25,7 @@ from attestation.tpm.connection import (
 from attestation.tpm.pcr import PcrSelection, read_selections, write_selections
 from attestation.tpm.public import TpmPublic, parse_public
 from attestation.tpm.signature import TpmSignature, encode_signature
-from attestation.tpm.templates import ENDORSEMENT, OWNER
+from attestation.tpm.templates import ENDORSEMENT
 from attestation.tpm.transport import Transport
 from attestation.tpm.wire import Reader, sized, u16, u32
 
@@ -41,7 +41,6 @@ _ACTIVATE_CREDENTIAL: Final = Command("TPM2_ActivateCredential", 0x147)
 _QUOTE: Final = Command("TPM2_Quote", 0x158)
 _PCR_READ: Final = Command("TPM2_PCR_Read", 0x17E)
 _PCR_EXTEND: Final = Command("TPM2_PCR_Extend", 0x182)
-_EVICT_CONTROL: Final = Command("TPM2_EvictControl", 0x120)
 _FLUSH_CONTEXT: Final = Command("TPM2_FlushContext", 0x165)
 
 _CAP_PCRS: Final = 5
@@ -282,16 +281,6 @@ class Tpm:
             handles=[index],
             authorisations=[PASSWORD],
             parameters=u32(1) + u16(c.ALG_SHA256) + digest,
-        )
-
-    def evict_control(self, key: LoadedKey, persistent: int) -> None:
-        """Give a key a persistent handle under the owner hierarchy (28.5)."""
-        self._connection.execute(
-            _EVICT_CONTROL,
-            read_nothing,
-            handles=[OWNER, key.handle],
-            authorisations=[PASSWORD],
-            parameters=u32(persistent),
         )
 
     def flush(self, handle: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from attestation.errors import EvidenceError
-from attestation.limits import MAX_TPM_BYTES
+from attestation.limits import MAX_TPM_BYTES, MAX_TPM_NAME_BYTES
 from attestation.tpm.codes import TpmError
 from attestation.tpm.transport import Transport
 from attestation.tpm.wire import Reader, sized, u16, u32
@@ -77,7 +77,7 @@ class Connection:
         sent = u16(tag) + u32(_HEADER_BYTES + len(body)) + u32(command.code) + body
         answer = self._transport.transmit(sent)
         try:
-            reader = _results(command, answer, tag=tag)
+            reader = _results(command, answer, sessions=len(authorisations))
             result = read(reader)
             reader.finish()
         except EvidenceError as error:
@@ -85,16 +85,22 @@ class Connection:
         return result
 
 
-def _results(command: Command, answer: bytes, *, tag: int) -> Reader:
-    """Return the handle and parameters of an answer; what the sessions say has no HMAC to check."""
+def _results(command: Command, answer: bytes, *, sessions: int) -> Reader:
+    """Return the handle and parameters of an answer; the sessions have no HMAC to check."""
     head = Reader(answer, what=command.name)
     found, size, code = head.u16(), head.u32(), head.u32()
     if size != len(answer) or size > MAX_TPM_BYTES:
         raise head.fail(f"it says that it has {size} bytes, {len(answer)} came")
     if code:
         raise TpmError.refused(command.name, code)
-    if found != tag:
+    if found != (_SESSIONS if sessions else _NO_SESSIONS):
         raise head.fail(f"tag is {found:#06x}")
     handle = head.take(4) if command.returns_handle else b""
-    size = head.u32() if tag == _SESSIONS else len(answer) - head.offset
-    return Reader(handle + head.take(size), what=command.name)
+    parameters = head.take(head.u32() if sessions else len(answer) - head.offset)
+    for _ in range(sessions):
+        # Nonce, attributes, HMAC.
+        head.sized(MAX_TPM_NAME_BYTES)
+        head.u8()
+        head.sized(MAX_TPM_NAME_BYTES)
+    head.finish()
+    return Reader(handle + parameters, what=command.name)

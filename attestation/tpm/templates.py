@@ -12,7 +12,6 @@ from typing import Final
 from attestation.tpm import constants as c
 from attestation.tpm.wire import sized, u16, u32
 
-OWNER: Final = 0x40000001
 ENDORSEMENT: Final = 0x4000000B
 
 # PolicySecret of the endorsement hierarchy, as a digest.

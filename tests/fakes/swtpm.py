@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import socket
 import subprocess
@@ -20,21 +21,27 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from attestation.keys import PublicKey
+from attestation.simulated.azure.hcl_writer import HclFields, encode_hcl, jwk_of, runtime_data
+from attestation.simulated.snp.guest import SimulatedGuest
 from attestation.tpm.client import LoadedKey, Tpm
 from attestation.tpm.connection import PASSWORD, Command, Connection, read_nothing
 from attestation.tpm.enrolment import attestation_key
-from attestation.tpm.templates import EK_ECC, ENDORSEMENT, OWNER, EkTemplate
+from attestation.tpm.templates import AK_RSA, EK_ECC, ENDORSEMENT, EkTemplate
 from attestation.tpm.transport import open_transport
 from attestation.tpm.wire import sized, u16, u32
 from attestation.x509.pem import encode_pem
 
 SIMULATED_MAKER = "SIMULATED-TPM Manufacturer CA"
 EK_USAGE = "2.23.133.8.1"
+OWNER = 0x40000001
+AZURE_INDEX, AZURE_AK = 0x01400001, 0x81000003
 _NV_DEFINE = Command("TPM2_NV_DefineSpace", 0x12A)
 _NV_WRITE = Command("TPM2_NV_Write", 0x137)
+_EVICT = Command("TPM2_EvictControl", 0x120)
 # Written by the owner, read by everybody, no dictionary attacks.
 _NV_ATTRIBUTES = 1 << 1 | 1 << 17 | 1 << 18 | 1 << 25
 _PIECE = 512
+_NV_INDEX_BYTES = 2048
 
 
 @dataclass
@@ -106,6 +113,32 @@ class Swtpm:
                 parameters=sized(content[at : at + _PIECE]) + u16(at),
             )
         connection.close()
+
+    def become_azure(self, guest: SimulatedGuest) -> bytes:
+        """What Azure's paravisor does: a persistent key, and a report of hardware about it.
+
+        Returns the chip's certificate.
+        """
+        with self.open() as tpm:
+            key = tpm.create_primary(ENDORSEMENT, AK_RSA)
+        ak, handle = key.public.key, key.handle
+        connection = Connection(open_transport(self.path))
+        connection.execute(
+            _EVICT,
+            read_nothing,
+            handles=[OWNER, handle],
+            authorisations=[PASSWORD],
+            parameters=u32(AZURE_AK),
+        )
+        connection.close()
+        with self.open() as tpm:
+            tpm.flush(handle)
+        # One key only: the index of a TPM in software is smaller than that of Azure's.
+        runtime = runtime_data(ak, ak, keys=[jwk_of(ak, "HCLAkPub", "sign")])
+        evidence = guest.attest(hashlib.sha256(runtime).digest().ljust(64, b"\0")).parts
+        report = encode_hcl(HclFields(evidence["report"], runtime))
+        self.nv_define(AZURE_INDEX, report[:_NV_INDEX_BYTES])
+        return evidence["vek"]
 
     def endorsement_key(self, template: EkTemplate = EK_ECC) -> PublicKey:
         with self.open() as tpm:

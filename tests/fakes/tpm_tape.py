@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from attestation.simulated.snp.guest import SimulatedGuest
 from attestation.tpm.client import Tpm
 from attestation.tpm.codes import TpmError
 from attestation.tpm.constants import ALG_SHA256
@@ -27,13 +29,12 @@ from attestation.tpm.pcr import PcrSelection
 from attestation.tpm.quoting import take_quote
 from attestation.tpm.templates import AK_ECC, AK_RSA, EK_ECC, EK_RSA, ENDORSEMENT
 from attestation.tpm.transport import Transport, open_transport
+from attestation.tpm_attester import AzureAttester, TpmAttester
+from tests.fakes.silicon import MEASUREMENT, fixed_salt_signer_of, make_silicon
+from tests.fakes.swtpm import AZURE_AK, AZURE_INDEX, SIMULATED_MAKER, Maker, swtpm
 
 TAPE = Path(__file__).with_name("tpm_tape.json")
 REPORT_DATA = bytes(range(64))
-HCL_INDEX, AZURE_AK = 0x01400001, 0x81000003
-# As much as the index of a TPM in software holds, so that it takes several reads.
-STORED = bytes(range(256)) * 8
-
 OpenTransport = Callable[[], Transport]
 Facts = dict[str, bytes]
 
@@ -59,14 +60,17 @@ class Player:
     """Answers the recorded commands in their order, and no others. `change` spoils answers."""
 
     exchanges: list[tuple[bytes, bytes]]
-    change: Callable[[int, bytes], bytes] = field(default=lambda _index, answer: answer)
+    change: Callable[[int, bytes], bytes] | None = None
     played: int = 0
 
     def transmit(self, command: bytes) -> bytes:
         expected, answer = self.exchanges[self.played]
+        if self.change is not None and command != expected:
+            # What follows a spoilt answer, such as tidying up, was never recorded.
+            raise TpmError("off the tape")
         assert command == expected
         self.played += 1
-        return self.change(self.played - 1, answer)
+        return self.change(self.played - 1, answer) if self.change else answer
 
     def close(self) -> None:
         """A tape stays open."""
@@ -80,7 +84,7 @@ class Tape:
     facts: Facts
 
     def player(self, change: Callable[[int, bytes], bytes] | None = None) -> Player:
-        return Player(self.exchanges, change) if change else Player(self.exchanges)
+        return Player(self.exchanges, change)
 
 
 def tapes() -> dict[str, Tape]:
@@ -112,7 +116,7 @@ def storage(opened: OpenTransport, facts: Facts) -> Any:
     with Tpm(opened()) as tpm:
         with pytest.raises(TpmError) as absent:
             tpm.nv_read(0x01C0_0099)
-        stored = tpm.nv_read(HCL_INDEX)
+        stored = tpm.nv_read(AZURE_INDEX)
         persistent = tpm.read_public(AZURE_AK)
         with pytest.raises(TpmError) as no_key:
             tpm.read_public(0x8100_0099)
@@ -168,44 +172,57 @@ def enrolment(opened: OpenTransport, facts: Facts) -> Any:
     return SimpleNamespace(endorsement=endorsement, ak=ak, secret=secret)
 
 
+def machine(opened: OpenTransport, facts: Facts) -> Any:
+    """Evidence of a machine whose key has a certificate."""
+    attester = TpmAttester(lambda: Tpm(opened()), b"chain", b"log")
+    return attester.attest(REPORT_DATA)
+
+
+def azure(opened: OpenTransport, facts: Facts) -> Any:
+    """Evidence of a guest of Azure."""
+    attester = AzureAttester.of(lambda: Tpm(opened()), lambda _report: facts["vek"])
+    return attester.attest(REPORT_DATA)
+
+
 SCENES: dict[str, Callable[[OpenTransport, Facts], Any]] = {
     "registers": registers,
     "storage": storage,
     "ecc": _activation(EK_ECC.area, AK_ECC),
     "rsa": _activation(EK_RSA.area, AK_RSA),
     "enrolment": enrolment,
+    "machine": machine,
+    "azure": azure,
 }
 
 
-@contextmanager
-def _tpm() -> Iterator[Any]:
-    from datetime import UTC, datetime
-
-    from tests.fakes.swtpm import Maker, swtpm
-
-    with tempfile.TemporaryDirectory() as folder, swtpm(Path(folder)) as made:
-        Maker("SIMULATED-TPM Manufacturer CA", datetime.now(UTC)).provision(made, EK_RSA)
-        made.nv_define(HCL_INDEX, STORED)
-        with made.open() as tpm, attestation_key(tpm, AK_RSA) as key:
-            tpm.evict_control(key, AZURE_AK)
-        yield made
+def azure_guest() -> SimulatedGuest:
+    """The same silicon every time, so that it vouches for what is on tape."""
+    silicon = make_silicon(signers=fixed_salt_signer_of)
+    return SimulatedGuest(silicon, lambda: silicon, MEASUREMENT)
 
 
 def record() -> None:
     """Write the tape anew."""
     document = {}
-    with _tpm() as made:
+    with tempfile.TemporaryDirectory() as folder, swtpm(Path(folder)) as made:
+        Maker(SIMULATED_MAKER, datetime.now(UTC)).provision(made, EK_RSA)
+        vek = made.become_azure(azure_guest())
         for name, scene in SCENES.items():
-            facts: Facts = {}
+            facts: Facts = {"vek": vek} if name == "azure" else {}
             if name == "enrolment":
+                # The first time it makes the credential, which is not the machine's side.
                 scene(lambda: open_transport(made.path), facts)
             exchanges: list[tuple[bytes, bytes]] = []
-            scene(lambda: Recorder(open_transport(made.path), exchanges), facts)  # noqa: B023
+            scene(partial(_recorder, made.path, exchanges), facts)
             document[name] = {
                 "exchanges": [[sent.hex(), answer.hex()] for sent, answer in exchanges],
                 "facts": {fact: value.hex() for fact, value in facts.items()},
             }
     TAPE.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _recorder(path: Path, exchanges: list[tuple[bytes, bytes]]) -> Transport:
+    return Recorder(open_transport(path), exchanges)
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ def _constraints(made: Chains) -> Iterator[Case]:
         **{CONSTRAINTS: w.sequence(TRUE, w.integer(0))},
     )
     quote = made.quote(leaf, ca, short)
-    yield made.world.case("root-path-0", "C4: path length", code, quote=quote, root=short)
+    yield made.world.case("root-path-0", "C4: path length", code, quote=quote, roots=[short])
 
 
 def _keys(made: Chains) -> Iterator[Case]:

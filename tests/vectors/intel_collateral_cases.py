@@ -59,6 +59,7 @@ def _form(books: Books) -> Iterator[Case]:
         ("signature-no-hex", {"tcb_info_signature": "xx" * 64}),
         ("crl-no-hex", {"pck_crl": "xx"}),
         ("crl-not-der", {"root_ca_crl": "3080"}),
+        ("not-ascii", {"tcb_info": good["tcb_info"].replace("UpToDate", "UpToD\u0430te")}),
         ("chain-no-pem", {"tcb_info_issuer_chain": "certificate"}),
         ("chain-empty", {"pck_crl_issuer_chain": ""}),
     ):
@@ -104,6 +105,7 @@ def _chains(books: Books) -> Iterator[Case]:
         "list-of-other", why, "simulated-not-trusted", pck_crl_issuer_chain=crl_chain
     )
     yield books.case("signer-alone", why, "untrusted-chain", _alone(books))
+    yield from _two_roots(books)
     pck = books.world.silicon.pck()
     by_pck = chain_pem(pck.certificate, vendor.pck_ca.certificate, root)
     text = books.good.tcb_info
@@ -135,6 +137,23 @@ def _chains(books: Books) -> Iterator[Case]:
     )
     no_ca = with_extensions(vendor.pck_ca.certificate, vendor.root.key, x2_5_29_19=NO_CA)
     yield from _list_signers(books, no_ca)
+
+
+def _two_roots(books: Books) -> Iterator[Case]:
+    """Each root is trusted, yet one vendor does not speak for the machines of another."""
+    world, apart = books.world, books.world.apart
+    roots = [books.vendor.root.certificate, apart.vendor.root.certificate]
+    why, theirs = "K3: to the root of the PCK", apart.collateral()
+    mixed = replace(
+        books.good,
+        tcb_info=theirs.tcb_info,
+        tcb_info_signature=theirs.tcb_info_signature,
+        tcb_info_issuer_chain=theirs.tcb_info_issuer_chain,
+    )
+    for name, made in (("other-root", theirs), ("mixed-roots", mixed)):
+        expect = "untrusted-chain"
+        yield world.case(name, why, expect, collateral=[made], roots=roots)
+    yield world.good("two-roots", why, collateral=[theirs, books.good], roots=roots)
 
 
 def _alone(books: Books) -> Collateral:

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from attestation.simulated.authority import derive_key
 from attestation.simulated.intel.quote_writer import raw_signature
+from attestation.simulated.sgx.guest import SimulatedSgxEnclave
+from attestation.simulated.tdx.guest import SimulatedTdxGuest
+from tests.fakes.silicon import MEASUREMENT, REPORT_DATA
 from tests.vectors.intel_world import Case, World, flipped, poke
 
 RESERVED_OF_QE = (20, 31, 96, 127, 160, 191, 262, 303)
@@ -46,6 +49,12 @@ def quotes(world: World) -> list[Case]:
     ]
 
 
+def _of_other_tee(world: World) -> bytes:
+    """Return an authentic quote of the same vendor's machine, of the other TEE."""
+    guest = SimulatedSgxEnclave if world.tee == "tdx" else SimulatedTdxGuest
+    return guest(world.other_tee, MEASUREMENT).attest(REPORT_DATA).parts["quote"]
+
+
 def _header(world: World, header: bytes) -> list[Case]:
     other = poke(header, 4, 0 if world.tee == "tdx" else 0x81)
     return [
@@ -54,6 +63,13 @@ def _header(world: World, header: bytes) -> list[Case]:
             "Q4: of this TEE",
             "malformed",
             quote=replace(world.pieces(), header=other).build(),
+        ),
+        world.case(
+            "quote-of-other-tee",
+            "Q4: of this TEE",
+            "malformed",
+            quote=_of_other_tee(world),
+            stage="main",
         ),
         world.case(
             "tee-type-high",
@@ -154,6 +170,8 @@ def _certification(world: World) -> list[Case]:
         world.collateral(), pck_certificate_chain=good.chain.rstrip(b"\0").decode("ascii")
     )
     ppid = replace(good, kind=1, chain=bytes(36))
+    foreign = world.pieces("signed-by-stranger").chain.rstrip(b"\0").decode("ascii")
+    other_chain = replace(with_chain, pck_certificate_chain=foreign)
     return [
         *(
             world.case(
@@ -170,6 +188,20 @@ def _certification(world: World) -> list[Case]:
             "Q9: the collateral's chain",
             quote=ppid.build(),
             collateral=[with_chain],
+        ),
+        world.good(
+            "chain-of-several",
+            "Q9: the collateral's chain",
+            quote=ppid.build(),
+            collateral=[b"{}", other_chain, with_chain],
+        ),
+        world.case(
+            "chain-of-stranger",
+            "Q9: under the rules of C",
+            "untrusted-chain",
+            quote=ppid.build(),
+            collateral=[other_chain],
+            stage="chain",
         ),
     ]
 

@@ -46,7 +46,7 @@ STAGES = {
     "Q": "quote",
     "C": "chain",
     "G": "signature",
-    "F": "freshness",
+    "F": "main",
     "A": "attributes",
     "K": "collateral",
     "E": "enclave",
@@ -69,7 +69,7 @@ class Case:
     stage: str
     quote: bytes
     collateral: Sequence[Published]
-    root: bytes
+    roots: Sequence[bytes]
     anchors: str = "simulated"
     now: datetime = NOW
     policy: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -217,7 +217,7 @@ class World:
             stage="policy" if why[:2] in GATHERED else STAGES[why[0]],
             quote=self.quote(fault) if quote is None else quote,
             collateral=[self.collateral(fault)],
-            root=self.silicon.vendor.root.certificate,
+            roots=[self.silicon.vendor.root.certificate],
         )
         return replace(made, **options)
 

@@ -54,12 +54,15 @@ def write_cases(root: Path, world: World, cases: Iterable[Case]) -> None:
             "stage": one.stage,
             "now": f"{one.now:%Y-%m-%dT%H:%M:%SZ}",
             "anchors": one.anchors,
-            "root": shared.name(one.root, "cert.der"),
+            "root": shared.name(one.roots[0], "cert.der"),
             "collateral": [shared.members(published) for published in one.collateral],
             "policy": one.policy,
             "quote": shared.pieces(one.quote),
             "report_data": one.report_data.hex(),
         }
+        if len(one.roots) > 1:
+            more = [shared.name(root, "cert.der") for root in one.roots[1:]]
+            document["more_roots"] = more
         if one.claims:
             document["claims"] = one.claims
         if one.event_log is not None:

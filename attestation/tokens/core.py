@@ -46,21 +46,21 @@ def verify_issued(
 
 def check_times(members: Mapping[str, Any], now: datetime, trace: Trace) -> None:
     """Refuse a token before its time, with the usual skew, or after it, without."""
-    starts = max(seconds(members, "iat"), seconds(members, "nbf") if "nbf" in members else 0)
     latest = now + timedelta(seconds=CLOCK_SKEW_SECONDS)
-    trace.check("E1", "valid from at the latest", latest, moment(starts))
+    trace.check("E1", "iat, nbf at the latest", latest, lambda: _dates(members, "iat", "nbf"))
+    starts = max(seconds(members, "iat"), seconds(members, "nbf") if "nbf" in members else 0)
     if moment(starts) > latest:
         raise EvidenceError(Refusal.TOKEN_NOT_YET_VALID, f"token is valid from {starts}")
+    trace.check("E2", "exp after", now, lambda: _dates(members, "exp"))
     expires = seconds(members, "exp")
-    trace.check("E2", "expires after", now, moment(expires))
     if now >= moment(expires):
         raise EvidenceError(Refusal.TOKEN_EXPIRED, f"token expired at {expires}")
 
 
 def check_issuer(members: Mapping[str, Any], expected: Expected, trace: Trace) -> str:
     """Return the issuer; refuse another one than is expected."""
+    trace.check("E3", "issuer", _shown(expected), members.get("iss"))
     issuer = text(members, "iss")
-    trace.check("E3", "issuer", _shown(expected), issuer)
     if expected is not Unsafe.NOT_CHECKED and issuer != expected:
         raise EvidenceError(Refusal.ISSUER_MISMATCH, "token is by another issuer")
     return issuer
@@ -92,8 +92,8 @@ def same_text(one: str, other: str) -> bool:
 
 def check_debug_off(members: Mapping[str, Any], off: Collection[str], trace: Trace) -> None:
     """Refuse unless `dbgstat` is there and one of `off`."""
+    trace.check("A1", "dbgstat", " or ".join(sorted(off)), members.get("dbgstat"))
     status = text(members, "dbgstat")
-    trace.check("A1", "dbgstat", " or ".join(sorted(off)), status)
     if status not in off:
         raise EvidenceError(Refusal.DEBUG_ENABLED, f"dbgstat is {status[:40]}")
 
@@ -140,6 +140,15 @@ def moment(value: int) -> datetime:
 def listed(value: Any) -> list[Any]:
     """Return a list, or what may stand for a list of one."""
     return value if isinstance(value, list) else [value]
+
+
+def _dates(members: Mapping[str, Any], *names: str) -> str:
+    """Return dates as text for people, or what stands in their place."""
+    found = [members.get(name) for name in names]
+    return ", ".join(
+        moment(one).isoformat() if type(one) is int and 0 <= one <= _LAST_SECOND else str(one)
+        for one in found
+    )
 
 
 def _shown(expected: Expected) -> str:

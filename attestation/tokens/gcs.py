@@ -57,15 +57,15 @@ def verify_gcs(
 
 
 def _check_machine(members: Mapping[str, Any], policy: GcsPolicy, trace: Trace) -> None:
+    trace.check("G1", "swname", _SOFTWARE, members.get("swname"))
     software = core.text(members, "swname")
-    trace.check("G1", "swname", _SOFTWARE, software)
     if software != _SOFTWARE:
         raise EvidenceError(Refusal.PLATFORM_NOT_ALLOWED, "token is not about Confidential Space")
     trace.check("G2", "secboot", "true", members.get("secboot"))
     if not core.flag(members, "secboot"):
         raise EvidenceError(Refusal.PLATFORM_NOT_ALLOWED, "machine did not boot securely")
+    trace.check("G3", "hwmodel", sorted(policy.hwmodels), members.get("hwmodel"))
     model = core.text(members, "hwmodel")
-    trace.check("G3", "hwmodel", sorted(policy.hwmodels), model)
     if model not in policy.hwmodels:
         raise EvidenceError(Refusal.PRODUCT_NOT_ALLOWED, f"hwmodel is {model[:40]}")
     space = core.nested(core.nested(members, "submods"), "confidential_space")

@@ -79,19 +79,19 @@ def _nonces(members: Mapping[str, Any]) -> list[Any]:
 def _check_tee(members: Mapping[str, Any], policy: MaaPolicy, trace: Trace) -> None:
     # A token about a virtual machine has what its processor says one level down.
     tee = core.nested(members, _INNER) if _INNER in members else members
+    trace.check("M1", "type", " or ".join(_DEBUG), tee.get(_TYPE))
     kind = core.text(tee, _TYPE)
-    trace.check("M1", "type", " or ".join(_DEBUG), kind)
     if kind not in _DEBUG:
         raise EvidenceError(Refusal.MISSING_CLAIMS, f"token is about no TEE: {kind[:40]}")
-    debug = [_DEBUG[kind], *(name for name in _SYSTEM_DEBUG if name in members)]
-    found = {name: core.flag(tee if name == _DEBUG[kind] else members, name) for name in debug}
-    trace.check("M2", "debugging", policy.allow_debug and "allowed", any(found.values()))
-    if any(found.values()) and not policy.allow_debug:
+    debug = {_DEBUG[kind]: tee.get(_DEBUG[kind])}
+    debug |= {name: members[name] for name in _SYSTEM_DEBUG if name in members}
+    trace.check("M2", "debugging", policy.allow_debug and "allowed", debug)
+    if any(core.flag(debug, name) for name in debug) and not policy.allow_debug:
         raise EvidenceError(Refusal.DEBUG_ENABLED, "token says that debugging is enabled")
     if kind == "sevsnpvm":
-        migration = core.flag(tee, _MIGRATION)
-        trace.check("M3", "migration", policy.allow_migration and "allowed", migration)
-        if migration and not policy.allow_migration:
+        allowed = policy.allow_migration and "allowed"
+        trace.check("M3", "migration", allowed, tee.get(_MIGRATION))
+        if core.flag(tee, _MIGRATION) and not policy.allow_migration:
             raise EvidenceError(Refusal.MIGRATABLE, "token says that migration is allowed")
     if policy.require_compliant and kind in _GUESTS:
         trace.check("M4", "compliance", _COMPLIANT, tee.get(_COMPLIANCE))

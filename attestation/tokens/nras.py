@@ -39,6 +39,7 @@ def verify_nras(
     reason.
     """
     # (1) and (2) The overall token: signature by a pinned key; dates.
+    trace.check("N1", "detached result", "a token and its devices", f"{len(data)} bytes")
     overall, inner = _parts(data)
     members = core.verify_issued(overall, kind="nras", keys=keys, now=now, trace=trace)
 
@@ -56,7 +57,7 @@ def verify_nras(
     # (5) Every device is one that we accept, and so is the whole.
     for device in devices.values():
         _check_device(device, policy, trace)
-    trace.check("N5", _OVERALL, "true", members.get(_OVERALL))
+    trace.check("N7", _OVERALL, "true", members.get(_OVERALL))
     if not core.flag(members, _OVERALL):
         raise EvidenceError(Refusal.MEASUREMENT_MISMATCH, "NVIDIA's overall result is no")
     return TokenClaims(
@@ -84,8 +85,8 @@ def _parts(data: bytes) -> tuple[str, Mapping[str, str]]:
 
 
 def _check_digests(members: Mapping[str, Any], inner: Mapping[str, str], trace: Trace) -> None:
+    trace.check("N2", "devices", lambda: members.get("submods"), sorted(inner))
     named = core.member(members, "submods", dict)
-    trace.check("N2", "devices", sorted(named), sorted(inner))
     if named.keys() != inner.keys():
         raise EvidenceError(Refusal.BINDING, "devices are not those of the overall token")
     for name, token in inner.items():
@@ -106,8 +107,8 @@ def _device(
 ) -> Mapping[str, Any]:
     device = core.verify_issued(token, kind="nras", keys=keys, now=now, trace=trace)
     for name in ("iss", "eat_nonce"):
+        trace.check("N3", f"{name} of a device", overall.get(name), device.get(name))
         expected, actual = core.text(overall, name), core.text(device, name)
-        trace.check("N3", f"{name} of a device", expected, actual)
         if not core.same_text(expected, actual):
             raise EvidenceError(Refusal.BINDING, f"{name} of a device is not the overall one")
     return MappingProxyType(device)
@@ -119,16 +120,15 @@ def _check_device(device: Mapping[str, Any], policy: NrasPolicy, trace: Trace) -
     trace.check("N4", "secboot", "true", device.get("secboot"))
     if not core.flag(device, "secboot"):
         raise EvidenceError(Refusal.PLATFORM_NOT_ALLOWED, "device did not boot securely")
+    trace.check("N5", "hwmodel", policy.hwmodels, device.get("hwmodel"))
     model = core.text(device, "hwmodel")
-    trace.check("N4", "hwmodel", policy.hwmodels, model)
     if not isinstance(policy.hwmodels, Unsafe) and not policy.hwmodels & {
         model,
         model.partition(" ")[0],
     }:
         raise EvidenceError(Refusal.PRODUCT_NOT_ALLOWED, f"hwmodel is {model[:40]}")
-    result = core.text(device, "measres")
-    trace.check("N4", "measres", "success", result)
-    if result != "success":
+    trace.check("N6", "measres", "success", device.get("measres"))
+    if core.text(device, "measres") != "success":
         raise EvidenceError(Refusal.MEASUREMENT_MISMATCH, "device is not as its references say")
 
 

@@ -5,12 +5,17 @@ Steps are those of docs/specs/evidence-tdx.md and docs/specs/evidence-sgx.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
+from attestation.cache import BoundedCache
+from attestation.claims import ClaimValue
 from attestation.endorsements import DocumentKind, Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.intel.attestation_key import AttestationKey, verify_attestation_key
+from attestation.intel.claims import platform_claims
 from attestation.intel.collateral import Collateral
 from attestation.intel.ecdsa import verify_raw
 from attestation.intel.module import appraise_module
@@ -20,6 +25,7 @@ from attestation.intel.reports import TdReport
 from attestation.intel.selection import choose_collateral, pck_chains
 from attestation.intel.tcb import PlatformTcb, appraise_sgx, appraise_tdx
 from attestation.intel.tcb_info import SGX, TDX
+from attestation.limits import MAX_CACHED_CHAINS
 from attestation.policy import IntelPolicy
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
@@ -33,6 +39,11 @@ class AppraisedPlatform:
     key: AttestationKey
     collateral: Collateral
     tcb: PlatformTcb
+    claims: Mapping[str, ClaimValue] = field(repr=False)
+
+
+# A platform is rated once for its SVNs and a document; how many TDs it runs does not matter.
+_rated: Final = BoundedCache[AppraisedPlatform](MAX_CACHED_CHAINS)
 
 
 def authenticate_quote(
@@ -84,20 +95,29 @@ def appraise_platform(
     collateral = choose_collateral(endorsements, key.pck, tee, anchors=anchors, now=now)
     _check_rollback(collateral, policy, trace)
 
-    # (2) The quoting enclave is Intel's.
-    identity, info = collateral.qe_identity, collateral.tcb_info
-    trace.check("E1", "MRSIGNER of the QE", identity.mrsigner, key.qe_report.mrsigner)
-    qe = appraise_qe(key.qe_report, identity)
+    # (2) The quoting enclave is Intel's; how current processor, module and that enclave are.
+    trace.check("E1", "MRSIGNER of the QE", collateral.qe_identity.mrsigner, key.qe_report.mrsigner)
+    report = quote.body if isinstance(quote.body, TdReport) else None
+    if report is not None:
+        trace.check("M1", "TDX module", "one of the collateral", report.tee_tcb_svn)
+    name = key.digest + collateral.digest + (report.rated if report is not None else b"")
+    found = _rated.get(name)
+    if found is None:
+        found = _rate(key, collateral, report)
+        _rated.put(name, found)
+    return found
 
-    # (3) How current processor, module and quoting enclave are.
-    platform = key.pck.platform
-    if isinstance(quote.body, TdReport):
-        trace.check("M1", "TDX module", lambda: sorted(info.modules), quote.body.tee_tcb_svn)
-        module = appraise_module(quote.body, info)
-        tcb = appraise_tdx(platform, quote.body, info, module, qe)
-    else:
+
+def _rate(
+    key: AttestationKey, collateral: Collateral, report: TdReport | None
+) -> AppraisedPlatform:
+    qe = appraise_qe(key.qe_report, collateral.qe_identity)
+    platform, info = key.pck.platform, collateral.tcb_info
+    if report is None:
         tcb = appraise_sgx(platform, info, qe)
-    return AppraisedPlatform(key, collateral, tcb)
+    else:
+        tcb = appraise_tdx(platform, report, info, appraise_module(report, info), qe)
+    return AppraisedPlatform(key, collateral, tcb, platform_claims(key, collateral, tcb))
 
 
 def _check_rollback(collateral: Collateral, policy: IntelPolicy, trace: Trace) -> None:

@@ -39,8 +39,12 @@ class Pck:
 
 @dataclass(frozen=True, slots=True)
 class AttestationKey:
-    """A key that a quoting enclave made on the PCK's platform. Which enclave is not checked."""
+    """A key that a quoting enclave made on the PCK's platform. Which enclave is not checked.
 
+    `digest` names everything that vouches for it.
+    """
+
+    digest: bytes = field(repr=False)
     pck: Pck
     qe_report: SgxReport
     key: ec.EllipticCurvePublicKey = field(repr=False)
@@ -64,14 +68,14 @@ def verify_attestation_key(
     if found is None:
         endorsed = parse_endorsed_key(quote)
         if endorsed.certification_type != PCK_CHAIN:
-            return _with_given_chain(endorsed, given_chains, anchors)
-        found = _verify(endorsed, endorsed.certification, anchors)
+            return _with_given_chain(name, endorsed, given_chains, anchors)
+        found = _verify(name, endorsed, endorsed.certification, anchors)
         _keys.put(name, found)
     return found
 
 
 def _with_given_chain(
-    endorsed: EndorsedKey, given_chains: Iterable[bytes], anchors: TrustAnchors
+    name: bytes, endorsed: EndorsedKey, given_chains: Iterable[bytes], anchors: TrustAnchors
 ) -> AttestationKey:
     failure = EvidenceError(
         Refusal.NO_ENDORSEMENT,
@@ -79,13 +83,15 @@ def _with_given_chain(
     )
     for chain in given_chains:
         try:
-            return _verify(endorsed, chain, anchors)
+            return _verify(name + hashlib.sha256(chain).digest(), endorsed, chain, anchors)
         except EvidenceError as error:
             failure = error
     raise failure
 
 
-def _verify(endorsed: EndorsedKey, chain: bytes, anchors: TrustAnchors) -> AttestationKey:
+def _verify(
+    name: bytes, endorsed: EndorsedKey, chain: bytes, anchors: TrustAnchors
+) -> AttestationKey:
     pck = verify_pck(chain, anchors=anchors)
     key = load_point(endorsed.key)
     # G2: the platform's certificate speaks for the quoting enclave.
@@ -100,7 +106,7 @@ def _verify(endorsed: EndorsedKey, chain: bytes, anchors: TrustAnchors) -> Attes
     digest = hashlib.sha256(endorsed.key + endorsed.authentication).digest()
     if endorsed.qe_report.report_data != digest + _ZERO_HALF:
         raise EvidenceError(Refusal.BINDING, "QE report is not about this attestation key")
-    return AttestationKey(pck, endorsed.qe_report, key)
+    return AttestationKey(name, pck, endorsed.qe_report, key)
 
 
 def verify_pck(chain: bytes, *, anchors: TrustAnchors) -> Pck:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from attestation.claims import ClaimValue
-from attestation.intel.appraisal import AppraisedPlatform
+from attestation.intel.attestation_key import AttestationKey
+from attestation.intel.collateral import Collateral
+from attestation.intel.tcb import PlatformTcb
 
 
-def platform_claims(appraised: AppraisedPlatform) -> dict[str, ClaimValue]:
+def platform_claims(
+    key: AttestationKey, collateral: Collateral, tcb: PlatformTcb
+) -> Mapping[str, ClaimValue]:
     """Return what is known of the platform, under the names of the specification."""
-    tcb, pck = appraised.tcb, appraised.key.pck
+    pck = key.pck
     values: dict[str, ClaimValue] = {
         "tcb-status": tcb.status,
         "tcb-date": tcb.date,
-        "tcb-evaluation-number": appraised.collateral.tcb_info.evaluation_number,
+        "tcb-evaluation-number": collateral.tcb_info.evaluation_number,
         "advisories": ",".join(tcb.advisories),
         "tcb.sgx-status": tcb.sgx_status,
         "tcb.qe-status": tcb.qe_status,
@@ -22,9 +29,9 @@ def platform_claims(appraised: AppraisedPlatform) -> dict[str, ClaimValue]:
         "ppid": pck.platform.ppid.hex(),
         "pcesvn": pck.platform.pcesvn,
         "pck-cpusvn": pck.platform.cpusvn.hex(),
-        "qe-isvsvn": appraised.key.qe_report.isv_svn,
+        "qe-isvsvn": key.qe_report.isv_svn,
     }
     if tcb.tdx_status:
         values["tcb.tdx-status"] = tcb.tdx_status
         values["tcb.module-status"] = tcb.module_status
-    return values
+    return MappingProxyType(values)

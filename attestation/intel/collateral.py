@@ -45,10 +45,11 @@ _PCK_CA: Final = (frozenset(chains.PCK_CAS), frozenset({chains.ROOT}))
 class Collateral:
     """Signed by Intel under the pinned root `anchor`. Dates and revocation were not looked at.
 
-    `certificates` are all that the signatures rest on; `valid_from` and `valid_to` bound the time
-    at which everything in it is in date.
+    `digest` names the document and the roots. `certificates` are all that the signatures rest on;
+    `valid_from` and `valid_to` bound the time at which everything in it is in date.
     """
 
+    digest: bytes = field(repr=False)
     tcb_info: TcbInfo
     qe_identity: QeIdentity
     root_crl: RevocationList
@@ -71,7 +72,7 @@ def verify_collateral(document: GivenDocument, *, anchors: TrustAnchors) -> Coll
     key = document.digest + anchors.digest
     found = _verified.get(key)
     if found is None:
-        found = _verify(parse_document(document.data), anchors)
+        found = _verify(key, parse_document(document.data), anchors)
         _verified.put(key, found)
     return found
 
@@ -86,7 +87,7 @@ def parse_document(data: bytes) -> Mapping[str, str]:
     return dict(document)
 
 
-def _verify(document: Mapping[str, str], anchors: TrustAnchors) -> Collateral:
+def _verify(digest: bytes, document: Mapping[str, str], anchors: TrustAnchors) -> Collateral:
     root_list, pck_list = _crl(document["root_ca_crl"]), _crl(document["pck_crl"])
     signing = _path(document["tcb_info_issuer_chain"], _SIGNING, anchors)
     issuer = _path(document["pck_crl_issuer_chain"], _PCK_CA, anchors)
@@ -109,6 +110,7 @@ def _verify(document: Mapping[str, str], anchors: TrustAnchors) -> Collateral:
         pck_crl.next_update,
     ]
     return Collateral(
+        digest=digest,
         tcb_info=tcb_info,
         qe_identity=qe_identity,
         root_crl=root_crl,

@@ -70,6 +70,12 @@ class TdReport:
     tee_tcb_svn2: bytes | None = None
     mrservicetd: bytes | None = None
 
+    @property
+    def rated(self) -> bytes:
+        """Everything in it that decides about the platform's TCB, as bytes of fixed places."""
+        fields = self.tee_tcb_svn + self.mrsignerseam + self.seam_attributes
+        return fields + self.tee_tcb_svn2 if self.tee_tcb_svn2 is not None else fields
+
 
 def parse_sgx_report(data: bytes) -> SgxReport:
     """Return the fields of a 384-byte report; raise `EvidenceError` `malformed` (Q7)."""

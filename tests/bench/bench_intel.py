@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from attestation.endorsements import DocumentKind, Endorsements, GivenDocument
 from attestation.evidence import UnverifiedEvidence
-from attestation.intel import attestation_key, chains, collateral
+from attestation.intel import appraisal, attestation_key, chains, collateral
 from attestation.intel.quote import parse_endorsed_key, parse_quote
 from attestation.policy import EvidencePolicy, IntelPolicy
 from attestation.report_data import UnsafeAnyReportData
@@ -123,6 +123,7 @@ def verification(one: Sample, endorsements: Endorsements | None = None) -> Calla
 def forget() -> None:
     """Empty every memory of what was verified or read before."""
     for cache in (
+        appraisal._rated,
         attestation_key._keys,
         collateral._verified,
         path._paths,

@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 from attestation.claims import ClaimValue, VerifiedClaims
 from attestation.intel.appraisal import AppraisedPlatform
-from attestation.intel.claims import platform_claims
 from attestation.intel.reports import SgxReport
 from attestation.verifiers.sgx import acceptance as bits
 
@@ -41,5 +40,5 @@ def claims_of(report: SgxReport, quote_version: int, platform: AppraisedPlatform
         simulated=simulated,
         measurement=report.mrenclave,
         report_data=report.report_data,
-        values=MappingProxyType(values | platform_claims(platform)),
+        values=MappingProxyType(values | dict(platform.claims)),
     )

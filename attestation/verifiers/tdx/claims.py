@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from attestation.claims import ClaimValue
-from attestation.intel.claims import platform_claims
 from attestation.verifiers.tdx import acceptance as bits
 from attestation.verifiers.tdx.appraised import AppraisedTd
 
@@ -45,4 +44,5 @@ def td_claims(td: AppraisedTd) -> dict[str, ClaimValue]:
     if report.mrservicetd is not None and report.tee_tcb_svn2 is not None:
         values["tee-tcb-svn2"] = report.tee_tcb_svn2.hex()
         values["mrservicetd"] = report.mrservicetd.hex()
-    return values | platform_claims(td.platform)
+    values.update(td.platform.claims)
+    return values

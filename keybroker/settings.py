@@ -8,6 +8,7 @@ from pathlib import Path
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError
 from attestation.keys import load_keys
+from attestation.limits import MAX_CERTIFICATES
 from attestation.policy import CrlPolicy, EvidencePolicy
 from attestation.reference import ReferenceValues
 from attestation.trust import TrustAnchors
@@ -45,9 +46,13 @@ def load_settings(folder: Path, config: BrokerConfig) -> Settings:
 
 
 def root_fingerprint(pem: bytes) -> str:
-    """Return the digest by which a root is named, or raise `EvidenceError`: one certificate."""
-    (der,) = parse_pem(pem, label="CERTIFICATE", limit=1)
-    return f"sha256:{hashlib.sha256(der).hexdigest()}"
+    """Return the digest by which simulated roots are named, or raise `EvidenceError`.
+
+    SHA-256 over the certificates in their order: a processor has one root, devices beside it have
+    theirs.
+    """
+    roots = parse_pem(pem, label="CERTIFICATE", limit=MAX_CERTIFICATES)
+    return f"sha256:{hashlib.sha256(b''.join(roots)).hexdigest()}"
 
 
 def _guardrails(folder: Path, name: str) -> Guardrails:

@@ -51,7 +51,10 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
+# One part of evidence as base64: devices of one machine are 16 pieces of 13 KiB.
 MAX_EVIDENCE_CHARS = 512 * 1024
+# An attestation result of a processor and 16 devices is 27 KiB; who reads one takes 64 KiB.
+MAX_RESULT_CHARS = 64 * 1024
 
 
 class RunnerKey(Message):
@@ -169,7 +172,9 @@ class ReleaseDocument(Message):
     guardrails: Annotated[tuple[Digest, ...], Field(strict=False)]
     grant: dict[str, Any]
     lease: Lease
-    result: Annotated[str, Field(min_length=1, max_length=16384, pattern=r"^[A-Za-z0-9_.-]+$")]
+    result: Annotated[
+        str, Field(min_length=1, max_length=MAX_RESULT_CHARS, pattern=r"^[A-Za-z0-9_.-]+$")
+    ]
     leaf: Annotated[Base64, Field(min_length=2, max_length=MAX_SMALL_BYTES)]
     request: Digest
     simulated: bool

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from attestation.reference import ReferenceValue, ReferenceValues
+from attestation.simulated.nvidia.devices import SimulatedDevices
 from attestation.simulated.snp.guest import SimulatedGuest
 from attestation.simulated.snp.platform import SimulatedPlatform
 from keybroker import protocol
@@ -235,19 +236,22 @@ def make_world(
     *,
     guardrails: Sequence[str] = (),
     trust_simulated: bool = True,
+    devices: SimulatedDevices | None = None,
     **settings: Any,
 ) -> Iterator[World]:
     """A broker in `folder`, with one owner and one policy enrolled.
 
-    `settings` replace members of broker.yaml.
+    `devices` are ones whose vendor it knows as well; `settings` replace members of broker.yaml.
     """
     platform = make_platform(folder / "tee", now=START - timedelta(days=1))
+    roots = platform.roots_pem() + (b"" if devices is None else devices.roots_pem())
     operator, owner = SigningKey.generate("ed25519"), SigningKey.generate("p256")
     evidence = EvidenceFiles(
         references=references(MEASUREMENT),
         certificates=platform.endorsements_pem(),
         crl=platform.crl(),
-        simulated_root=platform.roots_pem() if trust_simulated else None,
+        endorsements=None if devices is None else devices.bundle().to_bytes(),
+        simulated_root=roots if trust_simulated else None,
     )
     new = NewBroker(
         operator=operator.public,

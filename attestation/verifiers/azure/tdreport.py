@@ -14,7 +14,7 @@ from attestation.errors import EvidenceError, Refusal
 from attestation.intel.reports import TdReport
 
 TDREPORT_BYTES: Final = 1024
-_TYPE_TDX: Final = 0x81
+_TYPE_TDX: Final = b"\x81\0\0"
 _TCB_INFO_BYTES: Final = 239
 _REPORT: Final = struct.Struct(
     "<4s12s16s48s48s64s32s32s"  # type, reserved, CPUSVN, two hashes, REPORT_DATA, reserved, MAC
@@ -37,8 +37,11 @@ def require_same_td(area: bytes, quoted: TdReport) -> None:
     (kind, reserved_4, _, tcb_hash, td_hash, report_data, reserved_192, _, tcb_info, reserved_495,
      td_info) = _REPORT.unpack(data)
     # fmt: on
-    if kind[0] != _TYPE_TDX or any(reserved_4 + reserved_192 + reserved_495):
-        raise _malformed("another type, or reserved bytes are not zero")
+    # REPORTTYPE: type, subtype, version (1 where a service TD is bound), reserved.
+    if kind[:2] + kind[3:] != _TYPE_TDX or kind[2] > 1:
+        raise _malformed("another type of report")
+    if any(reserved_4 + reserved_192 + reserved_495):
+        raise _malformed("reserved bytes are not zero")
     if (tcb_hash, td_hash) != (_sha384(tcb_info), _sha384(td_info)):
         raise _malformed("its parts are not what it has digests of")
     if report_data != quoted.report_data:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Final
 
+from attestation.cases import tokens
 from attestation.cases.case import BASE_POLICY, Case, Claims, verify_case
 from attestation.encoding import b64decode, parse_json
 from attestation.endorsements import DocumentKind
@@ -24,13 +25,16 @@ INPUTS: Final = MappingProxyType(
         "ocsp": "ocsp",
         "root": "root",
         "roots": "root",
+        **tokens.INPUTS,
     }
 )
 _MEMBERS: Final = {"arch", "certificate", "evidence", "nonce"}
 
 
 def run(case: Case) -> Claims:
-    """Return the claims of one report, or those of every device of a list."""
+    """Return the claims of one report, of every device of a list, or of NVIDIA's own token."""
+    if "token" in case.inputs:
+        return tokens.run_nras(case)
     if "evidence" in case.inputs:
         return {"devices": [_device(case, one) for one in _listed(case.inputs["evidence"])]}
     return _verified(case, {name: case.inputs.get(name, b"") for name in ("report", "chain")})

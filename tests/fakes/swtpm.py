@@ -67,6 +67,7 @@ class Swtpm:
                 [
                     binary, "socket", "--tpm2", "--tpmstate", f"dir={self.folder / 'state'}",
                     "--server", f"type=unixio,path={self.path}",
+                    "--ctrl", f"type=unixio,path={self.path}.ctrl",
                     "--flags", "not-need-init,startup-clear",
                 ],
                 stdout=log,

@@ -32,14 +32,15 @@ STATUSES = {
     "td-relaunch-advised": "TDRelaunchAdvised",
     "td-relaunch-advised-configuration-needed": "TDRelaunchAdvisedConfigurationNeeded",
 }
-# What dcap-qvl does not look at: report data, replay and what was seen before are the caller's;
-# anything may follow a quote; collateral is an argument of its own.
+# What dcap-qvl does not look at: report data, replay and what was seen before are the caller's,
+# anything may follow a quote, collateral is an argument of its own, event logs are not read.
 UNSEEN = {
     "empty-report-data",
     "replayed-nonce",
     "old-collateral",
     "trailing-data",
     "no-collateral",
+    "other-event-log",
 }
 
 

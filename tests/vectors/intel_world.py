@@ -209,13 +209,14 @@ class World:
     def case(self, name: str, why: str, expect: str, **options: Any) -> Case:
         """Return a case that differs from the good one only in `options`."""
         fault = options.pop("fault", None)
-        quote = options.pop("quote", None)
+        parts = self.guest(fault).attest(REPORT_DATA).parts
         made = Case(
             name=name,
             why=why,
             expect=expect,
             stage="policy" if why[:2] in GATHERED else STAGES[why[0]],
-            quote=self.quote(fault) if quote is None else quote,
+            quote=parts["quote"],
+            event_log=parts.get("event_log"),
             collateral=[self.collateral(fault)],
             roots=[self.silicon.vendor.root.certificate],
         )

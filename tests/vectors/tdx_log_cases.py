@@ -38,9 +38,10 @@ def rtmrs() -> tuple[bytes, bytes, bytes, bytes]:
 
 def log_cases() -> Iterator[Case]:
     """Return the cases."""
-    booted = TDX.guest(rtmrs=rtmrs()).attest(REPORT_DATA).parts["quote"]
+    booted = TDX.guest(event_log=log()).attest(REPORT_DATA).parts["quote"]
     why, good = "L1: what the RTMRs hold", log()
     claims = {"rtmr0": rtmrs()[0].hex(), "rtmr3": ZERO.hex()}
+    yield TDX.case("log-of-other-boot", why, "event-log-mismatch", fault="other-event-log")
     yield TDX.good("log", why, quote=booted, event_log=good, claims=claims)
     yield TDX.good("log-two-banks", why, quote=booted, event_log=log(BOTH))
     for name, padding in (("zeros", bytes(99)), ("ones", b"\xff" * 99)):

@@ -16,6 +16,7 @@ class Fault(StrEnum):
     SERVICE_TD_BOUND = "service-td-bound"
     EMPTY_REPORT_DATA = "empty-report-data"
     REPLAYED_NONCE = "replayed-nonce"
+    OTHER_EVENT_LOG = "other-event-log"
     WRONG_QE_VENDOR = "wrong-qe-vendor"
     WRONG_KEY_TYPE = "wrong-key-type"
     UNKNOWN_VERSION = "unknown-version"

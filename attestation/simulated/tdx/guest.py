@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from attestation.eventlog import replay_ccel
+from attestation.eventlog.events import EV_SEPARATOR
 from attestation.evidence import UnverifiedEvidence
 from attestation.report_data import REPORT_DATA_BYTES
 from attestation.simulated.intel.faults import IntelFault
@@ -23,6 +25,8 @@ from attestation.simulated.intel.quote_writer import (
 )
 from attestation.simulated.intel.silicon import IntelSilicon
 from attestation.simulated.tdx.faults import Fault
+from attestation.simulated.tpm.log_writer import event, header
+from attestation.tpm.constants import ALG_SHA384
 
 MEASUREMENT_BYTES: Final = 48
 # Where MRTD starts in a quote of version 4 and of version 5.
@@ -43,12 +47,16 @@ class QuoteForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SimulatedTdxGuest:
-    """An `Attester`. `padding` is how many zero bytes follow the quote, as some clouds add."""
+    """An `Attester`. `padding` is how many zero bytes follow the quote, as some clouds add.
+
+    With the `event_log` of its boot (CCEL) the RTMRs hold what the log adds up to, and it comes
+    with the quote; without one they are zero.
+    """
 
     silicon: IntelSilicon = field(repr=False)
     measurement: bytes
     form: QuoteForm = QuoteForm.V5_TD15
-    rtmrs: tuple[bytes, bytes, bytes, bytes] = (_ZEROS, _ZEROS, _ZEROS, _ZEROS)
+    event_log: bytes | None = None
     padding: int = 0
     faults: frozenset[Fault] = frozenset()
 
@@ -76,7 +84,9 @@ class SimulatedTdxGuest:
         if Fault.TAMPERED in self.faults:
             quote[_MRTD_AT[4 if self._form is QuoteForm.V4 else 5]] ^= 1
         tail = b"\x01" if Fault.TRAILING_DATA in self.faults else bytes(self.padding)
-        return UnverifiedEvidence("tdx", {"quote": bytes(quote) + tail})
+        parts = {"quote": bytes(quote) + tail}
+        log = _OTHER_LOG if Fault.OTHER_EVENT_LOG in self.faults else self.event_log
+        return UnverifiedEvidence("tdx", parts if log is None else parts | {"event_log": log})
 
     def report(self, report_data: bytes) -> TdReport:
         """Return the TD report that gets quoted, with the faults that it shows."""
@@ -86,12 +96,17 @@ class SimulatedTdxGuest:
             mr_td=self.measurement,
             report_data=report_data,
             mr_seam=hashlib.sha384(b"SIMULATED TDX module" + svn).digest(),
-            rtmrs=self.rtmrs,
+            rtmrs=self._rtmrs(),
             tee_tcb_svn2=svn if self._form is QuoteForm.V5_TD15 else None,
         )
         for fault in sorted(self.faults & REPORT_FAULTS.keys()):
             report = REPORT_FAULTS[fault](report)
         return report
+
+    def _rtmrs(self) -> tuple[bytes, bytes, bytes, bytes]:
+        found = {} if self.event_log is None else replay_ccel(self.event_log)
+        first, second, third, fourth = (found.get(index, _ZEROS) for index in range(4))
+        return first, second, third, fourth
 
     @property
     def _form(self) -> QuoteForm:
@@ -125,6 +140,9 @@ class SimulatedTdxGuest:
         return replace(self, faults=self.faults | {fault})
 
 
+_SHA384: Final = (ALG_SHA384,)
+# Of a machine that measured something into RTMR3 which nobody measures.
+_OTHER_LOG: Final = header(_SHA384) + event(4, EV_SEPARATOR, b"another boot", banks=_SHA384)
 _NEED_TD15: Final = frozenset(
     {
         Fault.SERVICE_TD_BOUND,

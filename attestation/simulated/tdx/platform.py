@@ -17,8 +17,6 @@ from attestation.simulated.store import FolderStore
 from attestation.simulated.tdx.faults import Fault
 from attestation.simulated.tdx.guest import QuoteForm, SimulatedTdxGuest
 
-_ZEROS = bytes(48)
-
 
 @dataclass(frozen=True, slots=True)
 class SimulatedTdxPlatform:
@@ -69,11 +67,14 @@ class SimulatedTdxPlatform:
         measurement: bytes,
         *,
         form: QuoteForm = QuoteForm.V5_TD15,
-        rtmrs: tuple[bytes, bytes, bytes, bytes] = (_ZEROS, _ZEROS, _ZEROS, _ZEROS),
+        event_log: bytes | None = None,
         padding: int = 0,
     ) -> SimulatedTdxGuest:
-        """Return a guest with this MRTD (48 bytes) and the platform's faults."""
-        return SimulatedTdxGuest(self.silicon, measurement, form, rtmrs, padding, self.faults)
+        """Return a guest with this MRTD (48 bytes) and the platform's faults.
+
+        `event_log` is that of its boot; raises `EvidenceError` if it cannot be read.
+        """
+        return SimulatedTdxGuest(self.silicon, measurement, form, event_log, padding, self.faults)
 
     @staticmethod
     def launch_value(measurement: bytes) -> bytes:

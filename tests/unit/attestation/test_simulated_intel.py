@@ -31,6 +31,7 @@ from attestation.trust import TrustAnchors
 from attestation.verify import verify
 from tests.fakes.intel import entropy, make_sgx, make_tdx
 from tests.fakes.silicon import MEASUREMENT, NOW, REPORT_DATA
+from tests.vectors.tdx_log_cases import log, rtmrs
 
 # What both refuse for a fault they share; a fault of this name in each enumeration.
 SHARED = {
@@ -79,6 +80,7 @@ OF_TDX = {
     "migratable": Refusal.MIGRATABLE,
     "sept-ve-disable-clear": Refusal.SEPT_VE_DISABLE_CLEAR,
     "service-td-bound": Refusal.SERVICE_TD_BOUND,
+    "other-event-log": Refusal.EVENT_LOG_MISMATCH,
     "old-tdx-microcode": Refusal.TCB_OUT_OF_DATE,
     "td-relaunch-advised": Refusal.TCB_TD_RELAUNCH_ADVISED,
     "td-relaunch-advised-configuration-needed": (
@@ -129,6 +131,17 @@ def test_every_form_of_a_tdx_quote(form: QuoteForm) -> None:
     assert claims.simulated
     assert claims.measurement == platform.launch_value(MEASUREMENT) == MEASUREMENT
     assert claims.values["tee"] == guest.tee == "tdx"
+
+
+def test_a_guest_with_the_log_of_its_boot() -> None:
+    platform = make_tdx()
+    guest = platform.launch(MEASUREMENT, event_log=log())
+    evidence = guest.attest(REPORT_DATA)
+    values = check(evidence, platform).values
+    assert [bytes.fromhex(str(values[f"rtmr{index}"])) for index in range(4)] == list(rtmrs())
+    wrong = guest.with_fault(TdxFault.OTHER_EVENT_LOG).attest(REPORT_DATA)
+    assert wrong.parts["quote"] == evidence.parts["quote"]
+    assert refusal_of(wrong, platform) is Refusal.EVENT_LOG_MISMATCH
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])

@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Final
 
 from attestation.bundle import CERTIFICATE, CRL, BundleDocument
-from attestation.endorsement_store.collateral import read_collateral
 from attestation.endorsement_store.wanted import SIGNING_KEYS, intel_name, snp_name, vcek_name
-from attestation.endorsements import DocumentKind, Endorsements
+from attestation.endorsements import DocumentKind, Endorsements, GivenDocument
 from attestation.errors import EvidenceError, Refusal
-from attestation.trust import TrustAnchor, TrustAnchors
+from attestation.intel.chains import PCK_CAS
+from attestation.intel.collateral import verify_collateral
+from attestation.trust import SIMULATED_PREFIX, TrustAnchor, TrustAnchors
 from attestation.verifiers.snp.chain import verify_chain
 from attestation.verifiers.snp.products import (
     PRODUCTS,
@@ -32,6 +33,8 @@ from attestation.x509.signatures import verify_pss_sha384
 
 # Simulated silicon never takes the place of the vendor's, wherever both are trusted.
 SIMULATED: Final = "simulated-"
+# Whose identity belongs to TCB info of a TEE.
+_QUOTING_ENCLAVES: Final = {"sgx": "QE", "tdx": "TD_QE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +137,24 @@ class Registrar:
         return Filing(name, what, verified=True, expires=crl.next_update, marks=marks)
 
     def _collateral(self, data: bytes) -> Filing:
-        found = read_collateral(data, self.anchors)
-        family = _named(found.anchor, f"intel-{found.tee}-{found.fmspc}")
-        name = _named(found.anchor, intel_name(found.tee, found.fmspc, found.ca))
+        document = GivenDocument.of(DocumentKind.INTEL_COLLATERAL, data)
+        found = verify_collateral(document, anchors=self.anchors)
+        info = found.tcb_info
+        tee, ca = info.id.lower(), PCK_CAS[found.pck_ca.subject_cn.removeprefix(SIMULATED_PREFIX)]
+        if found.qe_identity.id != _QUOTING_ENCLAVES[tee]:
+            raise EvidenceError(
+                Refusal.COLLATERAL_TEE_MISMATCH, f"TCB info of {tee} with another quoting enclave"
+            )
+        family = _named(found.anchor, f"intel-{tee}-{info.fmspc.hex()}")
+        name = _named(found.anchor, intel_name(tee, info.fmspc.hex(), ca))
         marks = (
-            (family, found.evaluation_number),
-            (f"{family}-issued", int(found.issued.timestamp())),
+            (family, info.evaluation_number),
+            (f"{family}-issued", int(info.issued.timestamp())),
             (f"{name}-pck-crl", int(found.pck_crl.this_update.timestamp())),
             (f"{name}-root-crl", int(found.root_crl.this_update.timestamp())),
         )
-        what = f"Intel {found.tee.upper()} collateral {found.fmspc} {found.ca}"
-        return Filing(name, what, verified=True, expires=found.expires, marks=marks)
+        what = f"Intel {tee.upper()} collateral {info.fmspc.hex()} {ca}"
+        return Filing(name, what, verified=True, expires=found.valid_to, marks=marks)
 
 
 def _verify_list(crl: RevocationList, root: Certificate) -> None:

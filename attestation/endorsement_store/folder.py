@@ -13,7 +13,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -71,12 +71,6 @@ class Folder:
         self._save(self._path / _MARKS, canonical_json(dict(marks)))
         for name, document in documents.items():
             self._save(self._file(name), Bundle.of([document]).to_bytes())
-
-    def remove(self, names: Iterable[str]) -> None:
-        """Forget documents; their marks stay."""
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                self._file(name).unlink()
 
     def marks(self) -> dict[str, int]:
         """Return the highest numbers ever seen.

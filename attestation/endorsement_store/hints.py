@@ -6,12 +6,11 @@ its evidence fails to verify.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Final
 
-from attestation.endorsement_store.collateral import ca_of
+from attestation.composite import DEVICES, parse_devices
 from attestation.endorsement_store.wanted import (
     IntelCollateral,
     NvidiaManifest,
@@ -23,41 +22,44 @@ from attestation.endorsement_store.wanted import (
 )
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
+from attestation.intel.chains import PCK_CAS, parse_chain
+from attestation.intel.pck import PCK_EXTENSION, parse_pck_extension
+from attestation.intel.quote import PCK_CHAIN, parse_endorsed_key, parse_quote
 from attestation.limits import MAX_PATH_CERTIFICATES
 from attestation.trust import SIMULATED_PREFIX
+from attestation.verifiers.azure.hcl import parse_hcl_report
 from attestation.verifiers.nvidia.fields import DeviceFields, read_fields
 from attestation.verifiers.nvidia.report import parse_report as parse_nvidia_report
 from attestation.verifiers.snp import cert_table
 from attestation.verifiers.snp.products import PRODUCTS, product_of_cpuid
 from attestation.verifiers.snp.report import VLEK, SnpReport, parse_report
-from attestation.x509 import der
 from attestation.x509.certificate import Certificate, parse_certificate
 from attestation.x509.pem import parse_pem
 
-_SGX_EXTENSIONS: Final = "1.2.840.113741.1.13.1"
-_FMSPC: Final = f"{_SGX_EXTENSIONS}.4"
-# The chain as certification data of type 5 (PEM), wherever in the quote it stands.
-_PEM: Final = re.compile(
-    rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{1,16384}-----END CERTIFICATE-----\s?"
-)
-# Azure's HCL report: a header of 32 bytes, then the hardware report.
-_HCL_REPORT: Final = slice(32, 32 + 1184)
 _SWITCH: Final = "LS"
 _BLACKWELL: Final = "GB"
 
 
 def wanted_by(evidence: UnverifiedEvidence) -> tuple[Wanted, ...]:
-    """Return what verifying `evidence` needs from a vendor, as far as it can be told.
+    """Return what verifying `evidence` needs from vendors, each once, as far as it can be told.
 
     Nothing for TEEs whose evidence brings everything along. Raises `EvidenceError` for evidence
     that no verifier would read either.
     """
+    found = list(_of_processor(evidence))
+    if DEVICES in evidence.parts:
+        for device in parse_devices(evidence.parts[DEVICES]):
+            found += wanted_by(device)
+    return tuple(dict.fromkeys(found))
+
+
+def _of_processor(evidence: UnverifiedEvidence) -> tuple[Wanted, ...]:
     parts = evidence.parts
     match evidence.tee:
         case "snp":
             return _snp(parts.get("report", b""), parts)
         case "azure-snp":
-            return _snp(parts.get("hcl_report", b"")[_HCL_REPORT], parts)
+            return _snp(parse_hcl_report(parts.get("hcl_report", b"")).hardware, parts)
         case "tdx" | "sgx":
             return _intel(evidence.tee, parts.get("quote", b""))
         case "azure-tdx":
@@ -105,32 +107,22 @@ def _snp_product(report: SnpReport, vek: Certificate | None) -> str | None:
 
 
 def _intel(tee: str, quote: bytes) -> tuple[Wanted, ...]:
-    first = _PEM.search(quote)
-    if first is None:
+    endorsed = parse_endorsed_key(parse_quote(quote))
+    if endorsed.certification_type != PCK_CHAIN:
         raise EvidenceError(Refusal.NO_ENDORSEMENT, "quote brings no PCK certificate")
-    leaf = parse_certificate(parse_pem(first[0], label="CERTIFICATE", limit=1)[0])
-    ca = ca_of(leaf.issuer_cn)
-    return (IntelCollateral(tee, fmspc_of(leaf), ca),)
-
-
-def fmspc_of(leaf: Certificate) -> str:
-    """Return the FMSPC in a PCK certificate as hex; raise `EvidenceError` if it has none."""
-    extension = leaf.extensions.get(_SGX_EXTENSIONS)
-    if extension is None:
-        raise EvidenceError(Refusal.MALFORMED, "certificate is no PCK certificate")
-    entries = der.single(extension.value, der.SEQUENCE, what="PCK extension")
-    while not entries.at_end:
-        entry = entries.reader(der.SEQUENCE)
-        if entry.take_oid() == _FMSPC:
-            return entry.take(der.OCTET_STRING).hex()
-    raise EvidenceError(Refusal.MALFORMED, "PCK certificate has no FMSPC")
+    leaf = parse_chain(endorsed.certification)[0]
+    extension = leaf.extensions.get(PCK_EXTENSION)
+    ca = PCK_CAS.get(leaf.issuer_cn.removeprefix(SIMULATED_PREFIX))
+    if extension is None or ca is None:
+        raise EvidenceError(Refusal.MALFORMED, "first certificate of the quote is no PCK")
+    return (IntelCollateral(tee, parse_pck_extension(extension.value).fmspc.hex(), ca),)
 
 
 def _nvidia(parts: Mapping[str, bytes]) -> tuple[Wanted, ...]:
     blobs = parse_pem(parts.get("chain", b""), label="CERTIFICATE", limit=MAX_PATH_CERTIFICATES)
     chain = [parse_certificate(one) for one in blobs]
     fields = read_fields(parse_nvidia_report(parts.get("report", b"")).opaque)
-    chip = chain[0].subject_cn.partition(" ")[0]
+    chip = chain[0].subject_cn.removeprefix(SIMULATED_PREFIX).partition(" ")[0]
     manifests = [NvidiaManifest(one) for one in _manifests(chip, fields)]
     # Leaf first; it is issued by the device itself, for which nobody answers.
     pairs = pairwise(chain[1:])
@@ -140,8 +132,11 @@ def _nvidia(parts: Mapping[str, bytes]) -> tuple[Wanted, ...]:
 def _manifests(chip: str, fields: DeviceFields) -> list[str]:
     """Return the ids of the RIMs of driver and VBIOS, as NVIDIA's tools compose them."""
     versions = (fields.project, fields.project_sku, fields.chip_sku, fields.vbios_version)
-    board = "_".join(one.replace(".", "") for one in versions).upper()
-    if chip.startswith(_SWITCH):
-        return [f"NV_SWITCH_BIOS_{board}"]
-    kind = "NV_GPU_CC_DRIVER" if chip.startswith(_BLACKWELL) else "NV_GPU_DRIVER"
-    return [f"{kind}_{chip}_{fields.driver_version}", f"NV_GPU_VBIOS_{board}"]
+    bios, ids = "NV_SWITCH_BIOS" if chip.startswith(_SWITCH) else "NV_GPU_VBIOS", []
+    if all(versions):
+        board = "_".join(one.replace(".", "") for one in versions).upper()
+        ids.append(f"{bios}_{board}")
+    if fields.driver_version:
+        kind = "NV_GPU_CC_DRIVER" if chip.startswith(_BLACKWELL) else "NV_GPU_DRIVER"
+        ids.append(f"{kind}_{chip}_{fields.driver_version}".upper())
+    return ids

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attestation.bundle import parse_bundle
 from attestation.encoding import canonical_json
-from attestation.endorsement_store.collateral import read_collateral
+from attestation.endorsement_store.filing import Registrar
 from attestation.endorsement_store.intel import signed_text
 from attestation.trust import TrustAnchors
 from attestation.x509.pem import encode_pem
@@ -19,6 +19,7 @@ INTEL = make_silicon(tdx=True)
 ANCHORS = TrustAnchors.vendor().with_simulated(
     encode_pem("CERTIFICATE", INTEL.vendor.root.certificate)
 )
+REGISTRAR = Registrar.of(ANCHORS, [])
 
 
 def _bundles() -> list[bytes]:
@@ -36,6 +37,6 @@ def _answers() -> list[bytes]:
 
 TARGETS = [
     Target("endorsement-bundle", lambda data: parse_bundle(data).to_endorsements(), _bundles),
-    Target("filed-collateral", lambda data: read_collateral(data, ANCHORS), _collateral),
+    Target("filed-collateral", lambda data: REGISTRAR.file("intel-collateral", data), _collateral),
     Target("intel-answer", lambda data: signed_text(data, "tcbInfo"), _answers),
 ]

@@ -70,6 +70,7 @@ _VARIABLES: Final = frozenset(
 )
 _GLOBAL: Final = UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c")
 _VARIABLE_HEAD: Final = struct.Struct("<16sQQ")
+_PRINTABLE: Final = bytes(range(0x20, 0x7F)) + b"\r\n\t"
 _COMMAND_LINES: Final = ("kernel_cmdline: ", "grub_kernel_cmdline ", "grub_cmd: ")
 
 
@@ -131,7 +132,7 @@ def describe(event: Event) -> tuple[str, str]:
             return name, event.data.hex()
         return name, f"{variable.name} = {variable.data.hex()}"
     text = event.data.removesuffix(b"\0")
-    if text and all(0x20 <= octet < 0x7F or octet in b"\r\n\t" for octet in text):
+    if text and not text.translate(None, _PRINTABLE):
         return name, text.decode("ascii")
     return name, event.data.hex()
 

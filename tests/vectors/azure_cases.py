@@ -175,3 +175,14 @@ def quote(change: Callable[[bytes], bytes]) -> Change:
         return parts | {"quote": message, "signature": signature}
 
     return run
+
+
+def tdreport(**changes: Any) -> Change:
+    """Put a TDREPORT of another TD into the HCL report, with the right digests in it."""
+
+    def run(parts: Parts) -> Parts:
+        body = parse_quote(parts["td_quote"]).body
+        made = tdreport_of(replace(body, **changes))  # type: ignore[arg-type, type-var]
+        return bytes_at("hcl_report", 32, made)(parts)
+
+    return run

@@ -20,6 +20,7 @@ from tests.vectors.azure_cases import (
     flipped,
     part,
     runtime,
+    tdreport,
 )
 
 VM = {"console-enabled": True, "secure-boot": False, "vmUniqueId": "x", "current-time": 1}
@@ -202,6 +203,17 @@ HARDWARE = (
         "T2: the MAC is for that machine only",
         tee=TDX,
         change=flipped("hcl_report", TD + 224),
+    ),
+    case("td-other", "T3: another MRTD", "binding", TDX, change=tdreport(mrtd=bytes(48))),
+    case("td-rtmr", "T3: another RTMR1", "binding", TDX, change=tdreport(rtmr1=b"\1" * 48)),
+    case("td-module", "T3: another module", "binding", TDX, change=tdreport(mrseam=bytes(48))),
+    case("td-svn2", "T3: another SVN", "binding", TDX, change=tdreport(tee_tcb_svn2=b"\1" * 16)),
+    case(
+        "td-service",
+        "T3: a service TD that the quote does not name",
+        "binding",
+        TDX,
+        change=tdreport(mrservicetd=b"\1" * 48),
     ),
     case(
         "td-report-data",

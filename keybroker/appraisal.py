@@ -9,7 +9,7 @@ from datetime import datetime
 from attestation.appraise import AttestationResult, appraise
 from attestation.claims import VerifiedClaims
 from attestation.endorsements import Endorsements
-from attestation.evidence import UnverifiedEvidence
+from attestation.evidence import DEVICE_TEES, UnverifiedEvidence
 from attestation.policy import EvidencePolicy
 from attestation.reference import ReferenceValues
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
@@ -34,8 +34,8 @@ class EvidenceTrust:
 
     @property
     def tees(self) -> tuple[str, ...]:
-        """The TEE types this broker can verify."""
-        return tuple(sorted(VERIFIERS))
+        """The TEE types this broker can verify; devices beside a processor are none."""
+        return tuple(sorted(VERIFIERS.keys() - DEVICE_TEES))
 
     def verify(
         self,

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from attestation.cache import BoundedCache
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
@@ -39,6 +41,7 @@ class DeviceChain:
     """
 
     path: tuple[Certificate, ...] = field(repr=False)
+    key: ec.EllipticCurvePublicKey = field(repr=False)
     anchor: TrustAnchor
     chip: str
     architecture: str
@@ -103,9 +106,17 @@ def _verify(
     leaf = path[0]
     if is_ca(leaf):
         raise EvidenceError(Refusal.UNTRUSTED_CHAIN, "leaf is a CA, not an attestation key")
-    load_p384(leaf.spki)
+    key = load_p384(leaf.spki)
     chip, architecture, is_switch = _names(leaf, path[1], verified.anchor)
-    return DeviceChain(path, verified.anchor, chip, architecture, is_switch, firmware_of(leaf))
+    return DeviceChain(
+        path=path,
+        key=key,
+        anchor=verified.anchor,
+        chip=chip,
+        architecture=architecture,
+        is_switch=is_switch,
+        firmware=firmware_of(leaf),
+    )
 
 
 def _with_root(

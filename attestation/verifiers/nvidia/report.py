@@ -25,8 +25,8 @@ _REQUEST_HEAD: Final = bytes.fromhex("11e001ff")
 # SPDM 1.1, MEASUREMENTS, number of blocks only where asked, slot; blocks; length of the record.
 _RESPONSE: Final = struct.Struct("<3sBB3s")
 _RESPONSE_HEAD: Final = bytes.fromhex("116000")
-# Index, specification, size; then in DMTF's specification: type, size of the value.
-_BLOCK: Final = struct.Struct("<BBHBH")
+# Index, specification, size; then in DMTF's specification: type, size of the value, the value.
+_BLOCK: Final = struct.Struct(f"<BBHBH{DIGEST_BYTES}s")
 _DMTF: Final = 1
 _BLOCK_HEAD: Final = 4
 _RAW_VALUE: Final = 0x80
@@ -96,18 +96,17 @@ def _parse_request(data: bytes) -> tuple[bytes, int]:
 
 def _parse_record(record: bytes, count: int) -> Mapping[int, bytes]:
     """Return digests by index; indexes rise, so none comes twice."""
+    if len(record) % _BLOCK.size:
+        raise malformed("measurement record is not made of SHA-384 digests in DMTF's form")
     blocks: dict[int, bytes] = {}
-    offset, last = 0, 0
-    while offset < len(record):
-        index, specification, size, kind, value_size = _take(_BLOCK, record, offset)
-        if specification != _DMTF or size != _BLOCK.size - _BLOCK_HEAD + value_size:
-            raise malformed(f"measurement block {index} is not in DMTF's form")
-        if kind & _RAW_VALUE or value_size != DIGEST_BYTES:
-            raise malformed(f"measurement block {index} is not a SHA-384 digest")
+    last, whole = 0, _BLOCK.size - _BLOCK_HEAD
+    for index, specification, size, kind, value_size, digest in _BLOCK.iter_unpack(record):
+        if (specification, size, value_size) != (_DMTF, whole, DIGEST_BYTES) or kind & _RAW_VALUE:
+            raise malformed(f"measurement block {index} is not a SHA-384 digest in DMTF's form")
         if index <= last:
             raise malformed("measurement blocks are not in order of their index")
-        blocks[index] = _slice(record, offset + _BLOCK.size, value_size)
-        offset, last = offset + _BLOCK.size + value_size, index
+        blocks[index] = digest
+        last = index
     if len(blocks) != count or not blocks:
         raise malformed(f"report has {len(blocks)} measurement blocks, says {count}")
     return MappingProxyType(blocks)

@@ -27,7 +27,6 @@ from attestation.verifiers.nvidia.fields import DeviceFields, read_fields
 from attestation.verifiers.nvidia.report import NvidiaReport, parse_report
 from attestation.verifiers.nvidia.revocation import check_revocation
 from attestation.x509.path import check_validity, period_of
-from attestation.x509.signatures import load_p384
 
 _SIGNED_WITH: Final = ec.ECDSA(hashes.SHA384())
 
@@ -105,9 +104,9 @@ def _chain(
 
 
 def _verify_signature(report: NvidiaReport, chain: DeviceChain) -> None:
-    key = load_p384(chain.leaf.spki)
+    signature = encode_dss_signature(report.r, report.s)
     try:
-        key.verify(encode_dss_signature(report.r, report.s), report.signed, _SIGNED_WITH)
+        chain.key.verify(signature, report.signed, _SIGNED_WITH)
     except InvalidSignature as error:
         raise EvidenceError(
             Refusal.SIGNATURE_INVALID, "the device did not sign this report"

@@ -14,6 +14,8 @@ from attestation.evidence import PARTS
 from attestation.limits import MAX_REFERENCE_BYTES, MAX_REFERENCE_VALUES
 
 _FORMAT: Final = "sealwasm/reference-values/v1"
+# Payload type of the DSSE envelope around a signed document.
+REFERENCES_TYPE: Final = "application/vnd.sealwasm.reference-values.v1+json"
 _MEASUREMENT: Final = re.compile(r"(?:[0-9a-f]{2}){32,64}")
 _ANY_HASH: Final = frozenset({32, 48, 64})
 # How many bytes the measurement in a TEE's evidence has.
@@ -62,7 +64,7 @@ class ReferenceValues:
             raise _malformed("not an object of format and values")
         if document["format"] != _FORMAT or not isinstance(document["values"], list):
             raise _malformed(f"format is not {_FORMAT}, or values is no list")
-        return cls.of(_value(item) for item in document["values"])
+        return cls.of(parse_value(item) for item in document["values"])
 
     def to_bytes(self) -> bytes:
         """Return the document that `parse` reads, in its RFC 8785 form."""
@@ -86,7 +88,8 @@ class ReferenceValues:
         return self._names.get((tee, measurement))
 
 
-def _value(item: Any) -> ReferenceValue:
+def parse_value(item: Any) -> ReferenceValue:
+    """Return one value, `{"measurement": hex, "name", "tee"}`; raise `malformed` otherwise."""
     if not isinstance(item, dict) or item.keys() != {"measurement", "name", "tee"}:
         raise _malformed("a value is not an object of measurement, name and tee")
     tee, measurement, name = item["tee"], item["measurement"], item["name"]

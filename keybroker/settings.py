@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Final
 
+from attestation.arm_keys import load_arm_keys
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError
 from attestation.keys import load_keys
@@ -19,6 +21,7 @@ from keybroker.broker import Settings
 from keybroker.config import FILE_NAME, BrokerConfig, EvidenceSection, SimulatedRoot
 from keybroker.endorsement_files import EndorsementFiles
 from keybroker.named_files import invalid, read_named
+from keybroker.reference_documents import is_signed, read_references
 from keybroker.store.protocol import Quota
 from policies.errors import PolicyError
 from policies.load import load_guardrails
@@ -26,14 +29,18 @@ from policies.models import Guardrails
 from sealing.errors import SealError
 from sealing.keys import VerifyingKey
 
+# Their makers publish keys in lists that tie each to a device.
+_ARM_TEES: Final = frozenset({"cca", "psa"})
+
 
 def load_settings(folder: Path, config: BrokerConfig) -> Settings:
     """Return the settings that `config` names, or raise `BrokerError` with `CONFIG_INVALID`."""
     try:
+        operator = VerifyingKey.from_pem(read_named(folder, config.operator))
         return Settings(
             origin=config.origin,
-            operator=VerifyingKey.from_pem(read_named(folder, config.operator)),
-            trust=_trust(folder, config.evidence),
+            operator=operator,
+            trust=_trust(folder, config.evidence, operator),
             tpms=_tpms(folder, config.evidence),
             guardrails=tuple(_guardrails(folder, name) for name in config.guardrails),
             challenge_rate=config.challenges.to_rate(),
@@ -59,7 +66,7 @@ def _guardrails(folder: Path, name: str) -> Guardrails:
     return load_guardrails(read_named(folder, name), name=name)
 
 
-def _trust(folder: Path, section: EvidenceSection) -> EvidenceTrust:
+def _trust(folder: Path, section: EvidenceSection, operator: VerifyingKey) -> EvidenceTrust:
     anchors = _with_keys(TrustAnchors.vendor(), folder, section)
     if section.simulated is not None:
         anchors = anchors.with_simulated(_simulated_root(folder, section.simulated))
@@ -70,17 +77,24 @@ def _trust(folder: Path, section: EvidenceSection) -> EvidenceTrust:
             [read_named(folder, name) for name in section.crls],
         ),
         policy=_policy(section),
-        references=ReferenceValues.parse(read_named(folder, section.references)),
+        references=_references(folder, section.references, operator),
         simulated=section.simulated is not None,
         files=_endorsement_files(folder, section, anchors),
     )
+
+
+def _references(folder: Path, name: str, operator: VerifyingKey) -> ReferenceValues:
+    """Return the reference values; the operator must have signed them if they are signed."""
+    data = read_named(folder, name)
+    return read_references(data, [operator] if is_signed(data) else [])
 
 
 def _with_keys(anchors: TrustAnchors, folder: Path, section: EvidenceSection) -> TrustAnchors:
     for tee in type(section.keys).model_fields:
         for name in getattr(section.keys, tee):
             try:
-                anchors = anchors.with_keys(tee, load_keys(read_named(folder, name)))
+                keys = (load_arm_keys if tee in _ARM_TEES else load_keys)(read_named(folder, name))
+                anchors = anchors.with_keys(tee, keys)
             except EvidenceError as error:
                 raise invalid(f"{folder / name}: evidence.keys.{tee}: {error}") from error
     return anchors

@@ -47,7 +47,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.endorsements:endorsements",
         "Fetch, list and carry what vendors say of their hardware.",
     ),
-    "reference": ("sealwasm.commands.reference:reference", "Recompute what a runner measures as."),
+    "reference": (
+        "sealwasm.commands.reference:reference",
+        "Compute measurements, and keep documents of known ones.",
+    ),
     "simulate": (
         "sealwasm.commands.simulate:simulate",
         "Create simulated TEE platforms for tests.",

@@ -119,15 +119,18 @@ def policy_of(given: dict[str, Any]) -> EvidencePolicy:
 
 def anchors_of(given: dict[str, Any], tee: str) -> TrustAnchors:
     """Return pinned roots, those of `--trust-simulated`, and the keys of `--key` for this TEE."""
+    from attestation.arm_keys import load_arm_keys
     from attestation.keys import load_keys
     from sealwasm.trust import anchors_with
 
+    # Arm's makers publish keys in lists that tie each to a device.
+    load = load_arm_keys if tee in {"cca", "psa"} else load_keys
     anchors = anchors_with(given["trust_simulated"])
     for path in given["tpm_roots"]:
         anchors = anchors.with_roots("tpm", read_file(path))
     for path in given["keys"]:
         try:
-            anchors = anchors.with_keys(tee, load_keys(read_file(path)))
+            anchors = anchors.with_keys(tee, load(read_file(path)))
         except ValueError as error:
             raise contradiction(
                 f"evidence of {tee} is not verified by keys", "drop --key"

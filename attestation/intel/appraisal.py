@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from attestation.cache import BoundedCache
 from attestation.claims import ClaimValue
@@ -21,7 +21,7 @@ from attestation.intel.ecdsa import verify_raw
 from attestation.intel.module import appraise_module
 from attestation.intel.qe_identity import appraise_qe
 from attestation.intel.quote import Quote, parse_quote
-from attestation.intel.reports import TdReport
+from attestation.intel.reports import SgxReport, TdReport
 from attestation.intel.selection import choose_collateral, pck_chains
 from attestation.intel.tcb import PlatformTcb, appraise_sgx, appraise_tdx
 from attestation.intel.tcb_info import SGX, TDX
@@ -30,6 +30,8 @@ from attestation.policy import IntelPolicy
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.x509.path import check_validity, period_of
+
+Report = TypeVar("Report", TdReport, SgxReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +50,27 @@ _rated: Final = BoundedCache[AppraisedPlatform](MAX_CACHED_CHAINS)
 
 def authenticate_quote(
     data: bytes,
+    kind: type[Report],
     *,
     endorsements: Endorsements,
     anchors: TrustAnchors,
     now: datetime,
     trace: Trace = NO_TRACE,
-) -> tuple[Quote, AttestationKey]:
-    """Return a quote that a platform of Intel's made, and the key it is signed with (Q, C, G).
+) -> tuple[Quote, Report, AttestationKey]:
+    """Return a quote that a platform of Intel's made, its report, and the key it is signed with.
 
-    Not checked: which quoting enclave it was, how current the platform is, what the quote says.
-    Raises `EvidenceError`.
+    Steps Q, C and G. `kind` is `TdReport` or `SgxReport`: what the quote must be about. Not
+    checked: which quoting enclave it was, how current the platform is, what the quote says. Raises
+    `EvidenceError`.
     """
     # (1) Structure, and what vouches for the attestation key.
     trace.check("Q", "form of the quote", "version 3, 4 or 5 of known size", lambda: len(data))
     quote = parse_quote(data)
-    trace.check("C", "chain of the PCK", "to a pinned root, through the QE", quote.version)
-    key = verify_attestation_key(quote, pck_chains(endorsements), anchors=anchors)
+    report = quote.body
+    trace.check("Q4", "report in the quote", kind.__name__, type(report).__name__)
+    if not isinstance(report, kind):
+        raise EvidenceError(Refusal.MALFORMED, f"quote is about no {kind.__name__}")
+    key = verify_attestation_key(quote, pck_chains(endorsements), anchors=anchors, trace=trace)
     path = key.pck.path.certificates
     trace.check("C8", "PCK chain is valid", now, lambda: period_of(path))
     check_validity(path, now)
@@ -71,7 +78,7 @@ def authenticate_quote(
     # (2) That key signed exactly these bytes.
     trace.check("G1", "signature of the quote", "by the attestation key", quote.signature)
     verify_raw(key.key, quote.signature, quote.signed, Refusal.SIGNATURE_INVALID, "the quote")
-    return quote, key
+    return quote, report, key
 
 
 def appraise_platform(
@@ -98,26 +105,32 @@ def appraise_platform(
     # (2) The quoting enclave is Intel's; how current processor, module and that enclave are.
     trace.check("E1", "MRSIGNER of the QE", collateral.qe_identity.mrsigner, key.qe_report.mrsigner)
     report = quote.body if isinstance(quote.body, TdReport) else None
-    if report is not None:
-        trace.check("M1", "TDX module", "one of the collateral", report.tee_tcb_svn)
     name = key.digest + collateral.digest + (report.rated if report is not None else b"")
     found = _rated.get(name)
     if found is None:
-        found = _rate(key, collateral, report)
+        found = _rate(key, collateral, report, trace)
         _rated.put(name, found)
+    elif report is not None:
+        _note_module(report, collateral, trace)
     return found
 
 
 def _rate(
-    key: AttestationKey, collateral: Collateral, report: TdReport | None
+    key: AttestationKey, collateral: Collateral, report: TdReport | None, trace: Trace
 ) -> AppraisedPlatform:
     qe = appraise_qe(key.qe_report, collateral.qe_identity)
     platform, info = key.pck.platform, collateral.tcb_info
     if report is None:
         tcb = appraise_sgx(platform, info, qe)
     else:
+        _note_module(report, collateral, trace)
         tcb = appraise_tdx(platform, report, info, appraise_module(report, info), qe)
     return AppraisedPlatform(key, collateral, tcb, platform_claims(key, collateral, tcb))
+
+
+def _note_module(report: TdReport, collateral: Collateral, trace: Trace) -> None:
+    known = collateral.tcb_info.modules
+    trace.check("M1", "TDX module", lambda: sorted(known), report.tee_tcb_svn)
 
 
 def _check_rollback(collateral: Collateral, policy: IntelPolicy, trace: Trace) -> None:

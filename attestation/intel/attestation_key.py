@@ -20,6 +20,7 @@ from attestation.intel.pck import PCK_EXTENSION, PckExtension, parse_pck_extensi
 from attestation.intel.quote import PCK_CHAIN, EndorsedKey, Quote, parse_endorsed_key
 from attestation.intel.reports import SgxReport
 from attestation.limits import MAX_CACHED_CHAINS
+from attestation.trace import NO_TRACE, Trace
 from attestation.trust import SIMULATED_PREFIX, TrustAnchors
 from attestation.x509.path import VerifiedPath
 from attestation.x509.signatures import load_p256
@@ -55,7 +56,11 @@ _ZERO_HALF: Final = bytes(32)
 
 
 def verify_attestation_key(
-    quote: Quote, given_chains: Iterable[bytes], *, anchors: TrustAnchors
+    quote: Quote,
+    given_chains: Iterable[bytes],
+    *,
+    anchors: TrustAnchors,
+    trace: Trace = NO_TRACE,
 ) -> AttestationKey:
     """Return the key with what vouches for it (steps Q6 to Q9, C1 to C7, G2 and G3).
 
@@ -66,45 +71,54 @@ def verify_attestation_key(
     name = hashlib.sha256(name).digest() + anchors.digest
     found = _keys.get(name)
     if found is None:
+        trace.check("Q6", "signature data", "exactly its parts", lambda: len(quote.endorsed))
         endorsed = parse_endorsed_key(quote)
         if endorsed.certification_type != PCK_CHAIN:
-            return _with_given_chain(name, endorsed, given_chains, anchors)
-        found = _verify(name, endorsed, endorsed.certification, anchors)
+            return _with_given_chain(name, endorsed, given_chains, anchors, trace)
+        found = _verify(name, endorsed, endorsed.certification, anchors, trace)
         _keys.put(name, found)
     return found
 
 
 def _with_given_chain(
-    name: bytes, endorsed: EndorsedKey, given_chains: Iterable[bytes], anchors: TrustAnchors
+    name: bytes,
+    endorsed: EndorsedKey,
+    given_chains: Iterable[bytes],
+    anchors: TrustAnchors,
+    trace: Trace,
 ) -> AttestationKey:
+    kind = endorsed.certification_type
+    trace.check("Q9", "certification data with a PCK chain", PCK_CHAIN, kind)
     failure = EvidenceError(
-        Refusal.NO_ENDORSEMENT,
-        f"quote brings certification data of type {endorsed.certification_type} and no PCK chain",
+        Refusal.NO_ENDORSEMENT, f"quote brings certification data of type {kind} and no PCK chain"
     )
     for chain in given_chains:
         try:
-            return _verify(name + hashlib.sha256(chain).digest(), endorsed, chain, anchors)
+            given = name + hashlib.sha256(chain).digest()
+            return _verify(given, endorsed, chain, anchors, trace)
         except EvidenceError as error:
             failure = error
     raise failure
 
 
 def _verify(
-    name: bytes, endorsed: EndorsedKey, chain: bytes, anchors: TrustAnchors
+    name: bytes, endorsed: EndorsedKey, chain: bytes, anchors: TrustAnchors, trace: Trace
 ) -> AttestationKey:
+    trace.check("C", "PCK chain", "three certificates to a pinned root", lambda: len(chain))
     pck = verify_pck(chain, anchors=anchors)
+    trace.check("G1", "attestation key", "a point on P-256", endorsed.key)
     key = load_point(endorsed.key)
     # G2: the platform's certificate speaks for the quoting enclave.
+    signature = endorsed.qe_report_signature
+    trace.check("G2", "signature of the QE report", "by the PCK", signature)
     verify_raw(
-        pck.key,
-        endorsed.qe_report_signature,
-        endorsed.qe_report_signed,
-        Refusal.SIGNATURE_INVALID,
-        "the QE report",
+        pck.key, signature, endorsed.qe_report_signed, Refusal.SIGNATURE_INVALID, "the QE report"
     )
     # G3: the quoting enclave speaks for this attestation key.
-    digest = hashlib.sha256(endorsed.key + endorsed.authentication).digest()
-    if endorsed.qe_report.report_data != digest + _ZERO_HALF:
+    expected = hashlib.sha256(endorsed.key + endorsed.authentication).digest() + _ZERO_HALF
+    actual = endorsed.qe_report.report_data
+    trace.check("G3", "report data of the QE report", expected, actual)
+    if actual != expected:
         raise EvidenceError(Refusal.BINDING, "QE report is not about this attestation key")
     return AttestationKey(name, pck, endorsed.qe_report, key)
 

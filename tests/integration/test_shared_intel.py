@@ -16,6 +16,7 @@ from attestation.evidence import UnverifiedEvidence
 from attestation.intel.appraisal import AppraisedPlatform, appraise_platform, authenticate_quote
 from attestation.intel.pck import PCK_EXTENSION, parse_pck_extension
 from attestation.intel.quote import PCK_CHAIN, parse_endorsed_key, parse_quote
+from attestation.intel.reports import SgxReport, TdReport
 from attestation.policy import EvidencePolicy, IntelPolicy, SgxPolicy, TdxPolicy
 from attestation.policy.intel import TCB_STATUSES
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
@@ -77,8 +78,9 @@ def when(case: dict, bounds: str = "") -> datetime:
 def appraised(case: dict) -> AppraisedPlatform:
     # The expired and the future case have their statuses too.
     endorsements, now = given(case), when(case, "collateral_valid_from")
-    quote, key = authenticate_quote(
-        quote_of(case), endorsements=endorsements, anchors=ANCHORS, now=now
+    kind = TdReport if case["tee"] == "tdx" else SgxReport
+    quote, _, key = authenticate_quote(
+        quote_of(case), kind, endorsements=endorsements, anchors=ANCHORS, now=now
     )
     return appraise_platform(
         quote,
@@ -213,9 +215,32 @@ def test_report_data_is_compared() -> None:
     assert refusal_of("tdx-phala-v4-uptodate", **arguments) is Refusal.REPORT_DATA_MISMATCH
 
 
+def test_a_real_event_log_adds_up_to_the_registers() -> None:
+    case = CASES["tdx-go-tdx-guest-v4-cos113-uptodate"]
+    log = (EVIDENCE / "tdx" / "go-tdx-guest-cos113.ccel_data.bin").read_bytes()
+    arguments = {
+        "report_data": UnsafeAnyReportData(),
+        "endorsements": given(case),
+        "policy": EvidencePolicy(),
+        "anchors": ANCHORS,
+        "now": when(case),
+    }
+    assert verify(
+        UnverifiedEvidence("tdx", {"quote": quote_of(case), "event_log": log}), **arguments
+    )
+    changed = bytearray(log)
+    changed[log.index(bytes.fromhex("0c00"), 200) + 4] ^= 1
+    with pytest.raises(EvidenceError):
+        verify(
+            UnverifiedEvidence("tdx", {"quote": quote_of(case), "event_log": bytes(changed)}),
+            **arguments,
+        )
+
+
 def test_pck_of_a_real_platform() -> None:
-    quote, key = authenticate_quote(
+    quote, _, key = authenticate_quote(
         quote_of(CASES["tdx-phala-v4-uptodate"]),
+        TdReport,
         endorsements=Endorsements.none(),
         anchors=ANCHORS,
         now=when(CASES["tdx-phala-v4-uptodate"]),

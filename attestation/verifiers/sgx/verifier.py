@@ -34,16 +34,14 @@ def verify_sgx(
     shown before. Lists of revoked certificates come with collateral, so `policy.crl` is moot.
     """
     # (1) to (4) The quote is authentic.
-    quote, key = authenticate_quote(
+    quote, report, key = authenticate_quote(
         evidence.parts.get("quote", b""),
+        SgxReport,
         endorsements=endorsements,
         anchors=anchors,
         now=now,
         trace=trace,
     )
-    report = quote.body
-    if not isinstance(report, SgxReport):
-        raise EvidenceError(Refusal.MALFORMED, "quote is of a TD, expected an SGX enclave")
 
     # (5) The quote was made for this request.
     trace.check("F1", "report data", report_data.shown, report.report_data)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from attestation.endorsements import Endorsements
-from attestation.errors import EvidenceError, Refusal
 from attestation.intel.appraisal import (
     AppraisedPlatform,
     appraise_platform,
@@ -55,12 +54,9 @@ def authenticate_td_quote(
     Steps are those of docs/specs/evidence-tdx.md, all but F and L. Raises `EvidenceError`.
     """
     # (1) to (4) The quote is authentic.
-    quote, key = authenticate_quote(
-        quote_bytes, endorsements=endorsements, anchors=anchors, now=now, trace=trace
+    quote, report, key = authenticate_quote(
+        quote_bytes, TdReport, endorsements=endorsements, anchors=anchors, now=now, trace=trace
     )
-    report = quote.body
-    if not isinstance(report, TdReport):
-        raise EvidenceError(Refusal.MALFORMED, "quote is of an SGX enclave, expected a TD")
 
     # (5) The quote was made for this.
     check_binding(report)

@@ -19,6 +19,7 @@ def check_event_log(report: TdReport, log: bytes, trace: Trace = NO_TRACE) -> No
     Not checked: what the events mean. Raises `EvidenceError`: `event-log-mismatch`, `malformed` or
     `alg-mismatch`.
     """
+    trace.check("L1", "form of the event log", "a CCEL log with SHA-384", lambda: len(log))
     replayed = replay_ccel(log)
     actual = (report.rtmr0, report.rtmr1, report.rtmr2, report.rtmr3)
     for index, register in enumerate(actual):

@@ -14,6 +14,7 @@ from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
 from attestation.policy import EvidencePolicy, IntelPolicy, SgxPolicy, TdxPolicy
 from attestation.report_data import ExpectedReportData
+from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verify import verify
 from attestation.x509.pem import encode_pem
@@ -86,7 +87,7 @@ def collateral_of(path: Path, case: dict[str, Any]) -> list[bytes]:
     return [document(given) for given in case["collateral"]]
 
 
-def run(tee: str, path: Path, case: dict[str, Any]) -> Any:
+def run(tee: str, path: Path, case: dict[str, Any], *, trace: Trace = NO_TRACE) -> Any:
     """Return the claims of a case, or raise what refuses it."""
     parts = {"quote": quote_of(path, case)}
     if "event_log" in case:
@@ -106,6 +107,7 @@ def run(tee: str, path: Path, case: dict[str, Any]) -> Any:
         policy=policy_of(case),
         anchors=anchors,
         now=datetime.fromisoformat(case["now"]),
+        trace=trace,
     )
 
 

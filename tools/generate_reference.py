@@ -67,7 +67,11 @@ ENUMS: tuple[tuple[type[StrEnum], str, str], ...] = (
     (PolicyRefusal, "A policy document was refused.", "policy.md"),
     (Denial, "A policy said no.", "policy.md"),
     (ProtocolRefusal, "A message between runner and broker was refused.", "release-protocol.md"),
-    (BrokerCode, "The broker and its audit log.", "release-protocol.md, audit-log.md"),
+    (
+        BrokerCode,
+        "The broker and its audit log.",
+        "release-protocol.md, audit-log.md, attestation-keys.md",
+    ),
     (RunnerCode, "The runner. Exit codes are those of `sealwasm run`.", "receipt.md"),
 )
 RECEIPT_WORDS: tuple[tuple[type[StrEnum], str], ...] = (

@@ -57,9 +57,7 @@ def verify_nras(
     # (5) Every device is one that we accept, and so is the whole.
     for device in devices.values():
         _check_device(device, policy, trace)
-    trace.check("N7", _OVERALL, "true", members.get(_OVERALL))
-    if not core.flag(members, _OVERALL):
-        raise EvidenceError(Refusal.MEASUREMENT_MISMATCH, "NVIDIA's overall result is no")
+    _check_overall(members, trace)
     return TokenClaims(
         kind="nras",
         issuer=issuer,
@@ -130,6 +128,12 @@ def _check_device(device: Mapping[str, Any], policy: NrasPolicy, trace: Trace) -
     trace.check("N6", "measres", "success", device.get("measres"))
     if core.text(device, "measres") != "success":
         raise EvidenceError(Refusal.MEASUREMENT_MISMATCH, "device is not as its references say")
+
+
+def _check_overall(members: Mapping[str, Any], trace: Trace) -> None:
+    trace.check("N7", _OVERALL, "true", members.get(_OVERALL))
+    if not core.flag(members, _OVERALL):
+        raise EvidenceError(Refusal.MEASUREMENT_MISMATCH, "NVIDIA's overall result is no")
 
 
 def _malformed(detail: str) -> EvidenceError:

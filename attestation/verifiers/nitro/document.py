@@ -1,6 +1,6 @@
 """The attestation document of a Nitro Enclave: structure only, no signature, no trust.
 
-Source: AWS `aws-nitro-enclaves-nsm-api`, docs/attestation_process.md; RFC 9052; RFC 8949.
+Source: AWS `aws-nitro-enclaves-nsm-api`, its page on the attestation process; RFC 9052; RFC 8949.
 """
 
 from __future__ import annotations

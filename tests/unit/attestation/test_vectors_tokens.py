@@ -50,7 +50,7 @@ STAGES = {
     "_attester": "attester",
     "_check_digests": "devices",
     "_device": "device",
-    "verify_nras": "overall",
+    "_check_overall": "overall",
     **dict.fromkeys(
         (
             "check_debug_off",

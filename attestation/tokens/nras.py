@@ -35,8 +35,7 @@ def verify_nras(
 ) -> TokenClaims:
     """Return what a detached result says, if pinned keys signed it and it meets `policy` at `now`.
 
-    Not checked: driver and firmware versions. Raises `EvidenceError` with the most fundamental
-    reason.
+    Not checked: versions of driver and firmware. Raises `EvidenceError`, the gravest reason first.
     """
     # (1) and (2) The overall token: signature by a pinned key; dates.
     trace.check("N1", "detached result", "a token and its devices", f"{len(data)} bytes")

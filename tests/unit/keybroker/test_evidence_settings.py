@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from attestation.bundle import BUNDLE_TYPE, CERTIFICATE, Bundle, BundleDocument
 from attestation.endorsements import DocumentKind, Endorsements
 from attestation.policy import (
     CcaPolicy,
+    CrlPolicy,
     EvidencePolicy,
     IntelPolicy,
     NitroPolicy,
@@ -331,3 +333,15 @@ class TestReading:
         write(bundle(collateral(), root))
         trust = settings(folder).trust
         assert len(trust.files.joined(trust.endorsements).certificates) == 1
+
+
+def test_the_guides_example_is_one(folder: Path) -> None:
+    guide = Path(__file__).parents[3] / "docs" / "guides" / "operator.md"
+    (text,) = re.findall(
+        r"^```yaml\n(evidence:.*?)^```$", guide.read_text(), re.MULTILINE | re.DOTALL
+    )
+    document = yaml.safe_load((folder / "broker.yaml").read_bytes())
+    document |= yaml.safe_load(text)
+    section = parse_config(yaml.safe_dump(document).encode()).evidence
+    assert section.endorsement_signers == ("operator.pem",)
+    assert section.policy.to_policy(CrlPolicy.REQUIRED).intel.minimum_tcb_evaluation_number == 18

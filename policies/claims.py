@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from policies.claim import Claim, ClaimKind, ClaimSource, ClaimValue
-from policies.claim_rows import common, devices, nitro, snp, tpm
+from policies.claim_rows import cca, common, devices, nitro, snp, tpm
 from policies.claim_rows.common import TEES
 from policies.claim_rows.snp import PRODUCTS, SIGNING_KEYS, TCB_LEVELS, TCB_PARTS
 
@@ -46,7 +46,7 @@ class _Rows(Protocol):
     def SIGNERS(self) -> frozenset[str]: ...  # noqa: N802 - a constant of a module
 
 
-_MODULES: Final[Mapping[str, _Rows]] = {"snp": snp, "tpm": tpm, "nitro": nitro}
+_MODULES: Final[Mapping[str, _Rows]] = {"snp": snp, "tpm": tpm, "nitro": nitro, "cca": cca}
 
 
 def _merged(rows: Iterable[Claim]) -> dict[str, Claim]:

@@ -264,3 +264,17 @@ def test_attestation_key_is_no_anchor_for_endorsements(shared: Site) -> None:
         ak_public=shared.tpm.attestation_key().public.area, ek_chain=chain
     )
     assert shared.ask("", request).json()["code"] == "simulated-not-trusted"
+
+
+def test_key_and_certificate_outlive_a_reboot(site: Site) -> None:
+    """Registers start again, and with them what the policy wants to see."""
+    with site.tpm.open() as tpm:
+        tpm.pcr_extend(12, MEASUREMENT)
+        tpm.pcr_extend(12, MEASUREMENT)
+    attester = site.attester()
+    assert site.release(attester)[1].rules == ("prod/here/measurement/in",)
+    site.tpm.stop()
+    site.tpm.start()
+    with site.tpm.open() as tpm:
+        tpm.pcr_extend(12, MEASUREMENT)
+    assert site.release(attester)[1] is None

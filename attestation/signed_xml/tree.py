@@ -149,6 +149,8 @@ def _scope(pairs: list[tuple[str, str]], outer: Mapping[str, str]) -> Mapping[st
     # Undeclaring belongs to XML 1.1 or leads to names in no namespace: neither is needed.
     if not all(declared.values()) or declared.keys() & {"xml", _XMLNS}:
         raise malformed("namespace is empty or its prefix reserved")
+    if any(name.endswith(":") or name.count(":") > 1 for name, _ in pairs):
+        raise malformed("attribute's name is not a prefix and a local name")
     scope = {**outer, **declared} if declared else outer
     if len(scope) > MAX_XML_NAMESPACES:
         raise malformed(f"more than {MAX_XML_NAMESPACES} namespaces are in scope")
@@ -161,7 +163,7 @@ def _expand(written: str, scope: Mapping[str, str]) -> Name:
         prefix, local = "", written
     if prefix not in scope and prefix:
         raise malformed(f"prefix {prefix} was not declared")
-    if not local or ":" in local:
+    if not local or ":" in local or (colon and not prefix):
         raise malformed("name is not a prefix and a local name")
     return scope.get(prefix, ""), local
 

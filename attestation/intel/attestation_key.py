@@ -52,6 +52,7 @@ class AttestationKey:
 
 
 _keys: Final = BoundedCache[AttestationKey](MAX_CACHED_CHAINS)
+_pcks: Final = BoundedCache[Pck](MAX_CACHED_CHAINS)
 _ZERO_HALF: Final = bytes(32)
 
 
@@ -128,6 +129,15 @@ def verify_pck(chain: bytes, *, anchors: TrustAnchors) -> Pck:
 
     Not checked: dates, revocation. Raises `EvidenceError`.
     """
+    name = hashlib.sha256(chain).digest() + anchors.digest
+    found = _pcks.get(name)
+    if found is None:
+        found = _verify_pck(chain, anchors)
+        _pcks.put(name, found)
+    return found
+
+
+def _verify_pck(chain: bytes, anchors: TrustAnchors) -> Pck:
     certificates = chains.parse_chain(chain)
     if len(certificates) != len(_NAMES):
         raise EvidenceError(

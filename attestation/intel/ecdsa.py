@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from attestation.errors import EvidenceError, Refusal
 
+# SubjectPublicKeyInfo of an uncompressed point on P-256 (RFC 5480), up to its coordinates. Keys
+# read this way verify sooner than those made of a point.
+_SPKI: Final = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 _SCHEME: Final = ec.ECDSA(hashes.SHA256())
 
 
@@ -20,9 +24,10 @@ def load_point(point: bytes) -> ec.EllipticCurvePublicKey:
     Nothing can verify under such a key, so that is what is wrong with what it "signed".
     """
     try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + point)
+        key = load_der_public_key(_SPKI + point)
     except ValueError as error:
         raise EvidenceError(Refusal.SIGNATURE_INVALID, "attestation key is no point") from error
+    return cast("ec.EllipticCurvePublicKey", key)
 
 
 def verify_raw(

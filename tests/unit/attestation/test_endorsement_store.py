@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import stat
 import threading
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from attestation.bundle import CERTIFICATE, CRL, BundleDocument
+from attestation.endorsement_store.filing import Filing, Registrar
+from attestation.endorsement_store.folder import Folder
 from attestation.endorsement_store.store import EndorsementStore, State, StorePolicy
 from attestation.endorsement_store.wanted import (
     IntelCollateral,
@@ -28,6 +31,7 @@ from attestation.simulated.intel.collateral import publish
 from attestation.simulated.snp.faults import Fault
 from attestation.trust import TrustAnchors
 from attestation.verify import verify
+from attestation.x509.certificate import parse_certificate
 from attestation.x509.pem import encode_pem
 from tests.fakes.intel import make_silicon as make_intel
 from tests.fakes.silicon import MEASUREMENT, NOW, REPORT_DATA, make_platform, make_silicon
@@ -39,6 +43,7 @@ from tests.fakes.vendor_services import (
     truncated,
     vendor_services,
 )
+from tests.vectors.snp_cases import rebuilt
 
 SNP = make_silicon("genoa")
 INTEL = make_intel(tdx=True)
@@ -159,8 +164,6 @@ def test_a_damaged_file_is_fetched_again(
 def test_a_file_with_a_good_digest_of_something_else_is_not_used(
     services: VendorServices, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import hashlib
-
     store = store_of(services, tmp_path)
     store.get(TDX)
     file = next((tmp_path / "documents").iterdir())
@@ -447,3 +450,75 @@ def test_threads_that_want_the_same_ask_once(services: VendorServices, tmp_path:
     for one in threads:
         one.join()
     assert len(services.asked) == 1
+
+
+class TestFolder:
+    def test_a_store_of_too_many_files_is_not_read(
+        self, services: VendorServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = store_of(services, tmp_path)
+        store.get(GENOA)
+        monkeypatch.setattr("attestation.endorsement_store.folder.MAX_STORED_DOCUMENTS", 1)
+        with pytest.raises(EvidenceError, match="over 1 files"):
+            store.list()
+
+    def test_other_files_in_it_are_left_alone(
+        self, services: VendorServices, tmp_path: Path
+    ) -> None:
+        store = store_of(services, tmp_path)
+        store.get(GENOA)
+        for name in ("notes.txt", ".hidden.json", "UPPER.json"):
+            (tmp_path / "documents" / name).write_bytes(b"x")
+        assert len(store.list()) == 2
+
+    def test_no_name_leads_out_of_it(self, tmp_path: Path) -> None:
+        with pytest.raises(EvidenceError, match="plain"):
+            Folder(tmp_path).write({"../x": BundleDocument(CRL, b"x", "test")}, {})
+
+    @pytest.mark.parametrize("place", ["documents", "marks.json", ".lock"])
+    def test_what_the_system_refuses_is_said(
+        self, services: VendorServices, tmp_path: Path, place: str
+    ) -> None:
+        if place == "documents":
+            (tmp_path / place).write_bytes(b"")
+        else:
+            (tmp_path / place).mkdir()
+        assert code_of(store_of(services, tmp_path), TDX) is Refusal.ENDORSEMENT_UNAVAILABLE
+
+    def test_a_file_that_cannot_be_written_is_said(
+        self, services: VendorServices, tmp_path: Path
+    ) -> None:
+        (tmp_path / "documents" / "simulated-snp-genoa-ask.json").mkdir(parents=True)
+        assert code_of(store_of(services, tmp_path), GENOA) is Refusal.ENDORSEMENT_UNAVAILABLE
+
+    def test_marks_are_numbers(self, services: VendorServices, tmp_path: Path) -> None:
+        store = store_of(services, tmp_path)
+        store.get(TDX)
+        text = b'{"intel":"18"}'
+        head = b"sha256:" + hashlib.sha256(text).hexdigest().encode()
+        (tmp_path / "marks.json").write_bytes(head + b"\n" + text)
+        assert code_of(store, TDX, renew=True) is Refusal.MALFORMED
+
+
+class TestFiling:
+    def file(self, data: bytes, *others: bytes) -> Filing:
+        given = [BundleDocument(CERTIFICATE, one, "test") for one in (*others, SNP.root())]
+        return Registrar.of(ANCHORS, given).file(CERTIFICATE, data)
+
+    def test_a_ca_of_another_name_takes_no_place(self) -> None:
+        ask, ark = parse_certificate(SNP.intermediate("vcek")), parse_certificate(SNP.root())
+        assert self.file(ask.der).name == "simulated-snp-genoa-ask"
+        assert self.file(rebuilt(ask, "ark", subject=ark.subject)).name.startswith("other-")
+
+    def test_providers_keys_are_kept_beside_each_other(self) -> None:
+        vlek = SNP.vek("vlek", SNP.identity.model.tcb).certificate
+        found = self.file(vlek, SNP.intermediate("vlek"))
+        assert (found.name[:6], found.verified) == ("other-", False)
+
+    def test_a_vcek_without_its_chain_takes_no_place(self) -> None:
+        vcek = SNP.vek("vcek", SNP.identity.model.tcb).certificate
+        assert self.file(vcek).name.startswith("other-")
+        assert self.file(vcek, SNP.intermediate("vcek")).name.startswith("simulated-snp-genoa-vcek")
+
+    def test_roots_of_other_vendors_are_filed_by_digest(self) -> None:
+        assert self.file(INTEL.vendor.root.certificate).name.startswith("other-")

@@ -354,6 +354,22 @@ class TestHints:
         quote = make_tdx().launch(MEASUREMENT).attest(REPORT_DATA).parts["quote"]
         assert wanted_by(UnverifiedEvidence("azure-tdx", {"td_quote": quote})) == (TDX,)
 
+    def test_a_quote_without_a_pck_certificate_says_nothing(self) -> None:
+        quote = make_tdx().launch(MEASUREMENT).attest(REPORT_DATA).parts["quote"]
+        start = quote.index(b"-----BEGIN")
+        other_type = quote[: start - 6] + b"\x01\0" + quote[start - 4 :]
+        with pytest.raises(EvidenceError) as caught:
+            wanted_by(UnverifiedEvidence("tdx", {"quote": other_type}))
+        assert caught.value.code is Refusal.NO_ENDORSEMENT
+        blocks = [
+            block + b"-----END CERTIFICATE-----\n"
+            for block in quote[start:].split(b"-----END CERTIFICATE-----\n")[:-1]
+        ]
+        length = sum(map(len, blocks))
+        backwards = quote[:start] + b"".join(reversed(blocks)) + quote[start + length :]
+        with pytest.raises(EvidenceError, match="no PCK"):
+            wanted_by(UnverifiedEvidence("tdx", {"quote": backwards}))
+
     @pytest.mark.parametrize("tee", ["nitro", "cca", "psa", "tpm"])
     def test_some_evidence_brings_everything(self, tee: str) -> None:
         assert wanted_by(UnverifiedEvidence(tee, {})) == ()

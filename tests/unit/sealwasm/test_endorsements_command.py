@@ -106,6 +106,15 @@ def test_a_product_is_fetched_whole(
     assert len(services.asked) == 6
 
 
+def test_people_see_what_is_waited_for(
+    services: VendorServices, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sealwasm.session.is_terminal", lambda: True)
+    options = f"--kds {services.base} --trust-simulated tee"
+    assert run(f"fetch --snp-product genoa {options}") == 0
+    assert f"asking {services.base}/vcek/v1/Genoa/crl" in capsys.readouterr().err
+
+
 def test_a_bundle_carries_a_store_to_another_site(
     services: VendorServices, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -389,6 +389,8 @@ REFERENCES = (
     ("tee", "R2: known TEE", "malformed", document(VALUE | {"tee": "abacus"})),
     ("upper-case", "R2: lower case", "malformed", document(VALUE | {"measurement": "AB" * 48})),
     ("short", "R2: 32 bytes", "malformed", document(VALUE | {"measurement": "ab" * 31})),
+    ("long", "R2: 48 bytes for SNP", "malformed", document(VALUE | {"measurement": "ab" * 64})),
+    ("realm", "R2: 64 bytes", ACCEPTED, document(VALUE | {"measurement": "ab" * 64, "tee": "cca"})),
     ("no-name", "R2: a name", "malformed", document(VALUE | {"name": ""})),
     ("line-break", "R2: printable", "malformed", document(VALUE | {"name": "a\nb"})),
     ("twice", "R3: once", "malformed", document(VALUE, VALUE | {"name": "other"})),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Any
+
 from attestation.errors import EvidenceError, Refusal
 
 
@@ -40,9 +43,13 @@ class Reader:
         """Return the next UINT64."""
         return int.from_bytes(self.take(8), "big")
 
+    def fixed(self, layout: struct.Struct) -> tuple[Any, ...]:
+        """Return the members of the next structure of one size."""
+        return layout.unpack(self.take(layout.size))
+
     def sized(self, limit: int) -> bytes:
         """Return the content of the next TPM2B, of at most `limit` bytes."""
-        size = self.u16()
+        size = int.from_bytes(self.take(2), "big")
         if size > limit:
             raise self.fail(f"sized buffer of {size} bytes, limit {limit}")
         return self.take(size)

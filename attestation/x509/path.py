@@ -159,10 +159,10 @@ def verify_crl(given: GivenCrl, issuer: Certificate, *, profile: PathProfile) ->
     Raises `EvidenceError`: `crl-issuer-mismatch` or `collateral-signature-invalid`.
     """
     parsed = given.parsed
-    if parsed.issuer != issuer.subject or not may_sign_crls(issuer):
-        raise EvidenceError(Refusal.CRL_ISSUER_MISMATCH, f"list is not by {issuer.subject_cn}")
     key = given.digest + issuer.fingerprint
     if _crls.get(key) is None:
+        if parsed.issuer != issuer.subject or not may_sign_crls(issuer):
+            raise EvidenceError(Refusal.CRL_ISSUER_MISMATCH, f"list is not by {issuer.subject_cn}")
         verify_signed(
             parsed.signature_algorithm,
             parsed.signature,

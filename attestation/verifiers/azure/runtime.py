@@ -9,18 +9,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from attestation.cache import BoundedCache
 from attestation.claims import ClaimValue
 from attestation.encoding import parse_json
 from attestation.errors import EvidenceError, Refusal
-from attestation.keys import PublicKey, parse_jwk
-from attestation.limits import MAX_HCL_BYTES
+from attestation.keys import PublicKey, TrustedKey, parse_jwk
+from attestation.limits import MAX_CACHED_CHAINS, MAX_HCL_BYTES
 from attestation.report_data import REPORT_DATA_BYTES
 from attestation.verifiers.azure.hcl import HclReport
+from attestation.verifiers.tpm.quote import Signer
 
 _AK: Final = "HCLAkPub"
 _AK_BITS: Final = 2048
@@ -41,15 +45,30 @@ _MAX_TEXT: Final = 128
 class Runtime:
     """The attestation key of the virtual TPM, and the claims of the guest's configuration."""
 
-    key: PublicKey = field(repr=False)
-    claims: dict[str, ClaimValue]
+    signer: Signer = field(repr=False)
+    claims: Mapping[str, ClaimValue]
+
+
+_known: Final = BoundedCache[Runtime](MAX_CACHED_CHAINS)
+
+
+def bound_runtime(hcl: HclReport, report_data: bytes) -> Runtime:
+    """Return the runtime data that the hardware report with this REPORT_DATA was made for.
+
+    That is its digest and zeros. What was read is remembered by digest: a guest has the same for
+    as long as it runs. Raises `EvidenceError`: `binding`, or what `parse_runtime` raises.
+    """
+    require_bound(hcl, report_data)
+    key = hashlib.sha256(hcl.runtime).digest()
+    found = _known.get(key)
+    if found is None:
+        found = parse_runtime(hcl.runtime)
+        _known.put(key, found)
+    return found
 
 
 def require_bound(hcl: HclReport, report_data: bytes) -> None:
-    """Refuse runtime data that the hardware report was not made for: `binding`.
-
-    REPORT_DATA is its digest and zeros.
-    """
+    """Refuse runtime data that the hardware report was not made for: `binding`."""
     digest = hashlib.new(hcl.hash_name, hcl.runtime).digest().ljust(REPORT_DATA_BYTES, b"\0")
     if not hmac.compare_digest(digest, report_data):
         raise EvidenceError(Refusal.BINDING, "runtime data is not what the hardware report is for")
@@ -69,7 +88,8 @@ def parse_runtime(data: bytes) -> Runtime:
         if not isinstance(user_data, str) or not _USER_DATA.fullmatch(user_data):
             raise _malformed("user data is not 64 bytes in hex")
         claims["user-data"] = user_data.lower()
-    return Runtime(_ak(document.get("keys")), claims)
+    key = TrustedKey(_ak(document.get("keys")))
+    return Runtime(Signer.of(key), MappingProxyType(claims))
 
 
 def _ak(keys: Any) -> PublicKey:

@@ -9,16 +9,16 @@ from typing import Final
 
 from attestation.claims import ClaimValue, VerifiedClaims
 from attestation.errors import EvidenceError, Refusal
-from attestation.keys import TrustedKey
 from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.tpm.signature import TpmSignature
 from attestation.trace import Trace
 from attestation.verifiers.azure.hcl import HclReport, parse_hcl_report
-from attestation.verifiers.azure.runtime import Runtime, parse_runtime, require_bound
+from attestation.verifiers.azure.runtime import Runtime, bound_runtime
 from attestation.verifiers.tpm.claims import quote_claims
 from attestation.verifiers.tpm.quote import (
     GivenQuote,
+    Signer,
     check_event_log,
     check_nonce,
     check_pcrs,
@@ -52,21 +52,21 @@ class VerifiedVtpm:
 
     runtime: Runtime
     quote: GivenQuote
-    key: TrustedKey
+    signer: Signer
     signature: TpmSignature
     facts: Mapping[str, bool]
 
-    @property
-    def claims(self) -> dict[str, ClaimValue]:
-        """What quote, event log and runtime data say.
+    def add_claims(self, values: dict[str, ClaimValue]) -> None:
+        """Add what quote, event log and runtime data say.
 
         Secure Boot is on where both the paravisor and the event log say so, if there is a log.
         """
-        of_quote = quote_claims(self.quote, self.key, self.signature)
-        values = of_quote | dict(self.facts) | self.runtime.claims
-        if self.facts.get(SECURE_BOOT) is False:
-            values[SECURE_BOOT] = False
-        return values
+        values.update(quote_claims(self.quote, self.signer, self.signature))
+        values.update(self.runtime.claims)
+        values.update(self.facts)
+        said = [one[SECURE_BOOT] for one in (self.facts, self.runtime.claims) if SECURE_BOOT in one]
+        if said:
+            values[SECURE_BOOT] = all(said)
 
 
 def parse_given(parts: Mapping[str, bytes], report_type: int, trace: Trace) -> Given:
@@ -94,13 +94,12 @@ def verify_vtpm(
     `event-log-mismatch`, `report-data-mismatch` or `malformed`.
     """
     trace.check("B1", "digest of the runtime data", hardware_report_data, given.hcl.hash_name)
-    require_bound(given.hcl, hardware_report_data)
-    runtime = parse_runtime(given.hcl.runtime)
-    key, signature = find_signer(given.quote, [TrustedKey(runtime.key)], trace)
+    runtime = bound_runtime(given.hcl, hardware_report_data)
+    signer, signature = find_signer(given.quote, [runtime.signer], trace)
     check_pcrs(given.quote, signature, trace)
     facts = check_event_log(parts, given.quote, policy.tpm, trace)
     check_nonce(given.quote, report_data, trace)
-    return VerifiedVtpm(runtime, given.quote, key, signature, facts)
+    return VerifiedVtpm(runtime, given.quote, signer, signature, facts)
 
 
 def azure_claims(tee: str, hardware: Hardware, vtpm: VerifiedVtpm) -> VerifiedClaims:
@@ -110,11 +109,14 @@ def azure_claims(tee: str, hardware: Hardware, vtpm: VerifiedVtpm) -> VerifiedCl
     because only that is fresh.
     """
     nonce = vtpm.quote.quote.extra_data
-    both = {**hardware.values, **vtpm.claims}
+    values = dict(hardware.values)
+    vtpm.add_claims(values)
+    values["tee"] = tee
+    values["report-data"] = nonce.hex()
     return VerifiedClaims(
         tee=tee,
         simulated=hardware.simulated,
         measurement=hardware.measurement,
         report_data=nonce,
-        values=MappingProxyType({**both, "tee": tee, "report-data": nonce.hex()}),
+        values=MappingProxyType(values),
     )

@@ -16,6 +16,7 @@ from attestation.limits import MAX_CACHED_CHAINS, MAX_PATH_CERTIFICATES
 from attestation.policy import CrlPolicy
 from attestation.tpm.public import parse_public, require_attestation_key
 from attestation.trust import TrustAnchors
+from attestation.verifiers.tpm.quote import Signer
 from attestation.verifiers.tpm.revocation import check_revocation
 from attestation.x509 import der
 from attestation.x509.certificate import (
@@ -70,7 +71,7 @@ class AttestationKeys:
     `path` is there where a certificate vouches for the key.
     """
 
-    keys: tuple[TrustedKey, ...] = field(repr=False)
+    signers: tuple[Signer, ...] = field(repr=False)
     path: VerifiedPath | None = field(default=None, repr=False)
 
 
@@ -111,16 +112,20 @@ def _find_keys(
         named = TrustedKey(claimed)
         same = tuple(one for one in trusted if one.fingerprint == named.fingerprint)
         if same:
-            return AttestationKeys(same[:1])
+            return _keys_of(same[:1])
         if chain:
             path = _verify_chain(chain, endorsements, anchors)
             key = TrustedKey(claimed, simulated=path.anchor.simulated)
-            return AttestationKeys((key,), path)
+            return _keys_of((key,), path)
     if not trusted:
         raise EvidenceError(Refusal.NO_ENDORSEMENT, "nothing ties the key to a TPM")
     if claimed is not None:
         raise EvidenceError(Refusal.UNTRUSTED_KEY, "attestation key is none of the trusted ones")
-    return AttestationKeys(trusted)
+    return _keys_of(trusted)
+
+
+def _keys_of(keys: tuple[TrustedKey, ...], path: VerifiedPath | None = None) -> AttestationKeys:
+    return AttestationKeys(tuple(map(Signer.of, keys)), path)
 
 
 def _chain(parts: Mapping[str, bytes]) -> tuple[Certificate, ...]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attestation.claims import ClaimValue
-from attestation.keys import TrustedKey
+from attestation.tpm.constants import PCR_COUNT
 from attestation.tpm.signature import SCHEME_NAMES, TpmSignature
-from attestation.verifiers.tpm.quote import GivenQuote
+from attestation.verifiers.tpm.quote import GivenQuote, Signer
+
+_PCR_NAMES: Final = tuple(f"pcr.{index}" for index in range(PCR_COUNT))
 
 
 def quote_claims(
-    given: GivenQuote, key: TrustedKey, signature: TpmSignature
+    given: GivenQuote, signer: Signer, signature: TpmSignature
 ) -> dict[str, ClaimValue]:
     """Return what a quote says; call only once all checks have passed."""
     quote = given.quote
     values: dict[str, ClaimValue] = {
         "pcr-digest": quote.pcr_digest.hex(),
-        "attestation-key": key.fingerprint.hex(),
+        "attestation-key": signer.fingerprint.hex(),
         "signature-scheme": SCHEME_NAMES[signature.scheme],
         "qualified-signer": quote.qualified_signer.hex(),
         "reset-count": quote.reset_count,
@@ -24,4 +28,6 @@ def quote_claims(
         # All 64 bits in hex: as a number they would not survive JSON (RFC 8785).
         "firmware-version": f"{quote.firmware_version:016x}",
     }
-    return values | {f"pcr.{index}": value.hex() for index, value in given.sha256.items()}
+    for index, value in given.sha256.items():
+        values[_PCR_NAMES[index]] = value.hex()
+    return values

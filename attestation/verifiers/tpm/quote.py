@@ -26,6 +26,19 @@ SECURE_BOOT_PCR: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
+class Signer:
+    """A key that may have signed, with its fingerprint: taking one is as slow as a digest."""
+
+    key: TrustedKey
+    fingerprint: bytes
+
+    @classmethod
+    def of(cls, key: TrustedKey) -> Signer:
+        """Return the key with its fingerprint."""
+        return cls(key, key.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
 class GivenQuote:
     """The parts `quote`, `signature` and `pcrs`, read. Nothing has been verified."""
 
@@ -51,8 +64,8 @@ def parse_parts(parts: Mapping[str, bytes], trace: Trace = NO_TRACE) -> GivenQuo
 
 
 def find_signer(
-    given: GivenQuote, keys: Sequence[TrustedKey], trace: Trace = NO_TRACE
-) -> tuple[TrustedKey, TpmSignature]:
+    given: GivenQuote, signers: Sequence[Signer], trace: Trace = NO_TRACE
+) -> tuple[Signer, TpmSignature]:
     """Return the key that signed, and its signature.
 
     Raises `EvidenceError`: with one key, what is wrong with its signature; with several
@@ -60,15 +73,16 @@ def find_signer(
     """
     failures: list[EvidenceError] = []
     size = len(given.signature)
-    for key in keys:
-        trace.check("G1", "bytes of the signature", f"by the {key.public.key_size} bit key", size)
+    for signer in signers:
+        public = signer.key.public
+        trace.check("G1", "bytes of the signature", "one by a trusted key", size)
         try:
-            signature = parse_signature(given.signature, key.public)
-            verify_signature(signature, key.public, given.message)
+            signature = parse_signature(given.signature, public)
+            verify_signature(signature, public, given.message)
         except EvidenceError as failure:
             failures.append(failure)
         else:
-            return key, signature
+            return signer, signature
     if len(failures) == 1:
         raise failures[0]
     raise EvidenceError(Refusal.UNTRUSTED_KEY, "none of the trusted keys signed this quote")

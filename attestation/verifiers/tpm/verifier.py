@@ -54,7 +54,7 @@ def verify_tpm(
     check_dates(found, endorsements=endorsements, policy=policy.crl, now=now)
 
     # (4) That key signed exactly these bytes.
-    key, signature = find_signer(given, found.keys, trace)
+    signer, signature = find_signer(given, found.signers, trace)
 
     # (5) The PCR values are those that were quoted, and the log those that led to them.
     check_pcrs(given, signature, trace)
@@ -67,16 +67,16 @@ def verify_tpm(
     measurement = _measurement(given, policy.tpm, trace)
     values: dict[str, ClaimValue] = {
         "tee": "tpm",
-        "simulated": key.simulated,
+        "simulated": signer.key.simulated,
         "measurement": measurement.hex(),
         "report-data": given.quote.extra_data.hex(),
     }
     if found.path is not None:
         values["root"] = found.path.anchor.product
-    values |= quote_claims(given, key, signature) | facts
+    values |= quote_claims(given, signer, signature) | facts
     return VerifiedClaims(
         tee="tpm",
-        simulated=key.simulated,
+        simulated=signer.key.simulated,
         measurement=measurement,
         report_data=given.quote.extra_data,
         values=MappingProxyType(values),
@@ -86,7 +86,7 @@ def verify_tpm(
 def _measurement(given: GivenQuote, policy: TpmPolicy, trace: Trace) -> bytes:
     if policy.measurement_pcr is None:
         return given.quote.pcr_digest
-    trace.check("P1", "PCR of the measurement", policy.measurement_pcr, sorted(given.sha256))
+    trace.check("P1", "PCR of the measurement", policy.measurement_pcr, lambda: [*given.sha256])
     value = given.sha256.get(policy.measurement_pcr)
     if value is None:
         raise EvidenceError(Refusal.MISSING_CLAIMS, f"PCR {policy.measurement_pcr} was not quoted")

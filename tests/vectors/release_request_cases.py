@@ -141,7 +141,7 @@ def guests(writer: Writer) -> None:
     }
     for name, (guest, code) in guests.items():
         writer.case(RELEASE, name, "4.4: evidence", code, "evidence", Ask(guest=guest).body())
-    unknown = {"tee": "tdx", "quote": b64(b"quote")}
+    unknown = {"tee": "abacus", "quote": b64(b"quote")}
     writer.case(
         RELEASE,
         "unknown-tee",

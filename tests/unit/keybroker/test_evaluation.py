@@ -72,7 +72,7 @@ def test_archived_evidence_takes_an_explicit_word(world: World) -> None:
         ({"policy": "nowhere"}, "policy-unknown"),
         ({"broker": "0" * 64}, "document-for-another-broker"),
         ({"not_after": "2026-11-22T12:00:00Z"}, "document-expired"),
-        ({"evidence": {"tee": "tdx"}}, "unsupported"),
+        ({"evidence": {"tee": "abacus"}}, "unsupported"),
         ({"evidence": {"tee": "snp"}}, "malformed"),
     ],
 )

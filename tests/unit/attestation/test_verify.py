@@ -77,7 +77,7 @@ def test_the_example_in_the_package_runs(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_unknown_tees_and_naive_times() -> None:
-    assert refusal_of(UnverifiedEvidence("tdx", {})) is Refusal.UNSUPPORTED
+    assert refusal_of(UnverifiedEvidence("sev-es", {})) is Refusal.UNSUPPORTED
     assert refusal_of(UnverifiedEvidence("snp", {})) is Refusal.MALFORMED
     with pytest.raises(ValueError, match="time zone"):
         check(now=NOW.replace(tzinfo=None))

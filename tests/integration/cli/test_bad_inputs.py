@@ -28,6 +28,9 @@ CASES = {
     "receipt-show-missing": ("receipt show none.json", 5, "file-not-found"),
     "evidence-verify-missing": (
         "evidence verify none.json --unsafe-any-report-data", 5, "file-not-found"),
+    "endorsements-import-missing": (
+        "endorsements import none --unsafe-unsigned", 5, "file-not-found"),
+    "endorsements-fetch-missing": ("endorsements fetch none.json", 5, "file-not-found"),
     "evidence-vectors-missing": ("evidence vectors none", 5, "file-not-found"),
     "broker-serve-missing": ("broker serve none", 2, "broker-config-invalid"),
     "reference-missing": ("reference measure --path none", 5, None),
@@ -46,6 +49,9 @@ CASES = {
     "reference-grammar": ("inspect oci:", 2, None),
     "receipt-text": ("receipt show {text}", 4, None),
     "receipt-no-broker": ("receipt verify {text}", 2, "broker-not-named"),
+    "endorsements-text": ("endorsements import {text} --unsafe-unsigned", 4, "malformed"),
+    "endorsements-nobody": ("endorsements import {text}", 2, "bundle-key"),
+    "endorsements-nothing": ("endorsements fetch", 2, "nothing-wanted"),
     "evidence-text": ("evidence verify {text} --unsafe-any-report-data", 2, "evidence-file"),
     "evidence-empty-object": (
         "evidence verify {claims} --unsafe-any-report-data", 4, "malformed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +15,11 @@ from cryptography.x509 import ocsp
 
 from attestation.appraise import appraise
 from attestation.bundle import parse_bundle
+from attestation.cases.case import Case
+from attestation.cases.nvidia import run
 from attestation.claims import VerifiedClaims
 from attestation.composite_attester import composite_attester
+from attestation.encoding import b64encode
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
@@ -31,6 +35,7 @@ from attestation.simulated.snp.guest import SimulatedGuest
 from attestation.trust import TrustAnchors
 from attestation.trust_vector import Tier
 from attestation.verify import verify
+from attestation.x509.pem import encode_pem
 from policies.claim_rows import devices as device_rows
 from policies.claims import CLAIMS_OF
 from tests.fakes.silicon import MEASUREMENT, NOW, REPORT_DATA, make_silicon
@@ -194,8 +199,6 @@ def composite(tmp_path: Path, **options: Any) -> VerifiedClaims:
 
 
 def x509_pem(der: bytes) -> bytes:
-    from attestation.x509.pem import encode_pem
-
     return encode_pem("CERTIFICATE", der)
 
 
@@ -250,3 +253,32 @@ def test_other_devices_are_not_the_same(tmp_path: Path) -> None:
     one = make(tmp_path).gpus[0]
     other = SimulatedGpu(one.vendor, 1)
     assert one.attest(REPORT_DATA).parts["chain"] != other.attest(REPORT_DATA).parts["chain"]
+
+
+def listed(tmp_path: Path, **changes: Any) -> list[dict[str, Any]]:
+    parts = make(tmp_path).gpus[0].attest(REPORT_DATA).parts
+    device = {
+        "arch": "HOPPER",
+        "certificate": b64encode(parts["chain"]),
+        "evidence": b64encode(parts["report"]),
+        "nonce": hashlib.sha256(REPORT_DATA).hexdigest(),
+    }
+    return [device | changes]
+
+
+def test_cases_trust_no_simulated_device(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match="simulated-not-trusted"):
+        run(Case({"evidence": json.dumps(listed(tmp_path)).encode()}, NOW))
+    with pytest.raises(EvidenceError, match="malformed"):
+        run(Case({"report": b"", "chain": b""}, NOW))
+
+
+@pytest.mark.parametrize("document", [{}, [], [7], [{"arch": "HOPPER"}]])
+def test_cases_are_lists_of_devices(document: Any) -> None:
+    with pytest.raises(EvidenceError, match="malformed"):
+        run(Case({"evidence": json.dumps(document).encode()}, NOW))
+
+
+def test_members_of_a_case_are_texts(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match="no string"):
+        run(Case({"evidence": json.dumps(listed(tmp_path, nonce=7)).encode()}, NOW))

@@ -8,9 +8,19 @@ from typing import Final
 from attestation.cases.case import Case, Claims, verify_case
 from attestation.endorsements import DocumentKind
 
-# A root among the inputs is not used: the pinned one is all that counts.
+# A root among the inputs is not used: the pinned one is all that counts. Of an event log the ACPI
+# table only says where in memory it lay.
 INPUTS: Final = MappingProxyType(
-    {"quote": "quote", "collateral": "collateral", "event_log": "event_log", "root": "root"}
+    {
+        "quote": "quote",
+        "collateral": "collateral",
+        "event_log": "event_log",
+        "eventlog": "event_log",
+        "ccel": "event_log",
+        "ccel_data": "event_log",
+        "ccel_table": "ccel_table",
+        "root": "root",
+    }
 )
 
 

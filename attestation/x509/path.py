@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -78,7 +79,7 @@ def verify_path(
     if not 2 <= len(path) <= MAX_PATH_CERTIFICATES:
         raise _untrusted(f"path has {len(path)} certificates")
     key = hashlib.sha256(
-        b"".join(one.fingerprint for one in path) + anchors.digest + profile.tee.encode()
+        b"".join(one.fingerprint for one in path) + anchors.digest + _name(profile)
     ).digest()
     found = _paths.get(key)
     if found is None:
@@ -117,9 +118,17 @@ def _check_links(path: Sequence[Certificate], profile: PathProfile) -> None:
         _verify_link(child, parent, profile)
 
 
+@lru_cache(maxsize=32)
+def _name(profile: PathProfile) -> bytes:
+    """Return what holds for a chain because of its profile: vendor, algorithms, extensions."""
+    known = ",".join(sorted(profile.known_critical)).encode()
+    algorithms = b"".join(one.identifier for one in profile.algorithms)
+    return profile.tee.encode() + known + algorithms
+
+
 def _verify_link(child: Certificate, parent: Certificate, profile: PathProfile) -> None:
     # Different leaves have their CAs in common.
-    key = child.fingerprint + parent.fingerprint + profile.tee.encode()
+    key = child.fingerprint + parent.fingerprint + _name(profile)
     if _links.get(key) is None:
         verify_signed(
             child.signature_algorithm,

@@ -93,7 +93,7 @@ TOKENS = (
     bad("no-profile", "T4: a profile", "missing-claims", "profile", build({265: REMOVED})),
     bad("other-profile", "T4: a known profile", "malformed", "profile", build({265: "PSA"})),
     bad("two-profiles", "T4: one profile", "malformed", "profile", build({-75000: "PSA"})),
-    bad("claims-no-map", "T4: claims are a map", "malformed", "freshness", message({2: b"\x80"})),
+    bad("claims-no-map", "T4: claims are a map", "malformed", "token", message({2: b"\x80"})),
 )
 KEYS = (
     bad("no-instance", "K1: instance id", "missing-claims", "device", build({256: REMOVED})),

@@ -8,6 +8,7 @@ from attestation.claims import VerifiedClaims
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
+from attestation.keys import TrustedKey
 from attestation.limits import MAX_ARM_TOKEN_BYTES
 from attestation.policy import EvidencePolicy
 from attestation.report_data import REPORT_DATA_BYTES, ExpectedReportData, UnsafeAnyReportData
@@ -17,7 +18,13 @@ from attestation.verifiers.arm.lifecycle import check_lifecycle
 from attestation.verifiers.arm.reader import ClaimReader
 from attestation.verifiers.arm.signer import verify_device
 from attestation.verifiers.psa.claims import claims_of
-from attestation.verifiers.psa.token import layout_of, parse_claims, parse_message, read_device
+from attestation.verifiers.psa.token import (
+    PsaClaims,
+    layout_of,
+    parse_claims,
+    parse_message,
+    read_device,
+)
 
 
 def verify_psa(
@@ -35,8 +42,22 @@ def verify_psa(
     Steps are those of docs/specs/evidence-psa.md. Not checked: the measurements; whether this
     token was shown before; whether the device's key was withdrawn.
     """
-    # (1) Structure: one tagged COSE_Sign1 with the claims of a known profile.
+    # (1), (2) A key that the caller trusts for this device signed claims of a known profile.
     data = evidence.parts.get("token", b"")
+    claims, signer = _authenticate(data, anchors, trace)
+
+    # (3) The token was made for this request.
+    trace.check("F1", "nonce", report_data.shown, claims.nonce)
+    if not _is_for_request(claims.nonce, report_data):
+        raise EvidenceError(Refusal.NONCE_MISMATCH, "nonce is not that of the request")
+
+    # (4) The caller accepts such a device.
+    check_lifecycle(claims.state, allow_debug=policy.cca.allow_debug, trace=trace, step="L1")
+    return claims_of(claims, simulated=signer.simulated)
+
+
+def _authenticate(data: bytes, anchors: TrustAnchors, trace: Trace) -> tuple[PsaClaims, TrustedKey]:
+    # (1) Structure: one tagged COSE_Sign1 with the claims of a known profile.
     trace.check("T1", "length of the token", f"up to {MAX_ARM_TOKEN_BYTES}", len(data))
     message = parse_message(data)
     reader = ClaimReader.of(message.payload, "PSA token")
@@ -53,16 +74,7 @@ def verify_psa(
         steps=("K2", "K5"),
     )
     trace.check("C", "claims of the token", "complete", lambda: message.algorithm)
-    claims = parse_claims(reader, layout)
-
-    # (3) The token was made for this request.
-    trace.check("F1", "nonce", report_data.shown, claims.nonce)
-    if not _is_for_request(claims.nonce, report_data):
-        raise EvidenceError(Refusal.NONCE_MISMATCH, "nonce is not that of the request")
-
-    # (4) The caller accepts such a device.
-    check_lifecycle(claims.state, allow_debug=policy.cca.allow_debug, trace=trace, step="L1")
-    return claims_of(claims, simulated=signer.simulated)
+    return parse_claims(reader, layout), signer
 
 
 def _is_for_request(nonce: bytes, expected: ExpectedReportData | UnsafeAnyReportData) -> bool:

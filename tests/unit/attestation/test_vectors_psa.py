@@ -17,6 +17,7 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 SPEC = Path(__file__).parents[3] / "docs" / "specs" / "evidence-psa.md"
 CASES = sorted((VECTORS / "psa").glob("*/case.json"))
 STAGES = {
+    "_authenticate": "token",
     "parse_message": "token",
     "layout_of": "profile",
     "read_device": "device",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -87,7 +87,7 @@ class SignatureAlgorithm:
 
     name: str
     identifier: bytes
-    digest: hashes.HashAlgorithm
+    digest: hashes.HashAlgorithm = field(hash=False)
     is_rsa: bool = False
 
 

@@ -13,7 +13,18 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from policies.claim import Claim, ClaimKind, ClaimSource, ClaimValue
-from policies.claim_rows import cca, common, devices, nitro, snp, tpm
+from policies.claim_rows import (
+    azure_snp,
+    azure_tdx,
+    cca,
+    common,
+    devices,
+    nitro,
+    sgx,
+    snp,
+    tdx,
+    tpm,
+)
 from policies.claim_rows.common import TEES
 from policies.claim_rows.snp import PRODUCTS, SIGNING_KEYS, TCB_LEVELS, TCB_PARTS
 
@@ -24,7 +35,6 @@ __all__ = [
     "PRODUCTS",
     "SIGNERS",
     "SIGNING_KEYS",
-    "SUPPORTED_TEES",
     "TCB_LEVELS",
     "TCB_PARTS",
     "TEES",
@@ -46,7 +56,16 @@ class _Rows(Protocol):
     def SIGNERS(self) -> frozenset[str]: ...  # noqa: N802 - a constant of a module
 
 
-_MODULES: Final[Mapping[str, _Rows]] = {"snp": snp, "tpm": tpm, "nitro": nitro, "cca": cca}
+_MODULES: Final[Mapping[str, _Rows]] = {
+    "snp": snp,
+    "tdx": tdx,
+    "sgx": sgx,
+    "nitro": nitro,
+    "cca": cca,
+    "tpm": tpm,
+    "azure-snp": azure_snp,
+    "azure-tdx": azure_tdx,
+}
 
 
 def _merged(rows: Iterable[Claim]) -> dict[str, Claim]:
@@ -90,4 +109,3 @@ MEASUREMENTS: Final[Mapping[str, frozenset[str]]] = {
 SIGNERS: Final[Mapping[str, frozenset[str]]] = {
     tee: module.SIGNERS for tee, module in _MODULES.items()
 }
-SUPPORTED_TEES: Final = tuple(_MODULES)

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from policies import limits as bounds
-from policies.claims import CLAIMS_OF, MEASUREMENTS, SIGNERS, SUPPORTED_TEES, TEES, Claim
+from policies.claims import CLAIMS_OF, MEASUREMENTS, SIGNERS, TEES, Claim
 from policies.condition_schema import condition_properties
 from policies.conditions import (
     Condition,
@@ -56,9 +56,6 @@ def _check_tee(tee: object) -> None:
         raise unexpected(tee, f"text: one of {', '.join(TEES)}", "tee")
     if tee not in TEES:
         raise bad_value(tee, f"one of {', '.join(TEES)}", "tee")
-    if tee not in SUPPORTED_TEES:
-        detail = f"got {tee}, which has no claims here yet, expected {', '.join(SUPPORTED_TEES)}"
-        raise field_problem(PolicyRefusal.UNSUPPORTED, detail, "tee")
 
 
 def _identities() -> frozenset[str]:
@@ -155,7 +152,7 @@ class Environment(Model):
     ) -> dict[str, Any]:
         own = {
             "name": {"type": "string", "pattern": f"^{NAME.pattern}$", "maxLength": NAME.longest},
-            "tee": {"type": "string", "enum": list(SUPPORTED_TEES)},
+            "tee": {"type": "string", "enum": list(TEES)},
             "simulated-tee": {"type": "string", "enum": ["deny", "allow"]},
             "because": {"type": "string", "maxLength": bounds.MAX_DESCRIPTION_CHARACTERS},
         }

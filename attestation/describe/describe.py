@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from attestation.composite import DEVICES, parse_devices
 from attestation.describe.arm import describe_cca, describe_psa
 from attestation.describe.field import Described, text_of
 from attestation.describe.intel import describe_quote
@@ -34,7 +36,7 @@ DESCRIBERS: Final[Mapping[str, Describer]] = MappingProxyType(
 
 
 def describe(evidence: UnverifiedEvidence) -> list[Described]:
-    """Return every field of unverified evidence.
+    """Return every field of unverified evidence, and those of the devices that come with it.
 
     Nothing is checked but the form. Raises `EvidenceError` for what cannot be parsed. A part that
     has no describer is shown as bytes.
@@ -45,4 +47,8 @@ def describe(evidence: UnverifiedEvidence) -> list[Described]:
             Described(name, name, text_of(data), "bytes of this part")
             for name, data in sorted(evidence.parts.items())
         ]
-    return describer(evidence.parts)
+    found = describer(evidence.parts)
+    if DEVICES in evidence.parts:
+        for index, device in enumerate(parse_devices(evidence.parts[DEVICES])):
+            found += [replace(one, part=f"device {index} {one.part}") for one in describe(device)]
+    return found

@@ -13,16 +13,21 @@ from typing import Any
 import pytest
 
 from attestation.attesters import Attester
+from attestation.composite import DEVICES
 from attestation.composite_attester import composite_attester
+from attestation.describe import describe
 from attestation.encoding import b64url_decode
 from attestation.endorsements import Endorsements
-from attestation.evidence import UnverifiedEvidence
-from attestation.policy import CrlPolicy
+from attestation.evidence import PARTS, UnverifiedEvidence
+from attestation.policy import CrlPolicy, EvidencePolicy, NvidiaPolicy
+from attestation.report_data import ExpectedReportData
 from attestation.simulated.nvidia.devices import SimulatedDevices
 from attestation.simulated.nvidia.faults import Fault
 from attestation.simulated.nvidia.gpu import SimulatedGpu
+from attestation.simulated.platforms import PLATFORMS
 from attestation.simulated.snp.platform import SimulatedPlatform
 from attestation.trust import TrustAnchors
+from attestation.verify import verify
 from keybroker.problems import problem_of
 from keybroker.protocol import verify_descriptor
 from runner import closing
@@ -159,6 +164,31 @@ def test_a_receipt_of_a_run_beside_two_gpus_verifies(
     with pytest.raises(CliError) as caught:
         verify_receipt(kept[0], replace(trust, anchors=trust_of_processor(platform)))
     assert caught.value.code == "simulated-not-trusted"
+
+
+@pytest.mark.parametrize(
+    "tee", sorted(tee for tee in PLATFORMS if DEVICES in PARTS[tee][1] and tee != "snp")
+)
+def test_every_processor_with_room_vouches_for_devices(
+    tmp_path: Path, devices: SimulatedDevices, tee: str
+) -> None:
+    platform = PLATFORMS[tee].create(tmp_path / "platform", now=START)
+    given = platform.endorsements()
+    request = bytes(range(64))
+    evidence = composite_attester(platform.launch(MEASUREMENT), devices.gpus).attest(request)
+    claims = verify(
+        evidence,
+        report_data=ExpectedReportData(request),
+        endorsements=replace(
+            given, documents=(*given.documents, *devices.endorsements().documents)
+        ),
+        policy=EvidencePolicy(nvidia=NvidiaPolicy(require_rim=True)),
+        anchors=TrustAnchors.vendor().with_simulated(platform.roots_pem() + devices.roots_pem()),
+        now=START,
+    )
+    assert (claims.tee, len(claims.devices)) == (evidence.tee, 2)
+    shown = {one.part for one in describe(evidence)}
+    assert {"device 0 report", "device 1 report"} <= shown
 
 
 def trust_of_processor(platform: SimulatedPlatform) -> TrustAnchors:

@@ -25,10 +25,11 @@ _REQUEST_HEAD: Final = bytes.fromhex("11e001ff")
 # SPDM 1.1, MEASUREMENTS, number of blocks only where asked, slot; blocks; length of the record.
 _RESPONSE: Final = struct.Struct("<3sBB3s")
 _RESPONSE_HEAD: Final = bytes.fromhex("116000")
-# Index, specification, size; then in DMTF's specification: type, size of the value, the value.
-_BLOCK: Final = struct.Struct(f"<BBHBH{DIGEST_BYTES}s")
-_DMTF: Final = 1
-_BLOCK_HEAD: Final = 4
+# Index, specification and size, type, size of the value, value.
+_BLOCK: Final = struct.Struct(f"<B3sB2s{DIGEST_BYTES}s")
+# Specification 1 is DMTF's; what it measures is a type, a size and a SHA-384 digest.
+_DMTF_DIGEST: Final = struct.pack("<BH", 1, 3 + DIGEST_BYTES)
+_DIGEST_SIZE: Final = struct.pack("<H", DIGEST_BYTES)
 _RAW_VALUE: Final = 0x80
 _FIELD: Final = struct.Struct("<HH")
 _SLOTS: Final = 8
@@ -99,9 +100,9 @@ def _parse_record(record: bytes, count: int) -> Mapping[int, bytes]:
     if len(record) % _BLOCK.size:
         raise malformed("measurement record is not made of SHA-384 digests in DMTF's form")
     blocks: dict[int, bytes] = {}
-    last, whole = 0, _BLOCK.size - _BLOCK_HEAD
-    for index, specification, size, kind, value_size, digest in _BLOCK.iter_unpack(record):
-        if (specification, size, value_size) != (_DMTF, whole, DIGEST_BYTES) or kind & _RAW_VALUE:
+    last = 0
+    for index, head, kind, size, digest in _BLOCK.iter_unpack(record):
+        if head != _DMTF_DIGEST or size != _DIGEST_SIZE or kind & _RAW_VALUE:
             raise malformed(f"measurement block {index} is not a SHA-384 digest in DMTF's form")
         if index <= last:
             raise malformed("measurement blocks are not in order of their index")
@@ -114,13 +115,16 @@ def _parse_record(record: bytes, count: int) -> Mapping[int, bytes]:
 
 def _parse_opaque(data: bytes) -> Mapping[int, bytes]:
     fields: dict[int, bytes] = {}
-    offset = 0
-    while offset < len(data):
-        kind, size = _take(_FIELD, data, offset)
+    offset, end = 0, len(data)
+    while offset + _FIELD.size <= end:
+        kind, size = _FIELD.unpack_from(data, offset)
+        offset += _FIELD.size
         if kind in fields or len(fields) == MAX_OPAQUE_FIELDS:
             raise malformed(f"opaque field {kind} is there twice, or there are too many")
-        fields[kind] = _slice(data, offset + _FIELD.size, size)
-        offset += _FIELD.size + size
+        fields[kind] = data[offset : offset + size]
+        offset += size
+    if offset != end:
+        raise malformed("opaque data ends inside a field")
     return MappingProxyType(fields)
 
 

@@ -18,8 +18,9 @@ from attestation.bundle import parse_bundle
 from attestation.cases.case import Case
 from attestation.cases.nvidia import run
 from attestation.claims import VerifiedClaims
+from attestation.composite import encode_devices
 from attestation.composite_attester import composite_attester
-from attestation.encoding import b64encode
+from attestation.encoding import b64encode, canonical_json
 from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
@@ -229,6 +230,13 @@ def test_a_known_device_measurement_counts_as_checked(tmp_path: Path) -> None:
     assert appraise(claims, known).submods["gpu-0"].reference == "gpu"
     other = ReferenceValues.of([ReferenceValue("nvidia", bytes(48), "gpu")])
     assert appraise(claims, other).submods["gpu-0"].vector["executables"] == 33
+
+
+def test_the_list_of_devices_is_canonical_json(tmp_path: Path) -> None:
+    reports = [gpu.attest(REPORT_DATA) for gpu in make(tmp_path, count=2).gpus]
+    wires = [one.to_wire() for one in reports]
+    assert encode_devices(reports) == canonical_json(wires)
+    assert encode_devices([]) == canonical_json([])
 
 
 def test_processors_without_room_for_devices(tmp_path: Path) -> None:

@@ -176,7 +176,10 @@ def digest_of(selections: Sequence[PcrSelection], values: PcrValues, hash_algori
 
     `require_selected` has to hold; `hash_algorithm` is that of the signature.
     """
-    parts = [values[_BANK_OF[one.algorithm]][index] for one in selections for index in one.indices]
+    parts: list[bytes] = []
+    for one in selections:
+        if one.indices:
+            parts += map(values[_BANK_OF[one.algorithm]].__getitem__, one.indices)
     return DIGESTS[hash_algorithm](b"".join(parts)).digest()
 
 

@@ -66,7 +66,7 @@ def parse_hcl_report(data: bytes) -> HclReport:
         raise _malformed("unknown version or hash of the runtime data")
     if report_type not in {REPORT_SNP, REPORT_TDX}:
         raise _malformed(f"report type is {report_type}")
-    if any(data[end:]):
+    if data.count(0, end) != len(data) - end:
         raise EvidenceError(Refusal.TRAILING_DATA, "HCL report: bytes behind the runtime data")
     runtime = data[_VARIABLE_AT:end]
     return HclReport(version, report_type, HASHES[hash_type], hardware, runtime)

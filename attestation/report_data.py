@@ -7,6 +7,9 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Final
 
+from attestation.errors import EvidenceError, Refusal
+from attestation.trace import Trace
+
 REPORT_DATA_BYTES: Final = 64
 NONCE_BYTES: Final = 32
 
@@ -79,6 +82,15 @@ class UnsafeAnyReportData:
     def matches_sha256(self, actual: bytes) -> bool:  # noqa: ARG002 - that is the point
         """Return true."""
         return True
+
+
+def require_report_data(
+    expected: ExpectedReportData | UnsafeAnyReportData, actual: bytes, trace: Trace, *, step: str
+) -> None:
+    """Refuse evidence that was not made for this request (`report-data-mismatch`)."""
+    trace.check(step, "report data", expected.shown, actual)
+    if not expected.matches(actual):
+        raise EvidenceError(Refusal.REPORT_DATA_MISMATCH, "report data is not that of the request")
 
 
 def sha256_nonce(report_data: bytes) -> bytes:

@@ -62,10 +62,7 @@ def verify(
     clock, network or disk; safe to call from any thread. Raises `EvidenceError` for anything
     wrong with the input, and `ValueError` if `now` has no time zone.
     """
-    if now.tzinfo is None:
-        raise ValueError("now has no time zone")
-    if evidence.tee not in VERIFIERS:
-        raise EvidenceError(Refusal.UNSUPPORTED, "no verifier for this kind of TEE")
+    _require_known(evidence, now)
 
     def verify_one(
         one: UnverifiedEvidence,
@@ -86,3 +83,10 @@ def verify(
         return verify_composite(evidence, verify_one, report_data=report_data, trace=trace)
     claims = verify_one(evidence, report_data, trace)
     return without_devices(claims) if DEVICES in PARTS[evidence.tee][1] else claims
+
+
+def _require_known(evidence: UnverifiedEvidence, now: datetime) -> None:
+    if now.tzinfo is None:
+        raise ValueError("now has no time zone")
+    if evidence.tee not in VERIFIERS:
+        raise EvidenceError(Refusal.UNSUPPORTED, "no verifier for this kind of TEE")

@@ -20,8 +20,10 @@ AZURE_ROWS: Final = (
     Claim("user-data", TEXT, "64 bytes the guest asked the paravisor to add, in hex"),
     *QUOTE_ROWS,
 )
-# The measurement is that of the paravisor alone; PCRs say which guest it started.
-AZURE_MEASUREMENTS: Final = frozenset({"measurement", "pcr-digest"}) | LAUNCHED
+# Measurement and ID key are those of Azure's paravisor, the same for every tenant; only PCRs say
+# which guest it started.
+AZURE_MEASUREMENTS: Final = frozenset({"pcr-digest"}) | LAUNCHED
+AZURE_SIGNERS: Final = frozenset[str]()
 
 
 def with_hardware(rows: Iterable[Claim]) -> tuple[Claim, ...]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = ["milan", "genoa", "turin"]
 # The names of `attestation.simulated.platforms`, which takes long to import; a test compares.
-TEES = ["snp", "tdx", "sgx", "nitro", "cca", "tpm", "azure-snp"]
+TEES = ["snp", "tdx", "sgx", "nitro", "cca", "tpm", "azure-snp", "azure-tdx"]
 
 
 @click.group()

@@ -90,7 +90,12 @@ def solver_grant(imports: list[str]) -> str:
     return SOLVER_GRANT + "".join(f"    - {name}\n" for name in imports)
 
 
-def release_policy(*, owner: str, measurement: str, tee: str) -> str:
+# On Azure the hardware measures the paravisor; the guest's runner is in a PCR of the virtual TPM.
+PCR_CONDITION = '      pcr.12: {{in: ["{value}"]}}\n'
+
+
+def release_policy(*, owner: str, measurement: str, tee: str, pcr: str) -> str:
     """Return a release policy that names one measurement on one kind of TEE."""
     text = RELEASE_POLICY.format(owner=owner, measurement=measurement, tee=tee)
-    return text + MORE_CONDITIONS.get(tee, "")
+    more = MORE_CONDITIONS.get(tee, "")
+    return text + more + (PCR_CONDITION.format(value=pcr) if tee.startswith("azure-") else "")

@@ -87,10 +87,16 @@ def enrol_owner(stage: Stage) -> str:
         "owner", "enrol", "--name", OWNER, "--key", "owner.key",
         "--operator-key", "broker/operator.key", "--broker", broker,
     )  # fmt: skip
-    measured = stage.call("reference", "measure", "--tee", stage.tee, "-o", "json").document()
+    measured, pcr = (
+        stage.call("reference", "measure", "--tee", tee, "-o", "json").document()
+        for tee in (stage.tee, "tpm")
+    )
     stage.facts["measurement"] = str(measured["measurement"])
     text = documents.release_policy(
-        owner=OWNER, measurement=stage.facts["measurement"], tee=stage.tee
+        owner=OWNER,
+        measurement=stage.facts["measurement"],
+        tee=stage.tee,
+        pcr=str(pcr["measurement"]),
     )
     stage.path("release.yaml").write_text(text, encoding="utf-8")
     stage.call("policy", "publish", "release.yaml", "--key", "owner.key", "--broker", broker)

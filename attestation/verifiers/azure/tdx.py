@@ -45,17 +45,15 @@ def verify_azure_tdx(
     given = parse_given(parts, REPORT_TDX, trace)
     found: list[VerifiedVtpm] = []
 
-    # (3) to (6) Once its signature holds: the TD quote is about this virtual TPM, which made this
-    # quote for this request.
+    # (3) to (6) The TD quote is about this virtual TPM, which made this quote for this request.
     def check_binding(report: TdReport) -> None:
         trace.check("W2", "TDREPORT", "that of the TD quote", report.mrtd)
         require_same_td(given.hcl.hardware, report)
-        vtpm = verify_vtpm(
-            parts, given, report.report_data, report_data=report_data, policy=policy, trace=trace
-        )
+        bound = report.report_data
+        vtpm = verify_vtpm(parts, given, bound, report_data=report_data, policy=policy, trace=trace)
         found.append(vtpm)
 
-    # (2) and (7) The TD quote is authentic, and the caller accepts such a TD on such a platform.
+    # (2) and (7) The TD quote is authentic, the caller accepts such a TD on such a platform.
     td = authenticate_td_quote(
         parts.get("td_quote", b""),
         endorsements=endorsements,

@@ -27,9 +27,26 @@ def claims_of(
     values: dict[str, ClaimValue] = {
         "tee": "nvidia",
         "simulated": chain.anchor.simulated,
-        "gpu.architecture": chain.architecture,
         "measurement": measurement.hex(),
         "report-data": report.nonce.hex(),
+        "gpu.rim-checked": rim_checked,
+        "gpu.ocsp-checked": ocsp_checked,
+        **_device(report, fields, chain),
+    }
+    return VerifiedClaims(
+        tee="nvidia",
+        simulated=chain.anchor.simulated,
+        measurement=measurement,
+        report_data=report.nonce,
+        values=MappingProxyType(values),
+    )
+
+
+def _device(
+    report: NvidiaReport, fields: DeviceFields, chain: DeviceChain
+) -> dict[str, ClaimValue]:
+    values: dict[str, ClaimValue] = {
+        "gpu.architecture": chain.architecture,
         "gpu.chip": chain.chip,
         "gpu.switch": chain.is_switch,
         "gpu.device-id": f"{chain.device.serial:x}",
@@ -40,18 +57,10 @@ def claims_of(
         "gpu.project": fields.project,
         "gpu.project-sku": fields.project_sku,
         "gpu.measurement-blocks": len(report.blocks),
-        "gpu.rim-checked": rim_checked,
-        "gpu.ocsp-checked": ocsp_checked,
         "gpu.unknown-fields": ",".join(map(str, fields.unknown)),
     }
     if chain.firmware is not None:
         values["gpu.fwid"] = chain.firmware.fwid.hex()
     if fields.protected_pcie is not None:
         values["gpu.protected-pcie"] = fields.protected_pcie
-    return VerifiedClaims(
-        tee="nvidia",
-        simulated=chain.anchor.simulated,
-        measurement=measurement,
-        report_data=report.nonce,
-        values=MappingProxyType(values),
-    )
+    return values

@@ -7,6 +7,7 @@ revoked since, and a hold that was lifted needs a newer release.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -14,18 +15,19 @@ from typing import Final
 from attestation.errors import EvidenceError, Refusal
 from attestation.x509.certificate import Certificate
 
-# SHA-256 of the whole certificate -> why it must not count.
+# SHA-256 of what the issuer signed -> why it must not count. Not of the whole certificate: anybody
+# can write an ECDSA signature (r, s) as (r, n - s), which gives a device a second certificate.
 KNOWN: Final[Mapping[bytes, Refusal]] = MappingProxyType(
     {
         # GH100 A01 GSP BROM, serial 41AD48FF92CDC93D9A. NVIDIA's OCSP responder says
         # certificateHold; NVIDIA/attestation-sdk 73c032e ships the device as that example
         # (common-test-data/serialized_test_evidence/hopper_evidence_cert_hold.json).
         bytes.fromhex(
-            "e6f738a059710cc5d0ac362661caf54bce599e92e2b325c956ab83147d3e3b44"
+            "a54d9baec13534e6e6f48fecd7bd3815a026a8553b945af3cf8c66e8fc2e2262"
         ): Refusal.CERT_ON_HOLD,
         # A simulated device, so that the vectors show the list at work.
         bytes.fromhex(
-            "b5335fbf4a88fcdb7dfd728e1f6c35565e7af6f626870ea3147fb1c6eb8aa68b"
+            "991817c706567686ddf4282dd58195de90142f0b221e040a99fd9cb0d27b3dfd"
         ): Refusal.CERT_ON_HOLD,
     }
 )
@@ -34,6 +36,6 @@ KNOWN: Final[Mapping[bytes, Refusal]] = MappingProxyType(
 def check_known(path: Iterable[Certificate]) -> None:
     """Refuse a certificate that was known to be revoked or on hold."""
     for certificate in path:
-        code = KNOWN.get(certificate.fingerprint)
+        code = KNOWN.get(hashlib.sha256(certificate.tbs).digest())
         if code is not None:
             raise EvidenceError(code, f"{certificate.subject_cn} is on the packaged list")

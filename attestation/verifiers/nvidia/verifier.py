@@ -43,42 +43,44 @@ def verify_nvidia(
 ) -> VerifiedClaims:
     """Return what the report proves, or raise `EvidenceError` with the most fundamental reason.
 
-    Steps are those of docs/specs/evidence-nvidia.md. Not checked: whether the device serves the
-    machine that asked (composite evidence does), nor whether this report was shown before.
+    Steps are those of docs/specs/evidence-nvidia.md. Not checked: whose device it is (composite
+    evidence does), nor whether this report was shown before.
     """
     # (1) Structure: request and response by their own lengths, fields in their known forms.
     report, fields = _parse(evidence.parts, trace)
-
-    # (2) Chain: leaf, device, provisioner, family, pinned root; dates; revocation.
+    # (2) Chain to a pinned root; dates; revocation. The device issued the leaf: nobody answers.
     chain = _chain(evidence.parts, endorsements, anchors, now, trace)
-    # The leaf is issued by the device itself, and nobody answers for it.
     revocation = partial(
         check_revocation, endorsements=endorsements, policy=policy.nvidia, now=now, trace=trace
     )
     answered = revocation(chain.path, chain.path[1:-1])
 
-    # (3) The device's attestation key signed exactly these bytes.
-    trace.check("G1", "signed by", chain.leaf.subject_cn, f"slot {report.slot}")
-    _verify_signature(report, chain)
-
-    # (4) The firmware that the certificate is for is the firmware that reports.
+    # (3), (4) The device's key signed exactly these bytes, and is that of the firmware in them.
+    _verify_signature(report, chain, trace)
     _check_binding(fields, chain, trace)
 
     # (5) The report was made for this request.
-    trace.check("F1", "nonce", report_data.shown, report.nonce)
-    if not report_data.matches_sha256(report.nonce):
-        raise EvidenceError(Refusal.NONCE_MISMATCH, "nonce is not that of the request")
+    _check_nonce(report, report_data, trace)
 
     # (6) The firmware is what NVIDIA published, where its manifests were given.
     rims = rims_of(chain, fields, endorsements=endorsements, anchors=anchors, now=now, trace=trace)
-    for one in rims:
-        path = one.path.certificates
-        answered = revocation(path, path[:-1]) and answered
+    for path in (one.path.certificates for one in rims):
+        answered &= revocation(path, path[:-1])
     rim_checked = check_measurements(report, chain, fields, rims, trace)
 
     # (7) The caller accepts such a device.
     _check_policy(chain, policy.nvidia, rim_checked=rim_checked, trace=trace)
     return claims_of(report, fields, chain, rim_checked=rim_checked, ocsp_checked=answered)
+
+
+def _check_nonce(
+    report: NvidiaReport,
+    expected: ExpectedReportData | ExpectedNonce | UnsafeAnyReportData,
+    trace: Trace,
+) -> None:
+    trace.check("F1", "nonce", expected.shown, report.nonce)
+    if not expected.matches_sha256(report.nonce):
+        raise EvidenceError(Refusal.NONCE_MISMATCH, "nonce is not that of the request")
 
 
 def _parse(parts: Mapping[str, bytes], trace: Trace) -> tuple[NvidiaReport, DeviceFields]:
@@ -103,7 +105,8 @@ def _chain(
     return chain
 
 
-def _verify_signature(report: NvidiaReport, chain: DeviceChain) -> None:
+def _verify_signature(report: NvidiaReport, chain: DeviceChain, trace: Trace) -> None:
+    trace.check("G1", "signed by", chain.leaf.subject_cn, f"slot {report.slot}")
     signature = encode_dss_signature(report.r, report.s)
     try:
         chain.key.verify(signature, report.signed, _SIGNED_WITH)

@@ -6,12 +6,15 @@ from datetime import datetime
 
 from attestation.claims import VerifiedClaims
 from attestation.endorsements import Endorsements
-from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.intel.appraisal import appraise_platform, authenticate_quote, require_tcb
 from attestation.intel.reports import SgxReport
 from attestation.policy import EvidencePolicy
-from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.report_data import (
+    ExpectedReportData,
+    UnsafeAnyReportData,
+    require_report_data,
+)
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.sgx.acceptance import check_enclave, check_identity
@@ -34,19 +37,13 @@ def verify_sgx(
     shown before. Lists of revoked certificates come with collateral, so `policy.crl` is moot.
     """
     # (1) to (4) The quote is authentic.
+    data = evidence.parts.get("quote", b"")
     quote, report, key = authenticate_quote(
-        evidence.parts.get("quote", b""),
-        SgxReport,
-        endorsements=endorsements,
-        anchors=anchors,
-        now=now,
-        trace=trace,
+        data, SgxReport, endorsements=endorsements, anchors=anchors, now=now, trace=trace
     )
 
     # (5) The quote was made for this request.
-    trace.check("F1", "report data", report_data.shown, report.report_data)
-    if not report_data.matches(report.report_data):
-        raise EvidenceError(Refusal.REPORT_DATA_MISMATCH, "report data is not that of the request")
+    require_report_data(report_data, report.report_data, trace, step="F1")
 
     # (6) The caller accepts such an enclave.
     check_enclave(report, policy.sgx, trace)

@@ -16,7 +16,11 @@ from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.policy import EvidencePolicy
-from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.report_data import (
+    ExpectedReportData,
+    UnsafeAnyReportData,
+    require_report_data,
+)
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.snp import tcb
@@ -58,9 +62,7 @@ def verify_snp(
     )
 
     # (6) The report was made for this request.
-    trace.check("F1", "report data", report_data.shown, report.report_data)
-    if not report_data.matches(report.report_data):
-        raise EvidenceError(Refusal.REPORT_DATA_MISMATCH, "report data is not that of the request")
+    require_report_data(report_data, report.report_data, trace, step="F1")
 
     # (7) The caller accepts such a guest on such a platform.
     check_policy(report, chain, policy.snp, trace)

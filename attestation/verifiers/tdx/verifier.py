@@ -7,11 +7,14 @@ from types import MappingProxyType
 
 from attestation.claims import VerifiedClaims
 from attestation.endorsements import Endorsements
-from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
 from attestation.intel.reports import TdReport
 from attestation.policy import EvidencePolicy
-from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
+from attestation.report_data import (
+    ExpectedReportData,
+    UnsafeAnyReportData,
+    require_report_data,
+)
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
 from attestation.verifiers.tdx.appraised import authenticate_td_quote
@@ -35,12 +38,8 @@ def verify_tdx(
     was shown before. Lists of revoked certificates come with collateral, so `policy.crl` is moot.
     """
 
-    def check_report_data(report: TdReport) -> None:
-        trace.check("F1", "report data", report_data.shown, report.report_data)
-        if not report_data.matches(report.report_data):
-            raise EvidenceError(
-                Refusal.REPORT_DATA_MISMATCH, "report data is not that of the request"
-            )
+    def check_binding(report: TdReport) -> None:
+        require_report_data(report_data, report.report_data, trace, step="F1")
 
     td = authenticate_td_quote(
         evidence.parts.get("quote", b""),
@@ -49,7 +48,7 @@ def verify_tdx(
         anchors=anchors,
         now=now,
         trace=trace,
-        check_binding=check_report_data,
+        check_binding=check_binding,
     )
     log = evidence.parts.get("event_log")
     if log is not None:

@@ -13,7 +13,7 @@ from attestation.policy import EvidencePolicy, TpmPolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 from attestation.trace import NO_TRACE, Trace
 from attestation.trust import TrustAnchors
-from attestation.verifiers.tpm.ak import check_dates, find_keys
+from attestation.verifiers.tpm.ak import AttestationKeys, check_dates, find_keys
 from attestation.verifiers.tpm.claims import quote_claims
 from attestation.verifiers.tpm.quote import (
     GivenQuote,
@@ -38,12 +38,10 @@ def verify_tpm(
     """Return what the quote proves, or raise `EvidenceError` with the most fundamental reason.
 
     Steps are those of docs/specs/evidence-tpm.md. Not checked: what PCR values mean; whether this
-    quote was shown before; that the key is in the machine asked, beyond what its certificate or
-    the caller who named the key vouches for.
+    quote was shown before; where the key is, beyond what vouches for it.
     """
     # (1) Structure of the quote and of the PCR values.
-    parts = evidence.parts
-    given = parse_parts(parts, trace)
+    given = parse_parts(parts := evidence.parts, trace)
 
     # (2) The key: named by the caller, or certified up to a trusted root.
     trace.check("K1", "attestation key", "named or certified", lambda: sorted(parts))
@@ -65,21 +63,29 @@ def verify_tpm(
 
     # (7) What counts as the measurement.
     measurement = _measurement(given, policy.tpm, trace)
-    values: dict[str, ClaimValue] = {
+    values = quote_claims(given, signer, signature) | facts | _root(found)
+    return _claims(given, values, simulated=signer.key.simulated, measurement=measurement)
+
+
+def _root(found: AttestationKeys) -> dict[str, ClaimValue]:
+    return {} if found.path is None else {"root": found.path.anchor.product}
+
+
+def _claims(
+    given: GivenQuote, values: dict[str, ClaimValue], *, simulated: bool, measurement: bytes
+) -> VerifiedClaims:
+    shared: dict[str, ClaimValue] = {
         "tee": "tpm",
-        "simulated": signer.key.simulated,
+        "simulated": simulated,
         "measurement": measurement.hex(),
         "report-data": given.quote.extra_data.hex(),
     }
-    if found.path is not None:
-        values["root"] = found.path.anchor.product
-    values |= quote_claims(given, signer, signature) | facts
     return VerifiedClaims(
         tee="tpm",
-        simulated=signer.key.simulated,
+        simulated=simulated,
         measurement=measurement,
         report_data=given.quote.extra_data,
-        values=MappingProxyType(values),
+        values=MappingProxyType(shared | values),
     )
 
 

@@ -15,7 +15,13 @@ from attestation.x509.pem import encode_pem
 from tests.fuzz.target import Target
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-CBOR = (b"\x9f", b"\xbf", b"\xa2\x01\x02\x03\x82\x41\x00\x61a", b"\xd2\x84\x43\xa1\x01\x26\xa0\x40\x40", b"\xfb" * 9)
+CBOR = (
+    b"\x9f",
+    b"\xbf",
+    b"\xa2\x01\x02\x03\x82\x41\x00\x61a",
+    b"\xd2\x84\x43\xa1\x01\x26\xa0\x40\x40",
+    b"\xfb" * 9,
+)
 
 
 def _files(pattern: str) -> list[bytes]:

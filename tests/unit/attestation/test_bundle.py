@@ -115,10 +115,14 @@ def test_every_flipped_bit_is_refused_or_another_bundle() -> None:
     for bit in range(8 * len(data)):
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
-        try:
-            assert parse_bundle(bytes(changed)).to_bytes() == changed
-        except EvidenceError as error:
-            assert error.code is Refusal.MALFORMED
+        assert _read_again(bytes(changed)) in {bytes(changed), Refusal.MALFORMED}
+
+
+def _read_again(data: bytes) -> bytes | Refusal:
+    try:
+        return parse_bundle(data).to_bytes()
+    except EvidenceError as error:
+        return error.code
 
 
 def test_the_form_is_plain_json() -> None:

@@ -221,5 +221,5 @@ def test_every_form_of_endorsements_is_read(
 
 def test_a_relative_cache_folder_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
-    monkeypatch.setenv("HOME", "/home/me")
-    assert default_store() == Path("/home/me/.cache/sealwasm/endorsements")
+    monkeypatch.setenv("HOME", "/nobody")
+    assert default_store() == Path("/nobody/.cache/sealwasm/endorsements")

@@ -27,6 +27,7 @@ EVIDENCE = Path(__file__).parents[4] / "shared" / "evidence"
 CCEL = EVIDENCE / "tdx" / "go-tdx-guest-cos113.ccel_data.bin"
 QUOTE = EVIDENCE / "tdx" / "go-tdx-guest-v4-cos113.quote.bin"
 S384 = (ALG_SHA384,)
+_ACTION = 0x80000007
 
 
 def refusal(run) -> Refusal:
@@ -170,6 +171,15 @@ def test_secure_boot_that_was_never_measured_or_only_later() -> None:
     log = parse_event_log(header() + elsewhere + other + end + on)
     assert secure_boot(log, ALG_SHA256, 7) is None
     assert secure_boot(parse_event_log(header() + elsewhere), ALG_SHA256, 7) is None
+
+
+@pytest.mark.parametrize("end", [bytes(4), b"\xff" * 4, b"\1\0\0\0"])
+def test_secure_boot_behind_a_separator_by_another_name(end: bytes) -> None:
+    # Off at boot; then the running system extends PCR 7 and relabels what the log lists before.
+    off = event(7, _ACTION, variable("SecureBoot", b"\0"))
+    on = event(7, EV_EFI_VARIABLE_DRIVER_CONFIG, variable("SecureBoot", b"\1"))
+    log = parse_event_log(header() + off + event(7, _ACTION, end) + on)
+    assert secure_boot(log, ALG_SHA256, 7) is None
 
 
 def test_secure_boot_beside_another_digest_is_a_lie() -> None:

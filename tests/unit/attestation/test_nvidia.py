@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.x509 import ocsp
 
 from attestation.appraise import appraise
@@ -35,6 +39,8 @@ from attestation.simulated.nvidia.models import MODELS
 from attestation.simulated.snp.guest import SimulatedGuest
 from attestation.trust import TrustAnchors
 from attestation.trust_vector import Tier
+from attestation.verifiers.nvidia.chain import parse_chain
+from attestation.verifiers.nvidia.known_revocations import check_known
 from attestation.verify import verify
 from attestation.x509.pem import encode_pem
 from policies.claim_rows import devices as device_rows
@@ -290,3 +296,16 @@ def test_cases_are_lists_of_devices(document: Any) -> None:
 def test_members_of_a_case_are_texts(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError, match="no string"):
         run(Case({"evidence": json.dumps(listed(tmp_path, nonce=7)).encode()}, NOW))
+
+
+def test_known_device_with_its_certificate_spelled_in_the_other_way() -> None:
+    """(r, s) and (r, n - s) are both signatures by the issuer; the device is the same."""
+    vectors = Path(__file__).parents[2] / "vectors" / "nvidia"
+    (chain,) = (vectors / "common").glob("c991a911916c2028.chain.bin")
+    device = parse_chain(chain.read_bytes())[1]
+    order = 2**384 - 0x389CB27E0BC8D220A7E5F24DB74F58851313E695333AD68D
+    r, s = decode_dss_signature(device.signature)
+    other = replace(device, signature=encode_dss_signature(r, order - s), fingerprint=bytes(32))
+    for one in (device, other):
+        with pytest.raises(EvidenceError, match="cert-on-hold"):
+            check_known([one])

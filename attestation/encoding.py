@@ -10,7 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 import rfc8785
 
@@ -23,13 +23,14 @@ def b64encode(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
-def b64decode(text: str, *, what: str) -> bytes:
+def b64decode(text: str | bytes, *, what: str) -> bytes:
     """Return the bytes of padded, canonical standard base64; raise `EvidenceError` otherwise."""
     try:
-        data = binascii.a2b_base64(text, strict_mode=True)
+        raw = text.encode("ascii") if isinstance(text, str) else text
+        data = binascii.a2b_base64(raw, strict_mode=True)
     except ValueError as error:
         raise EvidenceError(Refusal.MALFORMED, f"{what} is not base64") from error
-    if b64encode(data) != text:
+    if binascii.b2a_base64(data, newline=False) != raw:
         raise EvidenceError(Refusal.MALFORMED, f"{what} is not canonical base64")
     return data
 
@@ -67,6 +68,9 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=no_duplicates, parse_constant=_refuse_constant)
+
+
 def _depth(value: Any) -> int:
     """Return how deep containers nest, walking with an own stack: input may be hostile."""
     deepest, stack = 0, [(value, 1)]
@@ -88,11 +92,7 @@ def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
     if len(data) > limit_bytes:
         raise EvidenceError(Refusal.MALFORMED, f"{what} is {len(data)} bytes, limit {limit_bytes}")
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=no_duplicates,
-            parse_constant=_refuse_constant,
-        )
+        value = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise EvidenceError(Refusal.MALFORMED, f"{what} is not strict JSON") from error
     if _depth(value) > MAX_JSON_DEPTH:

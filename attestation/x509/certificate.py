@@ -20,7 +20,16 @@ KEY_USAGE: Final = "2.5.29.15"
 BASIC_CONSTRAINTS: Final = "2.5.29.19"
 # SET, SEQUENCE, an attribute type 2.5.4.x with x below 128, and the head of its value.
 _X520: Final = re.compile(rb"(?s:1(.)0(.)\x06\x03\x55\x04([\x00-\x7f])(.)(.))")
-_VERSION_3: Final = 2
+# The length of an encoding in its shortest form, up to 2 octets of it.
+_LENGTH: Final = rb"((?:\x82[\x01-\xff]|\x81(?=[\x80-\xff])|(?=[\x00-\x7f])).)"
+# SEQUENCE, identifier, perhaps "critical", and the head of an OCTET STRING.
+_EXTENSION: Final = re.compile(
+    b"(?s:0" + _LENGTH + rb"\x06(\x03.{3}|\x08.{8}|\x0a.{10})(\x01\x01\xff)?\x04" + _LENGTH + b")"
+)
+# INTEGER 2.
+_VERSION_3: Final = bytes.fromhex("020102")
+_VERSION_TAG: Final = der.context(0)
+_EXTENSIONS_TAG: Final = der.context(3)
 # RFC 5280 section 4.1.2.2: 20 octets, which take 21 as DER when the first bit is set.
 _MAX_SERIAL_BITS: Final = 160
 _DIGITAL_SIGNATURE: Final = 0
@@ -112,10 +121,8 @@ def read_signed(data: bytes, *, what: str) -> tuple[bytes, bytes, bytes, bytes]:
 
 
 def _expect_version_3(fields: DerReader) -> None:
-    version = fields.reader(der.context(0))
-    if version.take_unsigned() != _VERSION_3:
+    if fields.take(_VERSION_TAG) != _VERSION_3:
         raise malformed("certificate is not version 3")
-    version.finish()
 
 
 def _serial(fields: DerReader) -> int:
@@ -128,14 +135,39 @@ def _serial(fields: DerReader) -> int:
 def _extensions(fields: DerReader) -> Mapping[str, Extension]:
     if fields.at_end:
         return MappingProxyType({})
-    wrapper = fields.reader(der.context(3))
-    found = read_extensions(wrapper.reader(der.SEQUENCE))
-    wrapper.finish()
-    return found
+    return read_extensions(fields.take(_EXTENSIONS_TAG))
 
 
-def read_extensions(items: DerReader) -> Mapping[str, Extension]:
-    """Return the extensions in the content of a SEQUENCE OF Extension, each at most once."""
+def read_extensions(wrapped: bytes) -> Mapping[str, Extension]:
+    """Return the extensions in one SEQUENCE OF Extension, each at most once."""
+    items = DerReader(wrapped, what="extensions")
+    content = items.take(der.SEQUENCE)
+    items.finish()
+    found = _usual_extensions(content)
+    if found is None:
+        found = _any_extensions(DerReader(content, what="extensions"))
+    return MappingProxyType(found)
+
+
+def _usual_extensions(content: bytes) -> dict[str, Extension] | None:
+    """Return the extensions if all are of the most frequent forms and none is twice, else None."""
+    found: dict[str, Extension] = {}
+    count = offset = 0
+    while offset < len(content):
+        head = _EXTENSION.match(content, offset)
+        if head is None or count == MAX_EXTENSIONS:
+            return None
+        outer, name, critical, inner = head.groups()
+        start = head.end()
+        offset = start + int.from_bytes(inner[1:] or inner, "big")
+        if offset != head.end(1) + int.from_bytes(outer[1:] or outer, "big"):
+            return None
+        found[der.oid(name[1:])] = Extension(critical is not None, content[start:offset])
+        count += 1
+    return found if offset == len(content) and len(found) == count else None
+
+
+def _any_extensions(items: DerReader) -> dict[str, Extension]:
     found: dict[str, Extension] = {}
     while not items.at_end:
         item = items.reader(der.SEQUENCE)
@@ -145,7 +177,7 @@ def read_extensions(items: DerReader) -> Mapping[str, Extension]:
             raise malformed(f"extension {name} is there twice, or there are too many")
         found[name] = Extension(critical, item.take(der.OCTET_STRING))
         item.finish()
-    return MappingProxyType(found)
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -203,10 +235,9 @@ def _text(tag: int, content: bytes) -> str:
 def is_ca(certificate: Certificate) -> bool:
     """Return whether basic constraints name a CA and key usage allows it to sign certificates."""
     constraints = certificate.extensions.get(BASIC_CONSTRAINTS)
-    if constraints is None:
+    if constraints is None or not _basic_constraints(constraints.value)[0]:
         return False
-    fields = der.single(constraints.value, der.SEQUENCE, what="basic constraints")
-    return fields.take_boolean_true() and _key_usage(certificate, _KEY_CERT_SIGN)
+    return _key_usage(certificate, _KEY_CERT_SIGN)
 
 
 def may_sign_data(certificate: Certificate) -> bool:
@@ -222,20 +253,30 @@ def may_sign_crls(certificate: Certificate) -> bool:
 def path_length(certificate: Certificate) -> int | None:
     """Return how many CA certificates may come below this one, or None if it does not say."""
     constraints = certificate.extensions.get(BASIC_CONSTRAINTS)
-    if constraints is None:
-        return None
-    fields = der.single(constraints.value, der.SEQUENCE, what="basic constraints")
-    fields.take_boolean_true()
+    return None if constraints is None else _basic_constraints(constraints.value)[1]
+
+
+@lru_cache(maxsize=64)
+def _basic_constraints(value: bytes) -> tuple[bool, int | None]:
+    """Return (whether a CA, how many CAs below); there are few such values."""
+    fields = der.single(value, der.SEQUENCE, what="basic constraints")
+    ca = fields.take_boolean_true()
     length = None if fields.at_end else fields.take_unsigned()
     fields.finish()
-    return length
+    return ca, length
 
 
 def _key_usage(certificate: Certificate, bit: int) -> bool:
     usage = certificate.extensions.get(KEY_USAGE)
     if usage is None:
         return False
-    outer = DerReader(usage.value, what="key usage")
+    content = _usage_bits(usage.value)
+    return len(content) > 1 and bool(content[1] & (0x80 >> bit))
+
+
+@lru_cache(maxsize=64)
+def _usage_bits(value: bytes) -> bytes:
+    outer = DerReader(value, what="key usage")
     content = outer.take(der.BIT_STRING)
     outer.finish()
-    return len(content) > 1 and bool(content[1] & (0x80 >> bit))
+    return content

@@ -17,6 +17,7 @@ from attestation.x509.certificate import read_extensions, read_signed
 from attestation.x509.der import DerReader, malformed
 
 _VERSION_2: Final = 1
+_EXTENSIONS_TAG: Final = der.context(0)
 _REASON_CODE: Final = "2.5.29.21"
 _ON_HOLD: Final = 6
 _REMOVED: Final = 8
@@ -132,7 +133,7 @@ def _any_entries(entries: DerReader) -> dict[int, bool]:
 def _on_hold(entry: DerReader) -> bool:
     if entry.at_end:
         return False
-    extensions = read_extensions(entry.reader(der.SEQUENCE))
+    extensions = read_extensions(entry.take_raw(der.SEQUENCE)[0])
     for name, extension in extensions.items():
         if extension.critical:
             raise malformed(f"revocation entry has a critical extension {name}")
@@ -149,8 +150,6 @@ def _on_hold(entry: DerReader) -> bool:
 def _no_critical(fields: DerReader) -> None:
     if fields.at_end:
         return
-    wrapper = fields.reader(der.context(0))
-    for name, extension in read_extensions(wrapper.reader(der.SEQUENCE)).items():
+    for name, extension in read_extensions(fields.take(_EXTENSIONS_TAG)).items():
         if extension.critical:
             raise malformed(f"revocation list has a critical extension {name}")
-    wrapper.finish()

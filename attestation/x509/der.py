@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -24,6 +25,8 @@ IA5_STRING: Final = 0x16
 UTC_TIME: Final = 0x17
 GENERALIZED_TIME: Final = 0x18
 
+# Date, then time. Hour 24, which some readers take for the next day's first, is none.
+_TIME: Final = re.compile(rb"([0-9]{6}|[0-9]{8})((?:[01][0-9]|2[0-3])[0-9]{4}Z)")
 # Four length bytes reach 4 GiB; no certificate needs more.
 _MAX_LENGTH_BYTES: Final = 4
 
@@ -123,15 +126,14 @@ class DerReader:
     def take_time(self) -> datetime:
         """Return a UTCTime or GeneralizedTime with seconds, in Z (RFC 5280 section 4.1.2.5)."""
         tag = UTC_TIME if self.peek() == UTC_TIME else GENERALIZED_TIME
-        text = self.take(tag)
-        digits, expected = text[:-1], 12 if tag == UTC_TIME else 14
-        if len(digits) != expected or not digits.isdigit() or text[-1:] != b"Z":
+        form = _TIME.fullmatch(self.take(tag))
+        if form is None or len(form[1]) != (6 if tag == UTC_TIME else 8):
             raise malformed(f"{self._what}: time is not in the form of RFC 5280")
+        date = form[1]
         if tag == UTC_TIME:
-            digits = (b"20" if digits < b"50" else b"19") + digits
-        month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
+            date = (b"20" if date < b"50" else b"19") + date
         try:
-            return datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
+            return datetime.fromisoformat((date + b"T" + form[2]).decode("ascii"))
         except ValueError as error:
             raise malformed(f"{self._what}: time does not exist") from error
 

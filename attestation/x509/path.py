@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -59,6 +58,13 @@ class PathProfile:
     algorithms: tuple[SignatureAlgorithm, ...]
     known_critical: frozenset[str] = DEFAULT_CRITICAL
     refusal: Refusal = Refusal.SIGNATURE_INVALID
+    # What holds for a chain because of its profile: vendor, algorithms, extensions.
+    name: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = ",".join(sorted(self.known_critical)).encode()
+        algorithms = b"".join(one.identifier for one in self.algorithms)
+        object.__setattr__(self, "name", self.tee.encode() + known + algorithms)
 
 
 _paths: Final = BoundedCache[VerifiedPath](MAX_CACHED_CHAINS)
@@ -79,7 +85,7 @@ def verify_path(
     if not 2 <= len(path) <= MAX_PATH_CERTIFICATES:
         raise _untrusted(f"path has {len(path)} certificates")
     key = hashlib.sha256(
-        b"".join(one.fingerprint for one in path) + anchors.digest + _name(profile)
+        b"".join(one.fingerprint for one in path) + anchors.digest + profile.name
     ).digest()
     found = _paths.get(key)
     if found is None:
@@ -118,17 +124,9 @@ def _check_links(path: Sequence[Certificate], profile: PathProfile) -> None:
         _verify_link(child, parent, profile)
 
 
-@lru_cache(maxsize=32)
-def _name(profile: PathProfile) -> bytes:
-    """Return what holds for a chain because of its profile: vendor, algorithms, extensions."""
-    known = ",".join(sorted(profile.known_critical)).encode()
-    algorithms = b"".join(one.identifier for one in profile.algorithms)
-    return profile.tee.encode() + known + algorithms
-
-
 def _verify_link(child: Certificate, parent: Certificate, profile: PathProfile) -> None:
     # Different leaves have their CAs in common.
-    key = child.fingerprint + parent.fingerprint + _name(profile)
+    key = child.fingerprint + parent.fingerprint + profile.name
     if _links.get(key) is None:
         verify_signed(
             child.signature_algorithm,

@@ -8,9 +8,7 @@ from typing import Final
 from attestation.encoding import b64decode, b64encode
 from attestation.x509.der import malformed
 
-_BLOCK: Final = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([A-Za-z0-9+/=\r\n]++)(?<=\n)-----END \1-----\s*"
-)
+_BLOCK: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\r?\n([^-]++)(?<=\n)-----END \1-----\s*")
 
 
 def looks_like_pem(data: bytes) -> bool:
@@ -22,12 +20,12 @@ def parse_pem(data: bytes, *, label: str, limit: int) -> list[bytes]:
     """Return the DER of every block; each must have `label`. Raises `EvidenceError`."""
     data = data.lstrip()
     found: list[bytes] = []
-    offset = 0
+    offset, name = 0, label.encode("ascii")
     while offset < len(data):
         block = _BLOCK.match(data, offset)
-        if block is None or block[1].decode("ascii") != label or len(found) == limit:
+        if block is None or block[1] != name or len(found) == limit:
             raise malformed(f"not PEM of at most {limit} {label} blocks")
-        text = block[2].replace(b"\r", b"").replace(b"\n", b"").decode("ascii")
+        text = block[2].translate(None, b"\r\n")
         found.append(b64decode(text, what=f"PEM {label}"))
         offset = block.end()
     if not found:

@@ -89,6 +89,10 @@ class SignatureAlgorithm:
     identifier: bytes
     digest: hashes.HashAlgorithm = field(hash=False)
     is_rsa: bool = False
+    ecdsa: ec.ECDSA = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ecdsa", ec.ECDSA(self.digest))
 
 
 # RFC 5758 section 3.2 (no parameters); RFC 4055 section 5 (NULL parameters).
@@ -148,7 +152,7 @@ def verify_signed(
                 raise EvidenceError(Refusal.ALG_MISMATCH, f"RSA key has {key.key_size} bits")
             key.verify(signature, signed, padding.PKCS1v15(), known.digest)
         elif not known.is_rsa and isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, signed, ec.ECDSA(known.digest))
+            key.verify(signature, signed, known.ecdsa)
         else:
             raise EvidenceError(Refusal.ALG_MISMATCH, f"key does not fit {known.name}")
     except InvalidSignature as error:

@@ -13,6 +13,11 @@ from attestation.reference import ReferenceValues
 from attestation.trust_vector import Tier, tier_of, worst
 
 APPRAISAL_POLICY: Final = "urn:sealwasm:appraisal:v1"
+# TEEs that encrypt the memory of what they run. An enclave of Nitro is isolated by its hypervisor,
+# a TPM says what booted: neither is a statement about memory.
+_ENCRYPTED: Final = frozenset({"snp", "tdx", "sgx", "azure-snp", "azure-tdx"})
+_UP_TO_DATE: Final = "UpToDate"
+_SECURED: Final = "secured"
 # Without a statement on each of these there is no affirming result.
 _NEEDED: Final = ("configuration", "executables", "hardware")
 
@@ -67,8 +72,9 @@ def attesters_of(claims: VerifiedClaims) -> Mapping[str, VerifiedClaims]:
 def _appraise_one(claims: VerifiedClaims, references: ReferenceValues) -> Appraisal:
     name = references.name_of(claims.tee, claims.measurement)
     vector = dict.fromkeys(ar4si.VECTOR_NAMES, ar4si.NO_CLAIM)
-    vector["hardware"] = ar4si.UNSAFE_HARDWARE if claims.simulated else ar4si.GENUINE_HARDWARE
-    vector["runtime-opaque"] = ar4si.NO_CLAIM if claims.simulated else ar4si.ENCRYPTED_RUNTIME
+    vector["hardware"] = _hardware(claims)
+    if claims.tee in _ENCRYPTED and not claims.simulated:
+        vector["runtime-opaque"] = ar4si.ENCRYPTED_RUNTIME
     vector["configuration"] = _configuration(claims.values)
     # A device's vendor publishes signed reference values; comparing with them counts as ours.
     if name is not None or claims.values.get("gpu.rim-checked"):
@@ -90,10 +96,20 @@ def status_of(vector: Mapping[str, int]) -> Tier:
     return worst(tier_of(value) for value in stated)
 
 
+def _hardware(claims: VerifiedClaims) -> int:
+    # A policy may accept a platform with known weaknesses; the result still says that it has some.
+    is_current = claims.values.get("tcb-status", _UP_TO_DATE) == _UP_TO_DATE
+    if claims.simulated or not is_current:
+        return ar4si.UNSAFE_HARDWARE
+    return ar4si.GENUINE_HARDWARE
+
+
 def _configuration(values: Mapping[str, ClaimValue]) -> int:
     # A policy may let these pass; the result still says what they are.
-    if values.get("debug"):
+    if values.get("debug") or values.get("lifecycle", _SECURED) != _SECURED:
         return ar4si.UNSUPPORTABLE_CONFIGURATION
-    if values.get("migratable") or values.get("vmpl"):
+    service_td = str(values.get("mrservicetd", "")).strip("0")
+    open_to_host = not values.get("sept-ve-disable", True)
+    if values.get("migratable") or values.get("vmpl") or service_td or open_to_host:
         return ar4si.UNSAFE_CONFIGURATION
     return ar4si.APPROVED_CONFIGURATION

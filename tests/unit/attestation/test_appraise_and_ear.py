@@ -192,3 +192,27 @@ def test_reference_values_are_bounded() -> None:
     assert KNOWN.digest != OTHER.digest
     assert KNOWN.name_of("snp", bytes(48)) is None
     assert KNOWN.name_of("tdx", MEASUREMENT) is None
+
+
+@pytest.mark.parametrize(
+    ("tee", "values", "expected"),
+    [
+        (
+            "tdx",
+            {"tcb-status": "UpToDate"},
+            {"hardware": 2, "runtime-opaque": 2, "configuration": 2},
+        ),
+        ("tdx", {"tcb-status": "SWHardeningNeeded"}, {"hardware": 32}),
+        ("tdx", {"sept-ve-disable": False}, {"configuration": 32}),
+        ("tdx", {"mrservicetd": "00" * 48}, {"configuration": 2}),
+        ("tdx", {"mrservicetd": "00" * 47 + "01"}, {"configuration": 32}),
+        ("cca", {"lifecycle": "secured"}, {"configuration": 2, "runtime-opaque": 0}),
+        ("cca", {"lifecycle": "debug"}, {"configuration": 96}),
+        ("nitro", {"debug": True}, {"configuration": 96, "runtime-opaque": 0}),
+        ("tpm", {}, {"hardware": 2, "runtime-opaque": 0}),
+    ],
+)
+def test_what_a_policy_let_pass_is_still_said(tee: str, values: dict, expected: dict) -> None:
+    claims = VerifiedClaims(tee, False, bytes(48), bytes(64), values)
+    vector = appraise(claims, ReferenceValues.of([])).submods[tee].vector
+    assert {name: vector[name] for name in expected} == expected

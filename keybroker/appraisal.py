@@ -32,6 +32,10 @@ class EvidenceTrust:
     simulated: bool
     files: EndorsementFiles | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        # More than a set may hold is said when the broker starts, not with every request.
+        self._endorsements()
+
     @property
     def tees(self) -> tuple[str, ...]:
         """The TEE types this broker can verify; devices beside a processor are none."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +42,8 @@ class _Loaded:
 class EndorsementFiles:
     """The bundles that broker.yaml names. Safe to call from many threads.
 
-    With `signers` each must be signed by one of them, without it is a bare bundle. Raises
+    With `signers` each must be signed by one of them, without it is a bare bundle. `known` are
+    endorsements the broker has besides: a list in a file may be by an issuer among them. Raises
     `BrokerError` with `CONFIG_INVALID` if a file is bad when the broker starts.
     """
 
@@ -52,11 +54,13 @@ class EndorsementFiles:
         *,
         signers: Sequence[VerifyingKey],
         anchors: TrustAnchors,
+        known: Endorsements,
     ) -> None:
         self._folder = folder
         self._names = tuple(names)
         self._signers = tuple(signers)
         self._anchors = anchors
+        self._known = known.joined(Endorsements.vendor())
         self._reading = threading.Lock()
         self._seen = self._stamp()
         self._loaded = self._load({})
@@ -69,7 +73,10 @@ class EndorsementFiles:
         return self._loaded.first_end
 
     def joined(self, others: Endorsements) -> Endorsements:
-        """Return the endorsements of now and `others`, put together once for each change."""
+        """Return the endorsements of now and `others`, put together once for each change.
+
+        Raises `EvidenceError` if that is more than a set may hold.
+        """
         current, kept = self._loaded.endorsements, self._joined
         if kept is None or kept[0] is not current or kept[1] is not others:
             kept = (current, others, others.joined(current))
@@ -84,13 +91,20 @@ class EndorsementFiles:
                 return
             self._seen = stamp
             try:
-                self._loaded = self._load(self._loaded.marks)
-            except BrokerError as error:
+                self._loaded = self._loaded_again()
+            except (BrokerError, EvidenceError) as error:
                 self.failed = True
                 _log.warning("endorsements not read again", exc_info=error)
             else:
                 self.failed = False
                 _log.info("endorsements read again")
+
+    def _loaded_again(self) -> _Loaded:
+        """Return what the files hold now, if releases could go on with it."""
+        loaded = self._load(self._loaded.marks)
+        if self._joined is not None:
+            self._joined[1].joined(loaded.endorsements)
+        return loaded
 
     def _stamp(self) -> _Stamp:
         """Return what changes when a file does; a missing one is found when it is read."""
@@ -105,15 +119,26 @@ class EndorsementFiles:
         return tuple(found)
 
     def _load(self, marks: Mapping[str, int]) -> _Loaded:
-        found, raised, ends = Endorsements.none(), dict(marks), []
+        found, raised, ends = Endorsements.none(), dict(marks), list[datetime]()
+        opened: dict[str, Bundle] = {}
         for name in self._names:
-            try:
-                bundle = self._open(name)
-                ends += self._file(bundle.documents, raised)
-                found = found.joined(bundle.to_endorsements())
-            except (EvidenceError, SealError) as error:
-                raise invalid(f"{self._folder / name}: {error}") from error
+            with self._about(name):
+                opened[name] = self._open(name)
+                found = found.joined(opened[name].to_endorsements())
+        # Wherever its issuer's certificate comes from, an older list is an older list.
+        issuers = (*self._known.certificates, *found.certificates)
+        registrar = Registrar.of_certificates(self._anchors, issuers)
+        for name, bundle in opened.items():
+            with self._about(name):
+                ends += _file(bundle.documents, registrar, raised)
         return _Loaded(found, raised, min(ends, default=None))
+
+    @contextmanager
+    def _about(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (EvidenceError, SealError) as error:
+            raise invalid(f"{self._folder / name}: {error}") from error
 
     def _open(self, name: str) -> Bundle:
         data = read_named(self._folder, name)
@@ -121,22 +146,24 @@ class EndorsementFiles:
             data = dsse.verify(data, payload_type=BUNDLE_TYPE, keys=self._signers)
         return parse_bundle(data)
 
-    def _file(self, documents: Sequence[BundleDocument], marks: dict[str, int]) -> list[datetime]:
-        """Raise marks that vendors signed, refuse to lower one; return when documents end."""
-        registrar = Registrar.of(self._anchors, documents)
-        ends = []
-        for one in documents:
-            try:
-                filing = registrar.file(one.kind, one.data)
-            except EvidenceError as error:
-                # Evidence that needs it will be refused for the same reason.
-                _log.warning("an endorsement from %s is of no use: %s", one.source, error)
-                continue
-            if filing.expires is not None:
-                ends.append(filing.expires)
-            for name, number in filing.marks:
-                if number < marks.get(name, number):
-                    detail = f"{name} is {number}, was {marks[name]} before"
-                    raise EvidenceError(Refusal.COLLATERAL_ROLLBACK, detail)
-                marks[name] = number
-        return ends
+
+def _file(
+    documents: Sequence[BundleDocument], registrar: Registrar, marks: dict[str, int]
+) -> list[datetime]:
+    """Raise marks that vendors signed, refuse to lower one; return when documents end."""
+    ends = []
+    for one in documents:
+        try:
+            filing = registrar.file(one.kind, one.data)
+        except EvidenceError as error:
+            # Evidence that needs it will be refused for the same reason.
+            _log.warning("an endorsement from %s is of no use: %s", one.source, error)
+            continue
+        if filing.expires is not None:
+            ends.append(filing.expires)
+        for name, number in filing.marks:
+            if number < marks.get(name, number):
+                detail = f"{name} is {number}, was {marks[name]} before"
+                raise EvidenceError(Refusal.COLLATERAL_ROLLBACK, detail)
+            marks[name] = number
+    return ends

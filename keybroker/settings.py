@@ -70,16 +70,17 @@ def _trust(folder: Path, section: EvidenceSection, operator: VerifyingKey) -> Ev
     anchors = _with_keys(TrustAnchors.vendor(), folder, section)
     if section.simulated is not None:
         anchors = anchors.with_simulated(_simulated_root(folder, section.simulated))
+    endorsements = Endorsements.parse(
+        [read_named(folder, name) for name in section.certificates],
+        [read_named(folder, name) for name in section.crls],
+    )
     return EvidenceTrust(
         anchors=anchors,
-        endorsements=Endorsements.parse(
-            [read_named(folder, name) for name in section.certificates],
-            [read_named(folder, name) for name in section.crls],
-        ),
+        endorsements=endorsements,
         policy=_policy(section),
         references=_references(folder, section.references, operator),
         simulated=section.simulated is not None,
-        files=_endorsement_files(folder, section, anchors),
+        files=_endorsement_files(folder, section, anchors, endorsements),
     )
 
 
@@ -108,14 +109,16 @@ def _policy(section: EvidenceSection) -> EvidencePolicy:
 
 
 def _endorsement_files(
-    folder: Path, section: EvidenceSection, anchors: TrustAnchors
+    folder: Path, section: EvidenceSection, anchors: TrustAnchors, known: Endorsements
 ) -> EndorsementFiles | None:
     if not section.endorsements:
         return None
     signers = [
         VerifyingKey.from_pem(read_named(folder, one)) for one in section.endorsement_signers
     ]
-    return EndorsementFiles(folder, section.endorsements, signers=signers, anchors=anchors)
+    return EndorsementFiles(
+        folder, section.endorsements, signers=signers, anchors=anchors, known=known
+    )
 
 
 def _tpms(folder: Path, section: EvidenceSection) -> EkTrust:

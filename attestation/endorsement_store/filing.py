@@ -7,7 +7,7 @@ digest beside all others and replaces nothing. Dates are not judged here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -59,7 +59,14 @@ class Registrar:
     def of(cls, anchors: TrustAnchors, documents: Sequence[BundleDocument]) -> Registrar:
         """Return the registrar that knows the CA certificates among `documents`."""
         parsed = (parse_certificate(one.data) for one in documents if one.kind == CERTIFICATE)
-        return cls(anchors, tuple(one for one in parsed if is_ca(one)))
+        return cls.of_certificates(anchors, parsed)
+
+    @classmethod
+    def of_certificates(
+        cls, anchors: TrustAnchors, certificates: Iterable[Certificate]
+    ) -> Registrar:
+        """Return the registrar that knows the CA certificates among these."""
+        return cls(anchors, tuple(one for one in certificates if is_ca(one)))
 
     def file(self, kind: str, data: bytes) -> Filing:
         """Return where a document belongs. Raises `EvidenceError` for what cannot be read."""

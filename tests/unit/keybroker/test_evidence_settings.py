@@ -16,8 +16,9 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from attestation.bundle import BUNDLE_TYPE, CERTIFICATE, Bundle, BundleDocument
+from attestation.bundle import BUNDLE_TYPE, CERTIFICATE, CRL, Bundle, BundleDocument
 from attestation.endorsements import DocumentKind, Endorsements
+from attestation.limits import MAX_ENDORSED_CRLS
 from attestation.policy import (
     CcaPolicy,
     CrlPolicy,
@@ -31,6 +32,8 @@ from attestation.policy import (
     TpmPolicy,
 )
 from attestation.simulated.intel.collateral import publish
+from attestation.simulated.snp.certificates import Issuer, Validity, build_crl
+from attestation.x509.certificate import parse_certificate
 from attestation.x509.pem import encode_pem
 from keybroker.config import parse_config
 from keybroker.errors import BrokerCode, BrokerError
@@ -40,18 +43,26 @@ from keybroker.settings import load_settings
 from sealing import dsse
 from sealing.keys import SigningKey
 from tests.fakes.intel import make_silicon
-from tests.fakes.silicon import MEASUREMENT, NOW
+from tests.fakes.silicon import MEASUREMENT, NOW, signer_of
 from tests.fakes.silicon import make_silicon as make_snp
 from tests.fakes.world import references
 
 INTEL = make_silicon(tdx=True)
 ROOT = encode_pem("CERTIFICATE", INTEL.vendor.root.certificate)
+SNP_ROOT = make_snp("genoa").root()
 SIGNER = SigningKey.generate("ed25519")
 
 
 def collateral(number: int = 18) -> BundleDocument:
     made = publish(INTEL.vendor, replace(INTEL.publication(), evaluation=number))
     return BundleDocument(DocumentKind.INTEL_COLLATERAL.value, made.to_json(), "test")
+
+
+def snp_list(day: int) -> BundleDocument:
+    issuer = Issuer(parse_certificate(SNP_ROOT).subject, signer_of("ark"))
+    start = NOW + timedelta(days=day)
+    data = build_crl(issuer, validity=Validity(start, start + timedelta(days=90)))
+    return BundleDocument(CRL, data, "test")
 
 
 def bundle(*documents: BundleDocument) -> bytes:
@@ -292,6 +303,41 @@ class TestReading:
         write(bundle(collateral(20)))
         trust.files.refresh()
         assert not trust.files.failed
+
+    @pytest.mark.parametrize(
+        "issuer_in",
+        [{"certificates": ["snp.pem"]}, {"endorsements": ["endorsements.json", "snp.json"]}],
+        ids=["the brokers own", "another file"],
+    )
+    def test_an_older_list_is_one_wherever_its_issuer_is(
+        self, folder: Path, write: Callable[[bytes], None], issuer_in: dict[str, Any]
+    ) -> None:
+        issuer = BundleDocument(CERTIFICATE, SNP_ROOT, "test")
+        (folder / "snp.pem").write_bytes(encode_pem("CERTIFICATE", SNP_ROOT))
+        (folder / "snp.json").write_bytes(bundle(issuer))
+        change(folder, simulated={"root": "snp.pem", "fingerprint": f"sha256:{issuer.digest}"})
+        change(folder, **issuer_in)
+        write(bundle(snp_list(2)))
+        trust = settings(folder).trust
+        write(bundle(snp_list(1)))
+        trust.files.refresh()
+        assert trust.files.failed
+        write(bundle(snp_list(3)))
+        trust.files.refresh()
+        assert not trust.files.failed
+
+    def test_what_is_too_much_with_the_brokers_own_changes_nothing(
+        self, folder: Path, write: Callable[[bytes], None]
+    ) -> None:
+        (folder / "own.crl").write_bytes(make_snp("genoa").crl())
+        change(folder, crls=["own.crl"])
+        trust = settings(folder).trust
+        before = trust.files.joined(trust.endorsements)
+        write(bundle(*(snp_list(day) for day in range(MAX_ENDORSED_CRLS))))
+        trust.files.refresh()
+        assert trust.files.failed
+        assert trust.files.joined(trust.endorsements) is before
+        assert "more than" in refusal(folder)
 
     def test_one_that_is_gone_is_said(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         trust = settings(folder).trust

@@ -22,7 +22,7 @@ AZURE_ROWS: Final = (
 )
 # Measurement and ID key are those of Azure's paravisor, the same for every tenant; only PCRs say
 # which guest it started.
-AZURE_MEASUREMENTS: Final = frozenset({"pcr-digest"}) | LAUNCHED
+AZURE_MEASUREMENTS: Final = LAUNCHED
 AZURE_SIGNERS: Final = frozenset[str]()
 
 

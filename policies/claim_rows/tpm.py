@@ -47,7 +47,8 @@ ROWS: Final = (
     *QUOTE_ROWS,
 )
 
-# PCRs that say *what was launched*: code, not the configuration of it. Firmware alone does not.
+# PCRs that say *what was launched*: code, not the configuration of it. Firmware alone does not. Nor
+# does the digest over all of them: it does not say of which, and who asks for the quote chooses.
 LAUNCHED: Final = frozenset(f"pcr.{number}" for number in (4, 8, 9, 11, 12))
-MEASUREMENTS: Final = frozenset({"measurement", "pcr-digest"}) | LAUNCHED
+MEASUREMENTS: Final = frozenset({"measurement"}) | LAUNCHED
 SIGNERS: Final = frozenset[str]()

@@ -41,7 +41,7 @@ from policies.models.capability import ClockKind, Feature, RandomKind
 from policies.models.release import Permission
 
 Product = Literal["milan", "genoa", "turin"]
-Tee = Literal["snp", "tdx", "sgx", "nitro", "cca", "tpm"]
+Tee = Literal["snp", "tdx", "sgx", "nitro", "cca", "tpm", "azure-snp", "azure-tdx"]
 SigningKey = Literal["vcek", "vlek"]
 TcbPart = Annotated[int, Whole(0, 255)]
 

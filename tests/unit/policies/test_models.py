@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from policies import limits
-from policies.claims import CLAIMS
+from policies.claims import CLAIMS, TEES
 from policies.errors import PolicyError, PolicyRefusal
 from policies.load import load_capabilities, parse_document
 from policies.models import InlineFile
@@ -25,6 +25,15 @@ def capability(path, value):
     for key in reversed(path):
         value = {key: value}
     return base | {"spec": value}
+
+
+def release_policy(environment):
+    return {
+        "apiVersion": "sealwasm/v1",
+        "kind": "ReleasePolicy",
+        "metadata": {"name": "x", "version": 1},
+        "spec": {"any-of": [environment]},
+    }
 
 
 BOUNDS = [
@@ -262,3 +271,31 @@ def test_floats_pass_the_reader_and_fail_the_type():
     with pytest.raises(PolicyError) as caught:
         parse_document(capability(("limits", "fuel"), 1.0))
     assert caught.value.code is PolicyRefusal.WRONG_TYPE
+
+
+@pytest.mark.parametrize(
+    ("tee", "claim", "size"),
+    [
+        ("tpm", "pcr-digest", 32),
+        ("tpm", "pcr.7", 32),
+        ("azure-snp", "measurement", 48),
+        ("azure-snp", "pcr-digest", 32),
+        ("azure-snp", "id-key-digest", 48),
+        ("azure-tdx", "measurement", 48),
+    ],
+)
+def test_what_does_not_say_which_guest_runs_is_no_measurement(tee, claim, size):
+    """A digest over PCRs that whoever quotes chooses; a paravisor that all tenants have."""
+    place = {"name": "here", "tee": tee, claim: {"equals": "ab" * size}}
+    with pytest.raises(PolicyError) as refused:
+        parse_document(release_policy(place))
+    assert refused.value.problems[0].code is PolicyRefusal.NO_MEASUREMENT
+    enough = {"measurement": {"equals": "cd" * 48}, "pcr.11": {"equals": "cd" * 32}}
+    parse_document(release_policy(place | enough))
+
+
+@pytest.mark.parametrize("tee", TEES)
+def test_guardrails_can_name_every_tee(tee):
+    document = {"apiVersion": "sealwasm/v1", "kind": "Guardrails", "metadata": {"name": "x"}}
+    parsed = parse_document(document | {"spec": {"release": {"tees": [tee]}}})
+    assert parsed.spec.release.tees == (tee,)

@@ -58,7 +58,13 @@ def choose_collateral(
     # Every list that is in date counts: one may know of a revocation that another does not.
     for collateral in suitable:
         _check_revocation(collateral, pck)
-    return max(suitable, key=lambda one: (one.tcb_info.evaluation_number, one.tcb_info.issued))
+    return max(suitable, key=_age)
+
+
+def _age(one: Collateral) -> tuple[int, int, datetime, datetime]:
+    """Return what grows with every publication; one document may mix two of them."""
+    info, identity = one.tcb_info, one.qe_identity
+    return info.evaluation_number, identity.evaluation_number, info.issued, identity.issued
 
 
 def _judge(

@@ -329,6 +329,10 @@ def _several(books: Books) -> Iterator[Case]:
     numbers = {"tcb-evaluation-number": 19}
     for name, order in (("newer-first", (newer, good)), ("newer-last", (good, newer))):
         yield books.accepted(name, "K7: the newest", *order, claims=numbers)
+    old = books.world.identity(lambda document: document.update(tcbEvaluationDataNumber=17))
+    least = {"intel": {"minimum_tcb_evaluation_number": 18}}
+    for name, order in (("identity-first", (good, old)), ("identity-last", (old, good))):
+        yield books.accepted(f"newer-{name}", "K7: the newest", *order, policy=least)
     yield books.case(
         "several-of-others", "K7: one that fits", "fmspc-mismatch", other_family, other_tee
     )

@@ -298,6 +298,15 @@ BINDING = (
         "malformed",
         change=runtime(**{"vm-configuration": VM | {"vmUniqueId": "x" * 129}}),
     ),
+    *(
+        case(
+            f"vm-{name}",
+            f"B4: {name} in an id",
+            "malformed",
+            change=runtime(**{"vm-configuration": VM | {"vmUniqueId": text}}),
+        )
+        for name, text in (("half-character", "\ud800"), ("escape", "\x1b[2J"))
+    ),
     case(
         "vm-few",
         "B4: an older configuration",

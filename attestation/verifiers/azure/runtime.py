@@ -117,10 +117,15 @@ def _configuration(given: Any) -> dict[str, ClaimValue]:
             continue
         if not isinstance(value, bool | str) or type(value) is not kind:
             raise _malformed(f"{member} is not a {kind.__name__}")
-        if isinstance(value, str) and len(value) > _MAX_TEXT:
-            raise _malformed(f"{member} is longer than {_MAX_TEXT} characters")
+        # Claims go into logs, receipts and tokens, which have no form for half characters.
+        if isinstance(value, str) and not (len(value) <= _MAX_TEXT and _is_printable(value)):
+            raise _malformed(f"{member} is not up to {_MAX_TEXT} printable characters of ASCII")
         claims[name] = value
     return claims
+
+
+def _is_printable(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _malformed(detail: str) -> EvidenceError:

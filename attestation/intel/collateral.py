@@ -36,6 +36,7 @@ _MEMBERS: Final = read.names(
     " qe_identity_issuer_chain qe_identity qe_identity_signature"
 )
 _OPTIONAL: Final = frozenset({PCK_CHAIN_MEMBER})
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=no_duplicates)
 _SIGNATURE_BYTES: Final = 64
 _SIGNING: Final = (frozenset({chains.TCB_SIGNING}), frozenset({chains.ROOT}))
 _PCK_CA: Final = (frozenset(chains.PCK_CAS), frozenset({chains.ROOT}))
@@ -136,13 +137,14 @@ def _path(
 
 def _signed(document: Mapping[str, str], name: str, signer: Certificate) -> Any:
     """Return the JSON in a member after `signer` turns out to have signed its exact bytes."""
-    text = document[name].encode("ascii")
+    text = document[name]
     signature = _bytes(document[f"{name}_signature"])
     if len(signature) != _SIGNATURE_BYTES:
         raise _malformed(f"signature of {name} is {len(signature)} bytes, expected 64")
-    verify_raw(load_p256(signer.spki), signature, text, Refusal.COLLATERAL_SIGNATURE_INVALID, name)
+    signed, refusal = text.encode("ascii"), Refusal.COLLATERAL_SIGNATURE_INVALID
+    verify_raw(load_p256(signer.spki), signature, signed, refusal, name)
     try:
-        return json.loads(text, object_pairs_hook=no_duplicates)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise _malformed(f"{name} is not strict JSON") from error
 

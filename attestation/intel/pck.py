@@ -5,6 +5,7 @@ Intel SGX PCK Certificate and Certificate Revocation List Profile Specification 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,6 +28,29 @@ _SGX_TYPES: Final = 3
 _FLAGS: Final = frozenset({1, 2, 3})
 
 _Members = Mapping[int, tuple[int, bytes]]
+
+
+_Tcb = tuple[bytes, int, bytes]
+
+
+def _usual_tcb_pattern() -> re.Pattern[bytes]:
+    """Return a pattern of the TCB: each number in its shortest form, its length before it."""
+
+    def member(number: int, value: bytes) -> bytes:
+        name = _ARC + bytes([_TCB, number])
+        return re.escape(bytes([der.OBJECT_IDENTIFIER, len(name)]) + name) + value
+
+    svn = rb"\x02(\x01[\x00-\x7f]|\x02\x00[\x80-\xff])"
+    pcesvn = rb"\x02(\x01[\x00-\x7f]|\x02(?:\x00[\x80-\xff]|[\x01-\x7f].)|\x03\x00[\x80-\xff].)"
+    parts = [member(number, svn) for number in range(1, COMPONENTS + 1)]
+    parts.append(member(_PCESVN, pcesvn))
+    # Behind the length of a sequence are 13 octets of identifier; then tag, length and value.
+    heads = rb"0(?:\x10(?=.{14}\x01)|\x11(?=.{14}\x02)|\x12(?=.{14}\x03))"
+    last = member(_CPUSVN, rb"\x04\x10(.{16})")
+    return re.compile(b"(?s:" + b"".join(heads + one for one in parts) + rb"0\x1f" + last + b")")
+
+
+_USUAL_TCB: Final = _usual_tcb_pattern()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +79,38 @@ def parse_pck_extension(value: bytes) -> PckExtension:
     members = _members(der.single(value, der.SEQUENCE, what=_WHAT), _ARC)
     if not _REQUIRED <= members.keys() <= _REQUIRED | _PLATFORM:
         raise malformed("PCK extension: members are not those of a PCK certificate")
-    tcb = _members(_sequence(members, _TCB), _ARC + bytes([_TCB]))
-    if tcb.keys() != set(range(1, _CPUSVN + 1)):
-        raise malformed("PCK extension: TCB has other members than 16 SVNs, PCESVN and CPUSVN")
+    content = _content(members, _TCB, der.SEQUENCE)
+    components, pcesvn, cpusvn = _usual_tcb(content) or _any_tcb(content)
     if _INSTANCE in members:
         _octets(members, _INSTANCE, 16)
     if _CONFIGURATION in members:
         _check_configuration(_sequence(members, _CONFIGURATION))
     return PckExtension(
         ppid=_octets(members, _PPID, 16),
-        components=bytes(_integer(tcb, number, 0xFF) for number in range(1, COMPONENTS + 1)),
-        pcesvn=_integer(tcb, _PCESVN, 0xFFFF),
-        cpusvn=_octets(tcb, _CPUSVN, COMPONENTS),
+        components=components,
+        pcesvn=pcesvn,
+        cpusvn=cpusvn,
         pceid=_octets(members, _PCEID, 2),
         fmspc=_octets(members, _FMSPC, 6),
         sgx_type=_integer(members, _SGX_TYPE, _SGX_TYPES - 1, der.ENUMERATED),
     )
+
+
+def _usual_tcb(content: bytes) -> _Tcb | None:
+    """Return (components, PCESVN, CPUSVN) if the members come in order, else None."""
+    found = _USUAL_TCB.fullmatch(content)
+    if found is None:
+        return None
+    *components, pcesvn, cpusvn = found.groups()
+    return bytes(one[-1] for one in components), int.from_bytes(pcesvn[1:], "big"), cpusvn
+
+
+def _any_tcb(content: bytes) -> _Tcb:
+    tcb = _members(DerReader(content, what=_WHAT), _ARC + bytes([_TCB]))
+    if tcb.keys() != set(range(1, _CPUSVN + 1)):
+        raise malformed("PCK extension: TCB has other members than 16 SVNs, PCESVN and CPUSVN")
+    components = bytes(_integer(tcb, number, 0xFF) for number in range(1, COMPONENTS + 1))
+    return components, _integer(tcb, _PCESVN, 0xFFFF), _octets(tcb, _CPUSVN, COMPONENTS)
 
 
 def _members(items: DerReader, arc: bytes) -> _Members:
@@ -82,9 +122,12 @@ def _members(items: DerReader, arc: bytes) -> _Members:
         item = items.take(der.SEQUENCE)
         if not item.startswith(head) or len(item) < at + 3 or item[at] in found:
             raise malformed("PCK extension: a member is unknown or there twice")
-        value = DerReader(item[at + 1 :], what=_WHAT)
-        found[item[at]] = (item[at + 1], value.take(item[at + 1]))
-        value.finish()
+        tag, content = item[at + 1], item[at + 3 :]
+        if len(content) != item[at + 2] or len(content) >= 0x80:
+            value = DerReader(item[at + 1 :], what=_WHAT)
+            content = value.take(tag)
+            value.finish()
+        found[item[at]] = (tag, content)
     return found
 
 

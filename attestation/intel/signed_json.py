@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from attestation.errors import EvidenceError, Refusal
 
 Members = Mapping[str, Any]
 
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+# Hour 24, which some readers take for the next day's first, is none.
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\dZ", re.ASCII)
 _HEX: Final = re.compile(r"[0-9A-Fa-f]*")
 _ADVISORY: Final = re.compile(r"[A-Z0-9-]{1,64}")
 _NONE: Final = frozenset[str]()
@@ -63,7 +64,7 @@ def moment(value: Any) -> datetime:
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         raise malformed("signed JSON lacks a time")
     try:
-        return datetime.fromisoformat(value[:-1]).replace(tzinfo=UTC)
+        return datetime.fromisoformat(value)
     except ValueError as error:
         raise malformed("signed JSON has a time that does not exist") from error
 

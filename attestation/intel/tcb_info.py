@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -30,8 +31,7 @@ _LEVEL: Final = frozenset({"tcb", "tcbDate", "tcbStatus"})
 _LEVEL_OPTIONAL: Final = frozenset({"advisoryIDs"})
 _SGX_TCB: Final = frozenset({"sgxtcbcomponents", "pcesvn"})
 _TDX_TCB: Final = _SGX_TCB | {"tdxtcbcomponents"}
-_COMPONENT_TEXTS: Final = frozenset({"category", "type"})
-_COMPONENT: Final = _COMPONENT_TEXTS | {"svn"}
+_COMPONENT: Final = frozenset({"svn", "category", "type"})
 _VERSION: Final = 3
 STATUSES: Final = read.names(
     "UpToDate SWHardeningNeeded ConfigurationNeeded ConfigurationAndSWHardeningNeeded OutOfDate"
@@ -131,14 +131,15 @@ def _components(value: Any) -> bytes:
     if len(listed) != COMPONENTS or set(map(type, listed)) != {dict}:
         raise read.malformed(f"TCB level has {len(listed)} components, expected {COMPONENTS}")
     svns = [one.get("svn") for one in listed]
-    if not set().union(*listed) <= _COMPONENT or set(map(type, svns)) != {int}:
+    if not _COMPONENT.issuperset(chain.from_iterable(listed)) or set(map(type, svns)) != {int}:
         raise read.malformed("TCB component has no SVN, or a member that is unknown")
-    if max(svns) > 0xFF or min(svns) < 0:
-        raise read.malformed("TCB component has an SVN of more than 8 bits")
-    texts = {type(one[name]) for one in listed for name in _COMPONENT_TEXTS & one.keys()}
-    if not texts <= {str}:
+    kinds = list(map(type, chain.from_iterable(map(dict.values, listed))))
+    if kinds.count(str) != len(kinds) - COMPONENTS:
         raise read.malformed("TCB component has a category or type that is not text")
-    return bytes(svns)
+    try:
+        return bytes(svns)
+    except ValueError as error:
+        raise read.malformed("TCB component has an SVN of more than 8 bits") from error
 
 
 def _module(given: read.Members, levels: tuple[SvnLevel, ...] = ()) -> Module:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from attestation.limits import MAX_CERTIFICATE_BYTES, MAX_EXTENSIONS
 from attestation.x509 import der
@@ -24,7 +24,7 @@ _X520: Final = re.compile(rb"(?s:1(.)0(.)\x06\x03\x55\x04([\x00-\x7f])(.)(.))")
 _LENGTH: Final = rb"((?:\x82[\x01-\xff]|\x81(?=[\x80-\xff])|(?=[\x00-\x7f])).)"
 # SEQUENCE, identifier, perhaps "critical", and the head of an OCTET STRING.
 _EXTENSION: Final = re.compile(
-    b"(?s:0" + _LENGTH + rb"\x06(\x03.{3}|\x08.{8}|\x0a.{10})(\x01\x01\xff)?\x04" + _LENGTH + b")"
+    b"(?s:0" + _LENGTH + rb"\x06(\x03.{3}|\x08.{8}|\x09.{9})(\x01\x01\xff)?\x04" + _LENGTH + b")"
 )
 # INTEGER 2.
 _VERSION_3: Final = bytes.fromhex("020102")
@@ -37,12 +37,11 @@ _KEY_CERT_SIGN: Final = 5
 _CRL_SIGN: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(NamedTuple):
     """One extension: whether it must be understood, and its raw content."""
 
     critical: bool
-    value: bytes = field(repr=False)
+    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +65,10 @@ class Certificate:
 
     def unknown_critical(self, known: frozenset[str]) -> str | None:
         """Return a critical extension that is not in `known`, if there is one."""
-        names = (name for name, extension in self.extensions.items() if extension.critical)
-        return next((name for name in names if name not in known), None)
+        for name, extension in self.extensions.items():
+            if extension.critical and name not in known:
+                return name
+        return None
 
 
 def parse_certificate(data: bytes) -> Certificate:

@@ -29,6 +29,7 @@ GENERALIZED_TIME: Final = 0x18
 _TIME: Final = re.compile(rb"([0-9]{6}|[0-9]{8})((?:[01][0-9]|2[0-3])[0-9]{4}Z)")
 # Four length bytes reach 4 GiB; no certificate needs more.
 _MAX_LENGTH_BYTES: Final = 4
+_TWO_OCTETS: Final = 0x82
 
 
 def context(number: int, *, constructed: bool = True) -> int:
@@ -76,9 +77,11 @@ class DerReader:
         data, start = self._data, self._offset
         if start + 1 >= len(data) or data[start] != tag:
             raise malformed(f"{self._what}: tag is {self.peek()}, expected {tag}, or no length")
-        # Nearly every value is short, so its length is the byte itself.
+        # Nearly every value is short, so its length is the byte itself, or that of a certificate.
         body, length = start + 2, data[start + 1]
-        if length >= 0x80:
+        if length == _TWO_OCTETS and len(data) > body + 2 and data[body]:
+            body, length = start + 4, data[body] << 8 | data[body + 1]
+        elif length >= 0x80:
             body, length = self._long_length(start + 2, length & 0x7F)
         end = body + length
         if end > len(data):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attestation.errors import EvidenceError
-from attestation.limits import MAX_REVOKED
+from attestation.intel import pck
+from attestation.limits import MAX_EXTENSIONS, MAX_REVOKED
 from attestation.simulated.der_writer import integer, oid, sequence, tlv
 from attestation.x509 import certificate, crl, der
 from attestation.x509.der import DerReader
 
+T = TypeVar("T")
 DATE = tlv(der.UTC_TIME, b"260101000000Z")
 
 
@@ -124,3 +128,85 @@ def test_names_with_several_attributes_in_a_set_are_read() -> None:
     assert certificate.common_name(name) == "y"
     with pytest.raises(EvidenceError):
         certificate.common_name(sequence(tlv(der.SET, common), tlv(der.SET, common)))
+
+
+def extension(name: str, critical: bool | None, value: bytes) -> bytes:
+    said = b"" if critical is None else tlv(der.BOOLEAN, b"\xff" if critical else b"\0")
+    return sequence(oid(name), said, tlv(der.OCTET_STRING, value))
+
+
+def read(reader: Callable[[bytes], T], content: bytes) -> T | None:
+    with contextlib.suppress(EvidenceError):
+        return reader(content)
+    return None
+
+
+def any_extensions(content: bytes) -> dict[str, certificate.Extension]:
+    return certificate._any_extensions(DerReader(content, what="extensions"))
+
+
+NAMES = st.sampled_from(["2.5.29.15", "2.5.29.19", "1.2.3", "1.3.6.1.5.5.7.1.1", pck.PCK_EXTENSION])
+VALUES = st.one_of(st.binary(max_size=40), st.integers(90, 300).map(bytes))
+
+
+@given(st.lists(st.tuples(NAMES, st.sampled_from([None, True, False]), VALUES), max_size=4), BITS)
+@example([("2.5.29.15", True, bytes(116))], [])
+@example([("2.5.29.15", None, bytes(117))], [])
+@example([("2.5.29.15", None, bytes(127)), ("2.5.29.19", None, bytes(128))], [])
+@example([("2.5.29.15", None, bytes(240)), ("2.5.29.19", None, bytes(256))], [])
+@example([("2.5.29.15", None, b"")] * 2, [])
+def test_extensions(listed: list[tuple[str, bool | None, bytes]], bits: list[int]) -> None:
+    content = b"".join(extension(*one) for one in listed)
+    content = flip(content, bits) if content else content
+    usual = read(certificate._usual_extensions, content)
+    assert usual is None or usual == read(any_extensions, content)
+
+
+def test_usual_extensions_are_read_in_one_pass() -> None:
+    content = extension("2.5.29.15", True, b"abc") + extension(pck.PCK_EXTENSION, None, bytes(500))
+    found = certificate._usual_extensions(content)
+    assert found == any_extensions(content)
+    assert found is not None
+    assert found["2.5.29.15"] == certificate.Extension(True, b"abc")
+
+
+def test_how_many_extensions_there_may_be() -> None:
+    content = b"".join(
+        extension(f"2.5.29.{number}", None, b"") for number in range(MAX_EXTENSIONS + 1)
+    )
+    assert certificate._usual_extensions(content) is None
+    with pytest.raises(EvidenceError):
+        any_extensions(content)
+    fewer = content[len(extension("2.5.29.0", None, b"")) :]
+    assert len(certificate._usual_extensions(fewer) or ()) == MAX_EXTENSIONS
+
+
+def tcb(svns: list[int], pcesvn: int, cpusvn: bytes) -> bytes:
+    values = [*map(integer, (*svns, pcesvn)), tlv(der.OCTET_STRING, cpusvn)]
+    arc = f"{pck.PCK_EXTENSION}.2"
+    return b"".join(
+        sequence(oid(f"{arc}.{number}"), value) for number, value in enumerate(values, 1)
+    )
+
+
+@given(
+    st.lists(st.integers(0, 257), min_size=16, max_size=16),
+    st.integers(0, 2**16),
+    st.integers(15, 17).map(bytes),
+    BITS,
+)
+@example([0, 127, 128, 255] * 4, 65535, bytes(16), [])
+@example([0] * 16, 255, bytes(16), [])
+@example([0] * 16, 32768, bytes(16), [])
+def test_tcb_of_a_pck(svns: list[int], pcesvn: int, cpusvn: bytes, bits: list[int]) -> None:
+    content = flip(tcb(svns, pcesvn, cpusvn), bits)
+    usual = pck._usual_tcb(content)
+    assert usual is None or usual == read(pck._any_tcb, content)
+
+
+@pytest.mark.parametrize("pcesvn", [0, 127, 128, 255, 256, 32767, 32768, 65535])
+def test_a_usual_tcb_is_read_in_one_pass(pcesvn: int) -> None:
+    svns = [*range(8), *range(248, 256)]
+    content = tcb(svns, pcesvn, bytes(range(16)))
+    assert pck._usual_tcb(content) == (bytes(svns), pcesvn, bytes(range(16)))
+    assert pck._any_tcb(content) == pck._usual_tcb(content)

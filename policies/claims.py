@@ -31,6 +31,7 @@ from policies.claim_rows.snp import PRODUCTS, SIGNING_KEYS, TCB_LEVELS, TCB_PART
 __all__ = [
     "CLAIMS",
     "CLAIMS_OF",
+    "KEEPERS",
     "MEASUREMENTS",
     "PRODUCTS",
     "SIGNERS",
@@ -108,4 +109,10 @@ MEASUREMENTS: Final[Mapping[str, frozenset[str]]] = {
 }
 SIGNERS: Final[Mapping[str, frozenset[str]]] = {
     tee: module.SIGNERS for tee, module in _MODULES.items()
+}
+# What says *who holds the key of the virtual TPM*, where one measures the guest. Hardware vouches
+# for any such key: without one of these, a TPM in software of anybody's own guest would do.
+KEEPERS: Final[Mapping[str, frozenset[str]]] = {
+    "azure-snp": frozenset({"measurement"}) | snp.SIGNERS,
+    "azure-tdx": frozenset({"measurement"}),
 }

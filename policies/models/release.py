@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from policies import limits as bounds
-from policies.claims import CLAIMS_OF, MEASUREMENTS, SIGNERS, TEES, Claim
+from policies.claims import CLAIMS_OF, KEEPERS, MEASUREMENTS, SIGNERS, TEES, Claim
 from policies.condition_schema import condition_properties
 from policies.conditions import (
     Condition,
@@ -63,10 +63,11 @@ def _identities() -> frozenset[str]:
     return frozenset[str]().union(*MEASUREMENTS.values(), *SIGNERS.values())
 
 
-def _names_what_runs(tee: str, conditions: tuple[Condition, ...]) -> bool:
-    identities = MEASUREMENTS[tee] | SIGNERS[tee]
+def _require_one(claims: frozenset[str], what: str, conditions: tuple[Condition, ...]) -> None:
     positive = (Operator.EQUALS, Operator.IN)
-    return any(item.claim in identities and item.operator in positive for item in conditions)
+    if not any(item.claim in claims and item.operator in positive for item in conditions):
+        detail = f"names no {what}, expected equals or in for one of {', '.join(sorted(claims))}"
+        raise field_problem(PolicyRefusal.NO_MEASUREMENT, detail)
 
 
 def _refuse_foreign_claims(tee: str, conditions: tuple[Condition, ...]) -> None:
@@ -100,8 +101,9 @@ def _refuse_foreign_value(
 
 def _refuse_zero_identities(tee: str, conditions: tuple[Condition, ...]) -> None:
     """Zeros in a report mean that nothing was measured, or that no ID block was given."""
+    identities = MEASUREMENTS[tee] | SIGNERS[tee] | KEEPERS.get(tee, frozenset())
     for item in conditions:
-        if item.claim not in MEASUREMENTS[tee] | SIGNERS[tee] or item.operator is Operator.NOT_IN:
+        if item.claim not in identities or item.operator is Operator.NOT_IN:
             continue
         values = item.expected if isinstance(item.expected, tuple) else (item.expected,)
         if any(isinstance(value, str) and not value.strip("0") for value in values):
@@ -140,10 +142,9 @@ class Environment(Model):
             raise field_problem(PolicyRefusal.INCONSISTENT, detail, "simulated")
         _refuse_foreign_claims(self.tee, self.conditions)
         _refuse_zero_identities(self.tee, self.conditions)
-        if not _names_what_runs(self.tee, self.conditions):
-            named = sorted(MEASUREMENTS[self.tee] | SIGNERS[self.tee])
-            detail = f"names no measurement, expected equals or in for one of {', '.join(named)}"
-            raise field_problem(PolicyRefusal.NO_MEASUREMENT, detail)
+        _require_one(MEASUREMENTS[self.tee] | SIGNERS[self.tee], "measurement", self.conditions)
+        if self.tee in KEEPERS:
+            _require_one(KEEPERS[self.tee], "paravisor", self.conditions)
         return self
 
     @classmethod

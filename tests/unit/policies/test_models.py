@@ -294,6 +294,33 @@ def test_what_does_not_say_which_guest_runs_is_no_measurement(tee, claim, size):
     parse_document(release_policy(place | enough))
 
 
+@pytest.mark.parametrize(
+    ("tee", "keeper", "enough"),
+    [
+        ("azure-snp", {}, False),
+        ("azure-snp", {"measurement": {"not-in": ["ab" * 48]}}, False),
+        ("azure-snp", {"id-key-digest": {"equals": "00" * 48}}, False),
+        ("azure-snp", {"id-key-digest": {"equals": "ab" * 48}}, True),
+        ("azure-snp", {"measurement": {"equals": "ab" * 48}}, True),
+        ("azure-tdx", {"rtmr0": {"equals": "ab" * 48}}, False),
+        ("azure-tdx", {"measurement": {"equals": "00" * 48}}, False),
+        ("azure-tdx", {"measurement": {"in": ["ab" * 48]}}, True),
+        ("tpm", {}, True),
+    ],
+)
+def test_pcrs_count_only_with_who_keeps_the_virtual_tpm(tee, keeper, enough):
+    """Any guest may have its hardware vouch for a key, and quote what it likes with that."""
+    document = release_policy(
+        {"name": "here", "tee": tee, "pcr.12": {"equals": "cd" * 32}} | keeper
+    )
+    if enough:
+        parse_document(document)
+        return
+    with pytest.raises(PolicyError) as refused:
+        parse_document(document)
+    assert refused.value.problems[0].code is PolicyRefusal.NO_MEASUREMENT
+
+
 @pytest.mark.parametrize("tee", TEES)
 def test_guardrails_can_name_every_tee(tee):
     document = {"apiVersion": "sealwasm/v1", "kind": "Guardrails", "metadata": {"name": "x"}}

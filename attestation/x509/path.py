@@ -119,8 +119,9 @@ def _check_links(path: Sequence[Certificate], profile: PathProfile) -> None:
         unknown = certificate.unknown_critical(profile.known_critical)
         if unknown is not None:
             raise _untrusted(f"unknown critical extension {unknown}")
-    # The root is pinned as a whole, so its own signature adds nothing.
-    for child, parent in pairwise(path):
+    # The root is pinned as a whole, so its own signature adds nothing. From the root down: no key
+    # does any work, whatever its size, before somebody trusted has signed it.
+    for child, parent in reversed(tuple(pairwise(path))):
         _verify_link(child, parent, profile)
 
 

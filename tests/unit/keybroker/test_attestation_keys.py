@@ -19,6 +19,7 @@ from attestation.keys import load_public_key
 from attestation.tpm.constants import ALG_ECDSA
 from attestation.tpm.public import encode_public, parse_public
 from attestation.tpm.templates import AK_ATTRIBUTES
+from attestation.x509 import path
 from attestation.x509.certificate import parse_certificate
 from keybroker import protocol
 from keybroker.attestation_ca import AttestationCa, AttestationCas
@@ -110,6 +111,30 @@ def test_refused_requests(broker: World, changes: dict[str, Any], code: str) -> 
     with pytest.raises(EvidenceError) as refused:
         asked(broker, **changes)
     assert refused.value.code == code
+
+
+def test_no_work_is_done_with_a_strangers_keys(
+    broker: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slowest keys there are stand below a maker's name: only the maker's own is tried."""
+    below = Maker("Acme TPM Next CA", START)
+    own = parse_certificate(below.root)
+    # Self-issued, but for the name of its issuer: a stranger cannot sign for that one.
+    name = parse_certificate(MAKER.root).subject
+    forged = below.root.replace(own.issuer, name, 1)
+    chain = (below.certify(EK.public_key()), forged, MAKER.root)
+    tried: list[bytes] = []
+
+    def verify_signed(*arguments: Any, **options: Any) -> None:
+        tried.append(arguments[3])
+        real(*arguments, **options)
+
+    real = path.verify_signed
+    monkeypatch.setattr(path, "verify_signed", verify_signed)
+    with pytest.raises(EvidenceError) as refused:
+        asked(broker, ek_chain=chain)
+    assert refused.value.code == "signature-invalid"
+    assert tried == [parse_certificate(MAKER.root).spki]
 
 
 @pytest.mark.parametrize(

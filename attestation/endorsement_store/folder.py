@@ -67,7 +67,14 @@ class Folder:
         return [stem for stem in stems if _NAME.fullmatch(stem)]
 
     def write(self, documents: Mapping[str, BundleDocument], marks: Mapping[str, int]) -> None:
-        """Keep documents and marks; marks first, so that a crash in between forgets none."""
+        """Keep documents and marks; marks first, so that a crash in between forgets none.
+
+        Raises `EvidenceError` `endorsement-unavailable`, with nothing kept, if that is more than
+        could be read again.
+        """
+        if len({*self._names(), *documents}) > MAX_STORED_DOCUMENTS:
+            detail = f"{self._path} is full: {MAX_STORED_DOCUMENTS} documents"
+            raise EvidenceError(Refusal.ENDORSEMENT_UNAVAILABLE, detail)
         self._save(self._path / _MARKS, canonical_json(dict(marks)))
         for name, document in documents.items():
             self._save(self._file(name), Bundle.of([document]).to_bytes())

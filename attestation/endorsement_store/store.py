@@ -102,7 +102,12 @@ class EndorsementStore:
         Raises `EvidenceError` as `get` does otherwise.
         """
         needed = [one for wanted in wanted_by(evidence) for one in self._get_or_nothing(wanted)]
-        others = [one.document for one in self.list() if not one.filing.verified]
+        # Collateral goes by its name alone: what is unverified of it is by a root not trusted here.
+        others = [
+            one.document
+            for one in self.list()
+            if not one.filing.verified and one.document.kind != DocumentKind.INTEL_COLLATERAL
+        ]
         return endorsements_of([*needed, *others])
 
     def _get_or_nothing(self, wanted: Wanted) -> tuple[BundleDocument, ...]:
@@ -158,7 +163,7 @@ class EndorsementStore:
         registrar = self._registrar(tuple(documents.values()), reread=False)
         found = []
         for name, document in documents.items():
-            filing = replace(registrar.file(document.kind, document.data), name=name)
+            filing = replace(_filed_again(registrar, document), name=name)
             found.append(Stored(name, filing, document, self.state(document)))
         return found
 
@@ -262,7 +267,7 @@ class EndorsementStore:
         before = self._folder.read(filing.name)
         if before is not None and before.digest != document.digest:
             # Also if the marks were lost, nothing older takes a document's place.
-            for name, number in registrar.file(before.kind, before.data).marks:
+            for name, number in _filed_again(registrar, before).marks:
                 marks[name] = max(number, marks.get(name, number))
         for name, number in filing.marks:
             if number < marks.get(name, number):
@@ -271,6 +276,16 @@ class EndorsementStore:
                     f"{filing.what}: {name} is {number}, seen before: {marks[name]}",
                 )
             marks[name] = number
+
+
+def _filed_again(registrar: Registrar, document: BundleDocument) -> Filing:
+    """Return what a stored document is now; one by a root that is not trusted here is of no use."""
+    try:
+        return registrar.file(document.kind, document.data)
+    except EvidenceError as error:
+        _log.warning("a stored %s is of no use here: %s", document.kind, error)
+        what = f"{document.kind.replace('-', ' ')} of no use: {error.code}"
+        return Filing("", what, verified=False, expires=document.expires)
 
 
 def endorsements_of(documents: Iterable[BundleDocument]) -> Endorsements:

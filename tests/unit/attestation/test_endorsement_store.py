@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from attestation.bundle import CERTIFICATE, CRL, BundleDocument
+from attestation.endorsement_store import folder as folder_module
 from attestation.endorsement_store.filing import Filing, Registrar
 from attestation.endorsement_store.folder import Folder
 from attestation.endorsement_store.store import EndorsementStore, State, StorePolicy
@@ -25,6 +26,7 @@ from attestation.endorsement_store.wanted import (
 )
 from attestation.endorsements import DocumentKind
 from attestation.errors import EvidenceError, Refusal
+from attestation.evidence import UnverifiedEvidence
 from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData
 from attestation.simulated.intel.collateral import publish
@@ -522,3 +524,30 @@ class TestFiling:
 
     def test_roots_of_other_vendors_are_filed_by_digest(self) -> None:
         assert self.file(INTEL.vendor.root.certificate).name.startswith("other-")
+
+
+def test_collateral_of_a_root_that_is_not_trusted_is_in_nobodys_way(
+    services: VendorServices, tmp_path: Path
+) -> None:
+    store_of(services, tmp_path).get(TDX)
+    vendors = store_of(services, tmp_path, offline=True, anchors=TrustAnchors.vendor())
+    (listed,) = vendors.list()
+    assert listed.filing.what == "intel collateral of no use: simulated-not-trusted"
+    assert not listed.filing.verified
+    assert vendors.for_evidence(UnverifiedEvidence("cca", {"token": b"?"})).documents == ()
+
+
+def test_a_full_store_takes_no_more_and_can_still_be_read(
+    services: VendorServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "MAX_STORED_DOCUMENTS", 2)
+    store = store_of(services, tmp_path, offline=True)
+    first, second, third = (
+        BundleDocument(DocumentKind.NVIDIA_RIM.value, f"<rim{n}/>".encode(), "test")
+        for n in range(3)
+    )
+    store.add([first, second])
+    with pytest.raises(EvidenceError, match="is full"):
+        store.add([third])
+    store.add([second])
+    assert {one.document.digest for one in store.list()} == {first.digest, second.digest}

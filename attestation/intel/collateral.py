@@ -8,14 +8,12 @@ only after that. Verified forms are remembered by digest; dates are for the call
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from attestation.cache import BoundedCache
-from attestation.encoding import no_duplicates, parse_json
 from attestation.endorsements import GivenCrl, GivenDocument
 from attestation.errors import EvidenceError, Refusal
 from attestation.intel import chains
@@ -36,7 +34,6 @@ _MEMBERS: Final = read.names(
     " qe_identity_issuer_chain qe_identity qe_identity_signature"
 )
 _OPTIONAL: Final = frozenset({PCK_CHAIN_MEMBER})
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=no_duplicates)
 _SIGNATURE_BYTES: Final = 64
 _SIGNING: Final = (frozenset({chains.TCB_SIGNING}), frozenset({chains.ROOT}))
 _PCK_CA: Final = (frozenset(chains.PCK_CAS), frozenset({chains.ROOT}))
@@ -80,12 +77,14 @@ def verify_collateral(document: GivenDocument, *, anchors: TrustAnchors) -> Coll
 
 def parse_document(data: bytes) -> Mapping[str, str]:
     """Return the members of a document (step K2); raise `EvidenceError` `malformed`."""
-    document = parse_json(data, limit_bytes=MAX_COLLATERAL_BYTES, what="collateral")
-    for name, text in read.members(document, _MEMBERS, _OPTIONAL).items():
+    if len(data) > MAX_COLLATERAL_BYTES:
+        raise _malformed(f"collateral is {len(data)} bytes, limit {MAX_COLLATERAL_BYTES}")
+    document = read.members(read.decode(data, what="collateral"), _MEMBERS, _OPTIONAL)
+    for name, text in document.items():
         # What Intel signs, PEM and hex are all ASCII; anything else has several spellings.
         if not isinstance(text, str) or not text.isascii():
             raise _malformed(f"collateral: {name} is not ASCII text")
-    return dict(document)
+    return document
 
 
 def _verify(digest: bytes, document: Mapping[str, str], anchors: TrustAnchors) -> Collateral:
@@ -137,16 +136,12 @@ def _path(
 
 def _signed(document: Mapping[str, str], name: str, signer: Certificate) -> Any:
     """Return the JSON in a member after `signer` turns out to have signed its exact bytes."""
-    text = document[name]
+    signed, refusal = document[name].encode("ascii"), Refusal.COLLATERAL_SIGNATURE_INVALID
     signature = _bytes(document[f"{name}_signature"])
     if len(signature) != _SIGNATURE_BYTES:
         raise _malformed(f"signature of {name} is {len(signature)} bytes, expected 64")
-    signed, refusal = text.encode("ascii"), Refusal.COLLATERAL_SIGNATURE_INVALID
     verify_raw(load_p256(signer.spki), signature, signed, refusal, name)
-    try:
-        return _DECODER.decode(text)
-    except (ValueError, RecursionError) as error:
-        raise _malformed(f"{name} is not strict JSON") from error
+    return read.decode(signed, what=name)
 
 
 def _crl(text: str) -> GivenCrl:

@@ -1,7 +1,12 @@
-"""Members of Intel's signed JSON, read exactly: what is signed and not understood could matter."""
+"""Intel's JSON read exactly: what is signed and not understood could matter.
+
+An object is decoded to a tuple of its members, which shows whether a name is there twice; every
+reader of objects goes through `members`, or looks at all members itself.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,6 +15,8 @@ from typing import Any, Final
 from attestation.errors import EvidenceError, Refusal
 
 Members = Mapping[str, Any]
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=tuple)
 
 # Hour 24, which some readers take for the next day's first, is none.
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\dZ", re.ASCII)
@@ -28,14 +35,26 @@ def malformed(detail: str) -> EvidenceError:
     return EvidenceError(Refusal.MALFORMED, detail)
 
 
+def decode(data: bytes, *, what: str) -> Any:
+    """Return the JSON value of `data`, objects as tuples of their members, arrays as lists."""
+    try:
+        return _DECODER.decode(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise malformed(f"{what} is not JSON") from error
+
+
 def members(value: Any, required: frozenset[str], optional: frozenset[str] = _NONE) -> Members:
-    """Return the object if it has every required member and none but these."""
-    if not isinstance(value, dict):
+    """Return the object if it has every required member once and none but these."""
+    if not isinstance(value, tuple):
         raise malformed("JSON of Intel has something else where an object belongs")
-    if not required <= value.keys() <= required | optional:
-        odd = sorted((value.keys() ^ required) - optional)[:1]
+    found = dict(value)
+    if len(found) != len(value):
+        raise malformed("JSON of Intel has a member twice")
+    names = found.keys()
+    if names != required and not required <= names <= required | optional:
+        odd = sorted((names ^ required) - optional)[:1]
         raise malformed(f"JSON of Intel has other members than expected, such as {odd}"[:120])
-    return value
+    return found
 
 
 def items(value: Any, most: int) -> list[Any]:

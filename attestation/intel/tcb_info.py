@@ -78,7 +78,7 @@ class TcbInfo:
 
 def parse_tcb_info(value: Any) -> TcbInfo:
     """Return the TCB info in decoded JSON; raise `EvidenceError` `malformed` (step K5)."""
-    tdx = isinstance(value, dict) and value.get("id") == TDX
+    tdx = isinstance(value, tuple) and ("id", TDX) in value
     given = read.members(value, _TDX_REQUIRED, _TDX_OPTIONAL) if tdx else _sgx_members(value)
     if given["version"] != _VERSION or type(given["version"]) is not int:
         raise read.malformed("TCB info is not of version 3")
@@ -128,13 +128,16 @@ def _components(value: Any) -> bytes:
     """Return the 16 SVNs; `category` and `type` are for people, and must be text."""
     listed = read.items(value, COMPONENTS)
     # All at once: these are most of what a document holds.
-    if len(listed) != COMPONENTS or set(map(type, listed)) != {dict}:
+    if len(listed) != COMPONENTS or set(map(type, listed)) != {tuple}:
         raise read.malformed(f"TCB level has {len(listed)} components, expected {COMPONENTS}")
-    svns = [one.get("svn") for one in listed]
-    if not _COMPONENT.issuperset(chain.from_iterable(listed)) or set(map(type, svns)) != {int}:
-        raise read.malformed("TCB component has no SVN, or a member that is unknown")
-    kinds = list(map(type, chain.from_iterable(map(dict.values, listed))))
-    if kinds.count(str) != len(kinds) - COMPONENTS:
+    found: list[dict[str, Any]] = list(map(dict, listed))
+    members = list(chain.from_iterable(listed))
+    if sum(map(len, found)) != len(members) or not _COMPONENT.issuperset(chain(*found)):
+        raise read.malformed("TCB component has a member twice, or one that is unknown")
+    svns: list[Any] = [one.get("svn") for one in found]
+    if set(map(type, svns)) != {int}:
+        raise read.malformed("TCB component has no SVN")
+    if [type(value) for _, value in members].count(str) != len(members) - COMPONENTS:
         raise read.malformed("TCB component has a category or type that is not text")
     try:
         return bytes(svns)

@@ -8,15 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from attestation.encoding import parse_json
 from attestation.errors import EvidenceError
 from attestation.intel.chains import parse_chain
 from attestation.intel.collateral import parse_document
 from attestation.intel.pck import PCK_EXTENSION, parse_pck_extension
 from attestation.intel.qe_identity import parse_qe_identity
 from attestation.intel.quote import parse_endorsed_key, parse_quote
+from attestation.intel.signed_json import decode
 from attestation.intel.tcb_info import parse_tcb_info
-from attestation.limits import MAX_COLLATERAL_BYTES
 from tests.fuzz.target import Target
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -56,7 +55,7 @@ def _quote(data: bytes) -> object:
 
 
 def _json(data: bytes) -> Any:
-    return parse_json(data, limit_bytes=MAX_COLLATERAL_BYTES, what="signed JSON")
+    return decode(data, what="signed JSON")
 
 
 TARGETS = [

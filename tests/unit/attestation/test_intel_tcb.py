@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from attestation.errors import EvidenceError, Refusal
+from attestation.intel import tcb_info
 from attestation.intel.levels import SvnLevel, level_of, parse_svn_levels
 from attestation.intel.module import appraise_module, module_id
 from attestation.intel.pck import PckExtension
 from attestation.intel.reports import TdReport
+from attestation.intel.signed_json import decode
 from attestation.intel.tcb import appraise_sgx, appraise_tdx, merge
 from attestation.intel.tcb_info import Module, TcbInfo, TcbLevel, parse_tcb_info
 
@@ -29,6 +33,10 @@ STATUSES = (
     "OutOfDateConfigurationNeeded",
     "Revoked",
 )
+
+
+def decoded(value: object) -> Any:
+    return decode(json.dumps(value).encode(), what="a document")
 
 
 def svns(*values: int) -> bytes:
@@ -334,10 +342,10 @@ def test_order_of_levels_is_not_assumed() -> None:
         "tcbEvaluationDataNumber": 18,
         "tdxModule": {"mrsigner": "00" * 48, "attributes": "00" * 8, "attributesMask": "FF" * 8},
     }
-    expected = parse_tcb_info(document | {"tcbLevels": listed}).levels
+    expected = parse_tcb_info(decoded(document | {"tcbLevels": listed})).levels
     assert [one.status for one in expected] == [one["tcbStatus"] for one in listed]
     for order in itertools.permutations(listed):
-        assert parse_tcb_info(document | {"tcbLevels": list(order)}).levels == expected
+        assert parse_tcb_info(decoded(document | {"tcbLevels": order})).levels == expected
 
 
 def test_order_of_svn_levels_is_not_assumed() -> None:
@@ -346,6 +354,33 @@ def test_order_of_svn_levels_is_not_assumed() -> None:
         for svn, status in ((6, "UpToDate"), (4, "OutOfDate"), (2, "Revoked"))
     ]
     for order in itertools.permutations(listed):
-        assert [one.isv_svn for one in parse_svn_levels(list(order))] == [6, 4, 2]
+        assert [one.isv_svn for one in parse_svn_levels(decoded(order))] == [6, 4, 2]
     with pytest.raises(EvidenceError):
-        parse_svn_levels([*listed, listed[0]])
+        parse_svn_levels(decoded([*listed, listed[0]]))
+
+
+COMPONENTS = json.dumps([{"svn": svn, "category": "BIOS", "type": ""} for svn in range(16)])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"svn": 3', '"svn": 256'),
+        ('"svn": 3', '"svn": -1'),
+        ('"svn": 3', '"svn": true'),
+        ('"svn": 3', '"svn": 3, "svn": 3'),
+        ('"svn": 3', '"svn": 3, "other": ""'),
+        ('"svn": 3, "category": "BIOS"', '"svn": 3, "category": 3'),
+        ('"svn": 3, "category": "BIOS"', '"category": "BIOS"'),
+        ('"svn": 3, "category": "BIOS"', '"category": 3'),
+        ('{"svn": 3', '[], {"svn": 3'),
+        ('{"svn": 0, "category": "BIOS", "type": ""}', "[]"),
+        ('{"svn": 0, "category": "BIOS", "type": ""}, ', ""),
+    ],
+)
+def test_components_are_read_exactly(old: str, new: str) -> None:
+    text = COMPONENTS.replace(old, new, 1)
+    assert text != COMPONENTS
+    assert tcb_info._components(decode(COMPONENTS.encode(), what="components")) == bytes(range(16))
+    with pytest.raises(EvidenceError):
+        tcb_info._components(decode(text.encode(), what="components"))

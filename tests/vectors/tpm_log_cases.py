@@ -175,6 +175,12 @@ EXPLAINED = (
         claims={"event-log": False},
     ),
     case(
+        "log-of-some",
+        "E2: not all of its PCRs were quoted",
+        machine={"selected": (7, 12)},
+        claims={"event-log": False, "secure-boot": True},
+    ),
+    case(
         "secure-boot-off",
         "E3: Secure Boot is off, which is a claim",
         machine={"secure_boot": False},

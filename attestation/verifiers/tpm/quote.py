@@ -141,6 +141,7 @@ def check_event_log(
             raise EvidenceError(
                 Refusal.EVENT_LOG_MISMATCH, f"PCR {index} is not what the log adds up to"
             )
-    found = {"event-log": True}
+    # Whoever quotes chooses the PCRs: a log of some of them explains no boot.
+    found = {"event-log": policy.event_log_pcrs <= pcrs.keys()}
     state = secure_boot(log, ALG_SHA256, SECURE_BOOT_PCR) if SECURE_BOOT_PCR in explained else None
     return found if state is None else found | {"secure-boot": state}

@@ -17,8 +17,8 @@ MAX_CERTIFICATE_BYTES = 16 * 1024
 
 Certificate = Annotated[Base64, Field(min_length=1, max_length=MAX_CERTIFICATE_BYTES)]
 Certificates = Annotated[tuple[Certificate, ...], *Several]
-EnrolmentToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{64,4096}$")]
-CredentialSecret = Annotated[Base64, Field(min_length=32, max_length=32)]
+EnrolmentToken = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{64,4096}$", repr=False)]
+CredentialSecret = Annotated[Base64, Field(min_length=32, max_length=32, repr=False)]
 
 
 class AttestationKeyRequest(Message):

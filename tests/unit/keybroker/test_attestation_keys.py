@@ -85,6 +85,13 @@ def test_key_is_certified(broker: World) -> None:
     assert answer.expires == protocol.format_time(leaf.not_after)
 
 
+def test_messages_show_no_secret(broker: World) -> None:
+    challenge = asked(broker)
+    shown = repr(challenge) + repr(protocol.ActivationRequest(token=challenge.token, secret=SECRET))
+    assert challenge.token not in shown
+    assert repr(SECRET) not in shown
+
+
 def test_certificate_is_of_another_number_each_time(broker: World) -> None:
     first = parse_certificate(activated(broker, asked(broker).token).ak_chain[0])
     broker.clock.advance(seconds=1)

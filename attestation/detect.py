@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from attestation.attesters import Attester
+from attestation.azure_service import AzureService
 from attestation.errors import EvidenceError
 from attestation.nsm import NSM_PATH, NsmAttester, NsmFile
+from attestation.tpm.client import Tpm
+from attestation.tpm.transport import open_transport
+from attestation.tpm_attester import AzureAttester
 from attestation.tsm_attester import TSM_ROOT, TsmAttester
 
 TPM_PATH: Final = Path("/dev/tpmrm0")
@@ -74,7 +78,14 @@ def _findings(places: Places) -> Iterator[Finding]:
         lambda: NsmAttester(NsmFile(places.nsm)),
         "not inside an AWS Nitro Enclave",
     )
-    yield _tpm(places.tpm)
+    azure = _probe(
+        "Azure confidential guest",
+        places.tpm,
+        lambda: AzureAttester.of(lambda: Tpm(open_transport(places.tpm)), AzureService()),
+        "no TPM",
+    )
+    yield azure
+    yield _tpm(places.tpm, is_azure=azure.attester is not None)
 
 
 def _probe(what: str, where: Path, make: Callable[[], Attester], absent: str) -> Finding:
@@ -87,8 +98,10 @@ def _probe(what: str, where: Path, make: Callable[[], Attester], absent: str) ->
     return Finding(what, str(where), State.USABLE, f"gives evidence of {attester.tee}", attester)
 
 
-def _tpm(where: Path) -> Finding:
+def _tpm(where: Path, *, is_azure: bool) -> Finding:
     what = "TPM 2.0"
+    if is_azure:
+        return Finding(what, str(where), State.UNUSABLE, "is the paravisor's: see above")
     if not where.exists():
         return Finding(what, str(where), State.ABSENT, "no TPM, or its driver is not loaded")
     why = "needs an attestation key that a broker has enrolled: sealwasm run --tpm"

@@ -73,7 +73,7 @@ def _trust(folder: Path, section: EvidenceSection, operator: VerifyingKey) -> Ev
     endorsements = Endorsements.parse(
         [read_named(folder, name) for name in section.certificates],
         [read_named(folder, name) for name in section.crls],
-    )
+    ).joined(Endorsements.vendor())
     return EvidenceTrust(
         anchors=anchors,
         endorsements=endorsements,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sealwasm.failure import CliError, Kind
@@ -72,9 +72,11 @@ def _wire_document(file: str) -> Any:
 
 
 def endorsements_of(given: dict[str, Any]) -> Endorsements:
-    """Return what `--chain`, `--crl`, `--collateral`, `--ocsp`, `--rim` and the bundles hold."""
+    """Return what the options name, with the CA certificates that every installation carries."""
     from attestation.endorsements import DocumentKind, Endorsements, GivenDocument
-    from sealwasm.trust import simulated_endorsements
+    from sealwasm.endorsement_files import load_endorsements
+    from sealwasm.keyfiles import load_public_key
+    from sealwasm.trust import anchors_with, simulated_endorsements
 
     kinds = {
         "collaterals": DocumentKind.INTEL_COLLATERAL,
@@ -89,7 +91,14 @@ def endorsements_of(given: dict[str, Any]) -> Endorsements:
     named = Endorsements.parse(
         map(read_file, given["chains"]), map(read_file, given["crls"]), documents
     )
-    return named.joined(simulated_endorsements(given["trust_simulated"]))
+    simulated = simulated_endorsements(given["trust_simulated"])
+    bundles = load_endorsements(
+        given.get("endorsements", ()),
+        anchors=anchors_with(given["trust_simulated"]),
+        clock=lambda: datetime.now(UTC),
+        keys=[load_public_key(path) for path in given.get("bundle_keys", ())],
+    )
+    return named.joined(simulated).joined(bundles).joined(Endorsements.vendor())
 
 
 def crl_policy_of(given: dict[str, Any]) -> CrlPolicy:

@@ -2,7 +2,7 @@
 
 It exists so that the one real verifier can be run, tested and shown without hardware. Every
 certificate says SIMULATED in its names, its root is in no default trust store, and every result
-that rests on it is marked (ADR 0005). Start reading at `platform`.
+that rests on it is marked (ADR 0005). Start reading at `platforms`.
 """
 
 from __future__ import annotations

@@ -41,6 +41,8 @@ def trust_options(command: Command) -> Command:
         "--collateral": ("collaterals", "Intel collateral (JSON); repeatable."),
         "--ocsp": ("ocsps", "OCSP response; repeatable."),
         "--rim": ("rims", "NVIDIA reference manifest; repeatable."),
+        "--endorsements": ("endorsements", "Bundle or store of endorsements; repeatable."),
+        "--bundle-key": ("bundle_keys", "Key of whoever signed the bundles; repeatable."),
         "--key": ("keys", "Public key that makes such evidence (Arm, PSA, TPM); repeatable."),
         "--tpm-root": ("tpm_roots", "Root of a TPM manufacturer; repeatable."),
     }

@@ -19,20 +19,20 @@ def places(tmp_path: Path, *there: str) -> Places:
 
 def test_nothing_is_there(tmp_path: Path) -> None:
     findings = look(places(tmp_path))
-    assert [one.state for one in findings] == [State.ABSENT] * 3
+    assert [one.state for one in findings] == [State.ABSENT] * 4
     assert all(one.why for one in findings)
     assert first_usable(findings) is None
 
 
 def test_the_enclave_is_used_where_configfs_cannot_be(tmp_path: Path) -> None:
-    tsm, nsm, tpm = look(places(tmp_path, "tsm", "nsm", "tpm"))
+    tsm, nsm, azure, tpm = look(places(tmp_path, "tsm", "nsm", "tpm"))
     assert tsm.state is State.UNUSABLE
     assert "Not a directory" in tsm.why
     assert nsm.state is State.USABLE
     assert nsm.attester is not None
     assert nsm.attester.tee == "nitro"
-    assert tpm.state is State.UNUSABLE
-    assert first_usable([tsm, nsm, tpm]) is nsm.attester
+    assert azure.state is tpm.state is State.UNUSABLE
+    assert first_usable([tsm, nsm, azure, tpm]) is nsm.attester
 
 
 @pytest.mark.parametrize("state", list(State))

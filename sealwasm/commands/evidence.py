@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.token_input import ISSUERS
 
 if TYPE_CHECKING:
     from attestation.claims import VerifiedClaims
@@ -231,3 +232,46 @@ def collect(session: Session, report_data: str, simulated_platform: str | None) 
     made = take_evidence(attester, bytes.fromhex(report_data))
     session.say(f"evidence of {made.tee}; next: sealwasm evidence verify FILE --report-data HEX")
     click.echo(printable.as_json(made.to_wire()))
+
+
+@evidence.command(short_help="Verify a token of an attestation service with pinned keys.")
+@click.argument("service", type=click.Choice(ISSUERS))
+@click.argument("file")
+@click.option("--key", "keys", multiple=True, required=True, metavar="FILE", help="Its key set.")
+@click.option("--issuer", metavar="URL", help="Who must have issued it (maa, ita: required).")
+@click.option("--audience", metavar="TEXT", help="For whom it must be (gcs: required).")
+@click.option("--nonce", metavar="TEXT", help="What it must be bound to.")
+@click.option("--unsafe-any-nonce", is_flag=True, help="Look at archived tokens.")
+@click.option("--hwmodel", "hwmodels", multiple=True, metavar="NAME", help="Allowed GPU (nras).")
+@click.option("--at", metavar="TIME", help="Judge at this time (RFC 3339) instead of now.")
+@output_option
+@pass_session
+def token(session: Session, /, service: str, file: str, **given: Any) -> None:
+    """Verify a token of Azure (maa), Google (gcs), Intel (ita) or NVIDIA (nras).
+
+    It proves what the service said. Keys are the ones named here: addresses in a token are never
+    asked. Example: sealwasm evidence token gcs FILE --key jwks.json --audience URL --nonce TEXT
+    """
+    from attestation.errors import EvidenceError
+    from attestation.trace import RecordedTrace
+    from sealwasm import evidence_input as read
+    from sealwasm.token_input import verify_token
+
+    trace = RecordedTrace()
+    now = read.moment_of(given["at"]) if given["at"] else session.now()
+    try:
+        claims = verify_token(service, file, given, now, trace)
+    except EvidenceError as error:
+        _show_refusal(session, service, trace.checks, error)
+        raise
+    document = {
+        "verdict": "accept",
+        "service": service,
+        "issuer": claims.issuer,
+        "expires": claims.expires.isoformat(),
+        "checks": _documents(trace.checks, failed=False),
+        "claims": dict(claims.subject),
+        "devices": {name: dict(one) for name, one in claims.devices.items()},
+    }
+    shown = [("verdict", "accept"), ("issuer", claims.issuer), *claims.subject.items()]
+    session.show(document, table="\n\n".join((_rows(trace.checks, failed=False), table(shown))))

@@ -95,8 +95,12 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out while documents are compared and written."""
+        """Keep other processes out while documents are compared and written.
+
+        Raises `EvidenceError` `endorsement-unavailable` for a folder that is something else.
+        """
         try:
+            self._require_own()
             self._documents.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._path.chmod(0o700)
             descriptor = os.open(self._path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -107,6 +111,13 @@ class Folder:
             yield
         finally:
             os.close(descriptor)
+
+    def _require_own(self) -> None:
+        """Refuse a folder with other things in it: it would be closed to everybody else."""
+        found = {one.name for one in self._path.iterdir()} if self._path.exists() else set()
+        if found and not found & {_DOCUMENTS, _MARKS, _LOCK}:
+            detail = f"{self._path} holds other things than a store of endorsements"
+            raise EvidenceError(Refusal.ENDORSEMENT_UNAVAILABLE, detail)
 
     def _file(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -551,3 +551,15 @@ def test_a_full_store_takes_no_more_and_can_still_be_read(
         store.add([third])
     store.add([second])
     assert {one.document.digest for one in store.list()} == {first.digest, second.digest}
+
+
+def test_a_folder_that_is_something_else_is_left_as_it_is(
+    services: VendorServices, tmp_path: Path
+) -> None:
+    (tmp_path / "letters.txt").write_text("dear all")
+    tmp_path.chmod(0o755)
+    manifest = BundleDocument(DocumentKind.NVIDIA_RIM.value, b"<rim/>", "test")
+    with pytest.raises(EvidenceError, match="holds other things"):
+        store_of(services, tmp_path, offline=True).add([manifest])
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+    assert [one.name for one in tmp_path.iterdir()] == ["letters.txt"]

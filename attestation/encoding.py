@@ -15,7 +15,7 @@ from typing import Any, Final
 import rfc8785
 
 from attestation.errors import EvidenceError, Refusal
-from attestation.limits import MAX_JSON_DEPTH
+from attestation.limits import MAX_JSON_DEPTH, MAX_JSON_VALUES
 
 
 def b64encode(data: bytes) -> str:
@@ -71,31 +71,35 @@ def _refuse_constant(name: str) -> Any:
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=no_duplicates, parse_constant=_refuse_constant)
 
 
-def _depth(value: Any) -> int:
-    """Return how deep containers nest, walking with an own stack: input may be hostile."""
-    deepest, stack = 0, [(value, 1)]
-    while stack:
-        item, depth = stack.pop()
-        deepest = max(deepest, depth)
-        children = item.values() if isinstance(item, dict) else item
-        if isinstance(item, dict | list):
-            stack.extend((child, depth + 1) for child in children)
-    return deepest
+def _is_too_deep(value: Any) -> bool:
+    """Return whether containers nest too deep, level by level: input may be hostile."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_JSON_DEPTH - 1):
+        level = [
+            child
+            for item in level
+            for child in (item.values() if type(item) is dict else item)
+            if type(child) is dict or type(child) is list
+        ]
+    return any(level)
 
 
 def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
     """Return the JSON value of `data`.
 
     Refused: over `limit_bytes`, not UTF-8, duplicate keys, NaN or infinities, anything after the
-    value, deep nesting. Raises `EvidenceError`.
+    value, deep nesting, more values than any document has. Raises `EvidenceError`.
     """
     if len(data) > limit_bytes:
         raise EvidenceError(Refusal.MALFORMED, f"{what} is {len(data)} bytes, limit {limit_bytes}")
+    # Bounded before anything is built: each value but the first follows one of these.
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        raise EvidenceError(Refusal.MALFORMED, f"{what} has more than {MAX_JSON_VALUES} values")
     try:
         value = _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise EvidenceError(Refusal.MALFORMED, f"{what} is not strict JSON") from error
-    if _depth(value) > MAX_JSON_DEPTH:
+    if _is_too_deep(value):
         raise EvidenceError(Refusal.MALFORMED, f"{what} nests deeper than {MAX_JSON_DEPTH}")
     return value
 

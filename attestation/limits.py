@@ -28,6 +28,9 @@ MAX_TOKEN_BYTES: Final = 64 * 1024
 # A processor and 16 devices.
 MAX_SUBMODS: Final = 17
 MAX_JSON_DEPTH: Final = 16
+# Commas and opening brackets, in texts too. A full reference document has some 20,000; small values
+# cost half a microsecond each, and no input may cost more than 50 ms.
+MAX_JSON_VALUES: Final = 65_536
 # A key set file: a handful of keys; Azure's come in certificates that hold a quote each.
 MAX_KEYS: Final = 16
 MAX_KEY_FILE_BYTES: Final = 256 * 1024

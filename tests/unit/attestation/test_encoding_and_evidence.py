@@ -7,7 +7,7 @@ import pytest
 from attestation.encoding import b64decode, b64encode, b64url_decode, b64url_encode, parse_json
 from attestation.errors import EvidenceError, Refusal
 from attestation.evidence import UnverifiedEvidence
-from attestation.limits import MAX_JSON_DEPTH, MAX_PART_BYTES
+from attestation.limits import MAX_JSON_DEPTH, MAX_JSON_VALUES, MAX_PART_BYTES
 from attestation.policy import EvidencePolicy, SnpPolicy
 from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
 
@@ -58,6 +58,14 @@ def test_json_limits_are_inclusive() -> None:
     assert code_of(parse_json, b"[1]", limit_bytes=2, what="x") is Refusal.MALFORMED
     deepest = b"[" * (MAX_JSON_DEPTH - 1) + b"1" + b"]" * (MAX_JSON_DEPTH - 1)
     assert parse_json(deepest, limit_bytes=100, what="x")
+    lists = b"[" * MAX_JSON_DEPTH + b"]" * MAX_JSON_DEPTH
+    assert parse_json(lists, limit_bytes=100, what="x")
+    too_deep = b'{"a":' * MAX_JSON_DEPTH + b"1" + b"}" * MAX_JSON_DEPTH
+    assert code_of(parse_json, too_deep, limit_bytes=100, what="x") is Refusal.MALFORMED
+    most = b"[" + b"1," * (MAX_JSON_VALUES - 1) + b"1]"
+    assert len(parse_json(most, limit_bytes=1 << 20, what="x")) == MAX_JSON_VALUES
+    more = b"[1," + most[1:]
+    assert code_of(parse_json, more, limit_bytes=1 << 20, what="x") is Refusal.MALFORMED
 
 
 def test_evidence_round_trip() -> None:

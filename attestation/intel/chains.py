@@ -11,9 +11,10 @@ from attestation.limits import MAX_CACHED_LINKS, MAX_PATH_CERTIFICATES
 from attestation.trust import SIMULATED_PREFIX, TrustAnchors
 from attestation.x509.certificate import Certificate, is_ca, parse_certificate
 from attestation.x509.path import PathProfile, VerifiedPath, verify_path
-from attestation.x509.pem import parse_pem
+from attestation.x509.pem import decode_block, split_pem
 from attestation.x509.signatures import ECDSA_SHA256
 
+_LABEL: Final = "CERTIFICATE"
 PCK: Final = "Intel SGX PCK Certificate"
 TCB_SIGNING: Final = "Intel SGX TCB Signing"
 ROOT: Final = "Intel SGX Root CA"
@@ -33,14 +34,14 @@ def parse_chain(pem: bytes) -> tuple[Certificate, ...]:
 
     Zero bytes may follow: in quotes the text ends as C strings do.
     """
-    ders = parse_pem(pem.rstrip(b"\0"), label="CERTIFICATE", limit=MAX_PATH_CERTIFICATES)
-    return tuple(_parse(der) for der in ders)
+    blocks = split_pem(pem.rstrip(b"\0"), label=_LABEL, limit=MAX_PATH_CERTIFICATES)
+    return tuple(map(_parse, blocks))
 
 
 @lru_cache(maxsize=MAX_CACHED_LINKS)
-def _parse(der: bytes) -> Certificate:
+def _parse(block: bytes) -> Certificate:
     # Quote and collateral bring the same CA certificates.
-    return parse_certificate(der)
+    return parse_certificate(decode_block(block, label=_LABEL))
 
 
 def verify_chain(

@@ -18,6 +18,11 @@ def looks_like_pem(data: bytes) -> bool:
 
 def parse_pem(data: bytes, *, label: str, limit: int) -> list[bytes]:
     """Return the DER of every block; each must have `label`. Raises `EvidenceError`."""
+    return [decode_block(text, label=label) for text in split_pem(data, label=label, limit=limit)]
+
+
+def split_pem(data: bytes, *, label: str, limit: int) -> list[bytes]:
+    """Return what is between the lines with `label` of every block, for `decode_block`."""
     data = data.lstrip()
     found: list[bytes] = []
     offset, name = 0, label.encode("ascii")
@@ -25,12 +30,16 @@ def parse_pem(data: bytes, *, label: str, limit: int) -> list[bytes]:
         block = _BLOCK.match(data, offset)
         if block is None or block[1] != name or len(found) == limit:
             raise malformed(f"not PEM of at most {limit} {label} blocks")
-        text = block[2].translate(None, b"\r\n")
-        found.append(b64decode(text, what=f"PEM {label}"))
+        found.append(block[2])
         offset = block.end()
     if not found:
         raise malformed(f"PEM holds no {label}")
     return found
+
+
+def decode_block(text: bytes, *, label: str) -> bytes:
+    """Return the DER in one block; raise `EvidenceError` unless it is canonical base64."""
+    return b64decode(text.translate(None, b"\r\n"), what=f"PEM {label}")
 
 
 def der_blobs(data: bytes, *, label: str, limit: int) -> list[bytes]:

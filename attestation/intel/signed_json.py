@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from attestation.errors import EvidenceError, Refusal
+from attestation.limits import MAX_JSON_VALUES
 
 Members = Mapping[str, Any]
 
@@ -37,6 +38,9 @@ def malformed(detail: str) -> EvidenceError:
 
 def decode(data: bytes, *, what: str) -> Any:
     """Return the JSON value of `data`, objects as tuples of their members, arrays as lists."""
+    # Bounded before anything is built: each value but the first follows one of these.
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+        raise malformed(f"{what} has more than {MAX_JSON_VALUES} values")
     try:
         return _DECODER.decode(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:

@@ -20,6 +20,7 @@ from attestation.intel.reports import TdReport
 from attestation.intel.signed_json import decode
 from attestation.intel.tcb import appraise_sgx, appraise_tdx, merge
 from attestation.intel.tcb_info import Module, TcbInfo, TcbLevel, parse_tcb_info
+from attestation.limits import MAX_JSON_VALUES
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 UP_TO_DATE = SvnLevel(0, "UpToDate")
@@ -384,3 +385,10 @@ def test_components_are_read_exactly(old: str, new: str) -> None:
     assert tcb_info._components(decode(COMPONENTS.encode(), what="components")) == bytes(range(16))
     with pytest.raises(EvidenceError):
         tcb_info._components(decode(text.encode(), what="components"))
+
+
+def test_more_values_than_any_document_has() -> None:
+    most = b"[" + b"1," * (MAX_JSON_VALUES - 1) + b"1]"
+    assert len(decode(most, what="x")) == MAX_JSON_VALUES
+    with pytest.raises(EvidenceError, match="more than"):
+        decode(b"[1," + most[1:], what="x")

@@ -17,7 +17,6 @@ from attestation.ear import EarClaims, EarPolicy, EarSubmod, Unsafe, verify_ear
 from attestation.ear_keys import load_ear_keys
 from attestation.errors import EvidenceError
 from attestation.evidence import UnverifiedEvidence
-from attestation.policy import EvidencePolicy
 from attestation.report_data import ExpectedReportData
 from attestation.trust_vector import Tier
 from attestation.verify import verify
@@ -145,7 +144,7 @@ def _check_evidence(findings: Findings, trust: Trust) -> str:
         UnverifiedEvidence.from_wire(dict(predicate.evidence)),
         report_data=ExpectedReportData(predicate.binding.report_data()),
         endorsements=trust.endorsements,
-        policy=EvidencePolicy(crl=trust.crl),
+        policy=trust.policy,
         anchors=trust.anchors,
         now=findings.leaf.at,
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from attestation.claims import VerifiedClaims
 from attestation.endorsements import Endorsements
-from attestation.policy import CrlPolicy
+from attestation.policy import EvidencePolicy
 from attestation.trust import TrustAnchors
 from keybroker.audit.leaf import ReleaseLeaf
 from keybroker.protocol import Descriptor, ReleaseDocument
@@ -27,7 +27,7 @@ class Trust:
     descriptor: Descriptor
     anchors: TrustAnchors
     endorsements: Endorsements
-    crl: CrlPolicy
+    policy: EvidencePolicy
     owners: frozenset[str] = frozenset()
     measurements: frozenset[str] = frozenset()
 

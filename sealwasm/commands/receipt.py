@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.commands.evidence import trust_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ def _summary(receipt_: Receipt) -> dict[str, Any]:
 @click.option("--broker-identity", metavar="ID", help="Key id the broker must have.")
 @click.option("--owner", "owners", multiple=True, metavar="FILE", help="Owner to expect.")
 @click.option("--measurement", "measurements", multiple=True, metavar="HEX", help="To expect.")
-@click.option("--chain", "chains", multiple=True, metavar="FILE", help="Vendor certificates.")
-@click.option("--crl", "crls", multiple=True, metavar="FILE", help="Revocation lists.")
-@click.option("--unsafe-no-crl", is_flag=True, help="Accept that no revocation list is given.")
-@click.option("--trust-simulated", metavar="FOLDER", help="Trust that simulated platform's root.")
+@trust_options
+@click.option(
+    "--accept-tcb", multiple=True, metavar="STATUS", help="Accept this TCB status of Intel too."
+)
 @output_option
 @pass_session
 def verify(session: Session, /, file: str, **given: Any) -> None:
@@ -81,9 +82,8 @@ def verify(session: Session, /, file: str, **given: Any) -> None:
     from sealwasm.files import read_file
     from sealwasm.receipt_check import verify_receipt
 
-    findings = verify_receipt(
-        read_file(file, limit_bytes=RECEIPT_FILE_BYTES), _trust(_descriptor(given), given)
-    )
+    data = read_file(file, limit_bytes=RECEIPT_FILE_BYTES)
+    findings = verify_receipt(data, _trust(_descriptor(given), given, _tee_of(data)))
     summary = _summary(findings.receipt)
     measurement = findings.claims.measurement.hex() if findings.claims else ""
     document = {
@@ -127,17 +127,28 @@ def _descriptor(given: dict[str, Any]) -> Descriptor:
     )
 
 
-def _trust(descriptor: Descriptor, given: dict[str, Any]) -> Trust:
-    from sealwasm.evidence_input import crl_policy_of, endorsements_of
+def _tee_of(data: bytes) -> str:
+    """Return which TEE the evidence in a receipt says it is of: whose keys `--key` names."""
+    from runner.errors import RunnerError
+    from runner.receipt import read_receipt
+
+    try:
+        return read_receipt(data).predicate.evidence["tee"]
+    except RunnerError:
+        # Verifying it will say what is wrong with it.
+        return ""
+
+
+def _trust(descriptor: Descriptor, given: dict[str, Any], tee: str) -> Trust:
+    from sealwasm.evidence_input import anchors_of, endorsements_of, policy_of
     from sealwasm.keyfiles import load_public_key
     from sealwasm.receipt_findings import Trust
-    from sealwasm.trust import anchors_with
 
     return Trust(
         descriptor=descriptor,
-        anchors=anchors_with(given["trust_simulated"]),
+        anchors=anchors_of(given, tee),
         endorsements=endorsements_of(given),
-        crl=crl_policy_of(given),
+        policy=policy_of(given),
         owners=frozenset(load_public_key(path).key_id for path in given["owners"]),
         measurements=frozenset(given["measurements"]),
     )

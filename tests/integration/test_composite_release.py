@@ -19,7 +19,7 @@ from attestation.describe import describe
 from attestation.encoding import b64url_decode
 from attestation.endorsements import Endorsements
 from attestation.evidence import PARTS, UnverifiedEvidence
-from attestation.policy import CrlPolicy, EvidencePolicy, NvidiaPolicy
+from attestation.policy import EvidencePolicy, NvidiaPolicy
 from attestation.report_data import ExpectedReportData
 from attestation.simulated.nvidia.devices import SimulatedDevices
 from attestation.simulated.nvidia.faults import Fault
@@ -157,7 +157,7 @@ def test_a_receipt_of_a_run_beside_two_gpus_verifies(
             descriptor=verify_descriptor(world.broker.descriptor, identity=world.identity),
             anchors=TrustAnchors.vendor().with_simulated(roots),
             endorsements=given,
-            crl=CrlPolicy.REQUIRED,
+            policy=EvidencePolicy(),
         )
     claims = verify_receipt(kept[0], trust).verified_claims()
     assert claims.values["devices.count"] == 2

@@ -15,7 +15,7 @@ from attestation.ear_keys import key_id_of
 from attestation.encoding import b64url_decode
 from attestation.endorsements import Endorsements
 from attestation.jws import Es256Signer
-from attestation.policy import CrlPolicy
+from attestation.policy import EvidencePolicy
 from attestation.trust import TrustAnchors
 from keybroker.audit.checkpoint import Checkpoint, sign_checkpoint
 from keybroker.audit.fields import PolicyReference
@@ -80,7 +80,7 @@ def run_and_keep(story: Story, monkeypatch: pytest.MonkeyPatch) -> Signed:
         descriptor=descriptor_of(story),
         anchors=TrustAnchors.vendor().with_simulated(platform.roots_pem()),
         endorsements=Endorsements.parse([platform.endorsements_pem()], [platform.crl()]),
-        crl=CrlPolicy.REQUIRED,
+        policy=EvidencePolicy(),
     )
     return Signed(*kept[0], trust)
 

@@ -74,13 +74,22 @@ class _Reader:
         self.items += 1
         if depth > MAX_CBOR_DEPTH or self.items > MAX_CBOR_ITEMS:
             raise self.fail("nested too deep or too many values")
-        kind, short, argument = self._head()
+        data, offset = self.data, self.offset
+        # Numbers below 24 and what is shorter than that: most of what there is, so without a call.
+        if offset < len(data) and (argument := data[offset] & 0x1F) < 24:
+            kind, short = data[offset] >> 5, argument
+            self.offset = offset + 1
+        else:
+            kind, short, argument = self._head()
         if kind < 2:
             return -1 - argument if kind else argument
         if kind == 2:
             return self._take(argument)
         if kind == 3:
             return self._text(argument)
+        return self._other(kind, short, argument, depth)
+
+    def _other(self, kind: int, short: int, argument: int, depth: int) -> Any:
         if kind == 4:
             return self._array(argument, depth)
         if kind == 5:
@@ -90,14 +99,13 @@ class _Reader:
         return self._simple(short, argument)
 
     def _head(self) -> tuple[int, int, int]:
+        """Read a head whose argument is not in its first byte."""
         data, offset = self.data, self.offset
         if offset >= len(data):
             raise self.fail("cut off")
         first = data[offset]
         self.offset = offset + 1
         kind, short = first >> 5, first & 0x1F
-        if short < 24:
-            return kind, short, short
         # Most lengths beyond that take one byte: digests and keys.
         if short == 24 and kind < 7 and data[offset + 1 : offset + 2] >= _LEAST_BYTE:
             self.offset = offset + 2

@@ -16,6 +16,8 @@ APPRAISAL_POLICY: Final = "urn:sealwasm:appraisal:v1"
 # TEEs that encrypt the memory of what they run. An enclave of Nitro is isolated by its hypervisor,
 # a TPM says what booted: neither is a statement about memory.
 _ENCRYPTED: Final = frozenset({"snp", "tdx", "sgx", "azure-snp", "azure-tdx"})
+# Their measurement is that of the cloud's paravisor, the same for every tenant: it approves nobody.
+_OPAQUE_GUESTS: Final = frozenset({"azure-snp", "azure-tdx"})
 _UP_TO_DATE: Final = "UpToDate"
 _SECURED: Final = "secured"
 # Without a statement on each of these there is no affirming result.
@@ -77,7 +79,9 @@ def _appraise_one(claims: VerifiedClaims, references: ReferenceValues) -> Apprai
         vector["runtime-opaque"] = ar4si.ENCRYPTED_RUNTIME
     vector["configuration"] = _configuration(claims.values)
     # A device's vendor publishes signed reference values; comparing with them counts as ours.
-    if name is not None or claims.values.get("gpu.rim-checked"):
+    if claims.tee in _OPAQUE_GUESTS:
+        name = None
+    elif name is not None or claims.values.get("gpu.rim-checked"):
         vector["executables"] = ar4si.APPROVED_EXECUTABLES
     elif references.has_any_for(claims.tee):
         vector["executables"] = ar4si.UNRECOGNIZED_EXECUTABLES

@@ -58,7 +58,10 @@ class UnverifiedEvidence:
         build does not know, `malformed` for unknown, missing, oversized or badly encoded parts.
         """
         if not isinstance(document, dict) or not isinstance(document.get("tee"), str):
-            raise EvidenceError(Refusal.MALFORMED, "evidence is not an object with a tee")
+            raise EvidenceError(
+                Refusal.MALFORMED,
+                "evidence is not an object with a tee, as collectors of ours write it",
+            )
         tee = document["tee"]
         if tee not in PARTS:
             raise EvidenceError(Refusal.UNSUPPORTED, "tee is not one this build knows")

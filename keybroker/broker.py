@@ -125,8 +125,10 @@ class Broker:
     def notes(self) -> dict[str, str]:
         """Return what an operator should know although it stops no release yet."""
         files = self.releases.trust.files
-        if files is None or files.first_end is None:
+        if files is None or (files.first_end is None and not files.failed):
             return {}
+        if files.first_end is None:
+            return {"endorsements": "a changed file is bad; the last good one is used"}
         days = (files.first_end - self.releases.clock()).days
         state = "a changed file is bad, " if files.failed else ""
         when = "has ended" if days < 0 else f"ends in {days} days"

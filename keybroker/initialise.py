@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 from attestation.errors import EvidenceError
+from attestation.x509.pem import encode_pem
+from keybroker.attestation_ca import AttestationCas
 from keybroker.audit.leaf import BrokerInitialisedLeaf, encode_leaf
 from keybroker.config import (
     API,
@@ -104,7 +106,16 @@ def _write_keys(folder: Path, now: datetime, entropy: Callable[[int], bytes]) ->
     )
     with SqliteStore.create(folder / DATABASE) as store:
         store.initialise(Initialisation(rows, encode_leaf(leaf)))
+    _write_attestation_cas(folder, keys)
     return keys
+
+
+def _write_attestation_cas(folder: Path, keys: BrokerKeys) -> None:
+    """Write what a verifier of receipts needs of evidence by TPMs that this broker enrolled."""
+    cas = AttestationCas.of_keys(keys.attestation_ca, keys.simulated_attestation_ca)
+    for name, ca in (("tpm-ca", cas.hardware), ("tpm-ca-simulated", cas.simulated)):
+        _write(folder / f"{name}.pem", encode_pem("CERTIFICATE", ca.certificate))
+        _write(folder / f"{name}.crl", ca.revocations())
 
 
 def _write_files(folder: Path, new: NewBroker) -> None:

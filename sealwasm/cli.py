@@ -90,6 +90,9 @@ def run_command(arguments: Sequence[str], session: Session) -> int:
         return stop.exit_code
     except click.Abort:
         return session.fail(CliError(Kind.USAGE, "interrupted", "interrupted"))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return ExitCode.USAGE
     except click.ClickException as error:
         return session.fail(_usage_failure(error))
     except CliError as error:

@@ -12,7 +12,7 @@ _TOKEN = "get a new token"  # noqa: S105 - advice
 
 NEXT_OF_REFUSAL: Final[dict[str, str]] = {
     # Structure
-    "malformed": "check that the file is whole and of this kind: sealwasm evidence show FILE",
+    "malformed": "check that each file is whole and of the kind it was given as",
     "trailing-data": "cut off what is behind the evidence, or collect it again",
     "unsupported": "name what it is: --tee NAME; sealwasm evidence verify --help",
     # Who signed

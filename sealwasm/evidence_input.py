@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from attestation.report_data import ExpectedReportData, UnsafeAnyReportData
     from attestation.trust import TrustAnchors
 
+# What a file is taken for when `--tee` says of what: the part that is the evidence itself.
+MAIN_PARTS = {
+    "snp": "report",
+    "tdx": "quote",
+    "sgx": "quote",
+    "nitro": "document",
+    "cca": "token",
+    "psa": "token",
+    "tpm": "quote",
+    "azure-snp": "hcl_report",
+    "azure-tdx": "hcl_report",
+    "nvidia": "report",
+}
 # Wire documents with devices hold some hundred KiB.
 WIRE_BYTES = 4 << 20
 
@@ -27,12 +40,16 @@ def evidence_of(given: dict[str, Any]) -> UnverifiedEvidence:
     parts = _named_parts(given)
     if given["file"] is not None:
         if parts and given["tee"] is None:
-            raise contradiction("FILE is evidence of its own", "add --tee, or drop --part")
+            raise contradiction(
+                "FILE is evidence of its own", "drop --part, --report and --vek, or add --tee"
+            )
         data = read_file(given["file"], limit_bytes=WIRE_BYTES)
         if given["tee"] is None and data.lstrip()[:1] in {b"{", b"["}:
             return UnverifiedEvidence.from_wire(_wire_document(given["file"]))
+        if given["tee"] is not None:
+            return _with_parts(given["tee"], {MAIN_PARTS[given["tee"]]: data, **parts})
         tee, part = recognise(data)
-        return UnverifiedEvidence(given["tee"] or tee, {part: data, **parts})
+        return UnverifiedEvidence(tee, {part: data})
     if not parts:
         raise CliError(
             Kind.USAGE,
@@ -40,7 +57,25 @@ def evidence_of(given: dict[str, Any]) -> UnverifiedEvidence:
             "no evidence was named",
             next_step="sealwasm evidence verify FILE, or --tee snp --part report=FILE ...",
         )
-    return UnverifiedEvidence(given["tee"] or "snp", parts)
+    return _with_parts(given["tee"] or "snp", parts)
+
+
+def _with_parts(tee: str, parts: dict[str, bytes]) -> UnverifiedEvidence:
+    """Return evidence of these parts; refuse parts that such evidence does not have."""
+    from attestation.evidence import PARTS, UnverifiedEvidence
+
+    required, optional = PARTS[tee]
+    if not required <= parts.keys() <= required | optional:
+        raise CliError(
+            Kind.USAGE,
+            "evidence-parts",
+            f"{tee} evidence has other parts than {', '.join(sorted(parts))}",
+            why=f"required: {', '.join(sorted(required))}; "
+            f"optional: {', '.join(sorted(optional)) or 'none'}",
+            next_step=f"--tee {tee} "
+            + " ".join(f"--part {name}=FILE" for name in sorted(required)),
+        )
+    return UnverifiedEvidence(tee, parts)
 
 
 def _named_parts(given: dict[str, Any]) -> dict[str, bytes]:
@@ -113,17 +148,7 @@ def policy_of(given: dict[str, Any]) -> EvidencePolicy:
     from attestation.policy import EvidencePolicy, IntelPolicy
 
     statuses = frozenset(given["accept_tcb"]) | {"UpToDate"}
-    try:
-        return EvidencePolicy(
-            crl=crl_policy_of(given), intel=IntelPolicy(accepted_statuses=statuses)
-        )
-    except ValueError as error:
-        raise CliError(
-            Kind.USAGE,
-            "tcb-status",
-            f"no policy may accept one of {', '.join(sorted(statuses))}",
-            why=str(error),
-        ) from error
+    return EvidencePolicy(crl=crl_policy_of(given), intel=IntelPolicy(accepted_statuses=statuses))
 
 
 def anchors_of(given: dict[str, Any], tee: str) -> TrustAnchors:
@@ -169,19 +194,29 @@ def expected_report_data(given: dict[str, Any]) -> ExpectedReportData | UnsafeAn
 
 
 def _report_data(text: str | None) -> bytes:
-    try:
-        data = bytes.fromhex(text or "")
-    except ValueError:
-        data = b""
-    if len(data) != 64 or not any(data):
+    what = _wrong_report_data(text)
+    if what:
         raise CliError(
             Kind.USAGE,
             "report-data",
-            "what the evidence must be bound to is not given as 64 bytes of hex",
+            what,
             why="evidence that is not bound to a request can be replayed by anyone",
-            next_step="--report-data HEX, or --unsafe-any-report-data for archived evidence",
+            next_step="--report-data HEX (128 digits); to look at archived evidence: "
+            "sealwasm evidence verify --unsafe-any-report-data",
         )
-    return data
+    return bytes.fromhex(text or "")
+
+
+def _wrong_report_data(text: str | None) -> str:
+    if text is None:
+        return "what the evidence must be bound to is not said"
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        return "--report-data is not hex"
+    if len(data) != 64:
+        return f"--report-data has {len(data)} bytes, 64 are needed"
+    return "" if any(data) else "--report-data is all zeros, which binds to nothing"
 
 
 def moment_of(text: str) -> datetime:
@@ -189,9 +224,18 @@ def moment_of(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise CliError(Kind.USAGE, "time", f"'{text}' is not an RFC 3339 time") from error
+        raise CliError(
+            Kind.USAGE,
+            "time",
+            f"'{text}' is not an RFC 3339 time",
+            next_step="--at 2026-11-22T12:00:00Z",
+        ) from error
     if moment.tzinfo is None:
-        raise CliError(Kind.USAGE, "time", f"'{text}' has no time zone", next_step=f"--at {text}Z")
+        moment = moment.replace(tzinfo=UTC)
+        example = moment.isoformat().replace("+00:00", "Z")
+        raise CliError(
+            Kind.USAGE, "time", f"'{text}' has no time zone", next_step=f"--at {example}"
+        )
     return moment
 
 

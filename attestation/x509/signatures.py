@@ -124,6 +124,9 @@ RSA_SHA512: Final = SignatureAlgorithm(
     is_rsa=True,
 )
 _LEAST_RSA_BITS: Final = 2048
+# Longer keys and exponents only cost whoever verifies.
+_MOST_RSA_BITS: Final = 8192
+_MOST_RSA_EXPONENT: Final = (1 << 32) - 1
 _CURVES: Final = frozenset({"secp256r1", "secp384r1", "secp521r1"})
 
 
@@ -148,8 +151,7 @@ def verify_signed(
     key = load_spki(spki)
     try:
         if known.is_rsa and isinstance(key, rsa.RSAPublicKey):
-            if key.key_size < _LEAST_RSA_BITS:
-                raise EvidenceError(Refusal.ALG_MISMATCH, f"RSA key has {key.key_size} bits")
+            _check_rsa(key)
             key.verify(signature, signed, padding.PKCS1v15(), known.digest)
         elif not known.is_rsa and isinstance(key, ec.EllipticCurvePublicKey):
             key.verify(signature, signed, known.ecdsa)
@@ -157,6 +159,13 @@ def verify_signed(
             raise EvidenceError(Refusal.ALG_MISMATCH, f"key does not fit {known.name}")
     except InvalidSignature as error:
         raise EvidenceError(refusal, f"{known.name} signature does not verify") from error
+
+
+def _check_rsa(key: rsa.RSAPublicKey) -> None:
+    if not _LEAST_RSA_BITS <= key.key_size <= _MOST_RSA_BITS:
+        raise EvidenceError(Refusal.ALG_MISMATCH, f"RSA key has {key.key_size} bits")
+    if key.public_numbers().e > _MOST_RSA_EXPONENT:
+        raise EvidenceError(Refusal.ALG_MISMATCH, "RSA key has a long exponent")
 
 
 def load_spki(spki: bytes) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:

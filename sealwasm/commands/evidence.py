@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.evidence_input import MAIN_PARTS
 from sealwasm.session import Session, output_option, pass_session, table
 from sealwasm.token_input import ISSUERS
 
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
+# What a policy may accept below UpToDate: the names of `attestation.policy.intel`.
+TCB_STATUSES = [
+    "SWHardeningNeeded",
+    "ConfigurationNeeded",
+    "ConfigurationAndSWHardeningNeeded",
+    "OutOfDate",
+    "OutOfDateConfigurationNeeded",
+    "TDRelaunchAdvised",
+    "TDRelaunchAdvisedConfigurationNeeded",
+]
+
 
 def _evidence_options(command: Command) -> Command:
     """Add FILE and the options that name the parts of evidence."""
@@ -27,7 +39,12 @@ def _evidence_options(command: Command) -> Command:
         click.option(
             "--part", "parts", multiple=True, metavar="NAME=FILE", help="A part, by its name."
         ),
-        click.option("--tee", metavar="NAME", help="What FILE is, where its bytes do not say it."),
+        click.option(
+            "--tee",
+            type=click.Choice(list(MAIN_PARTS)),
+            metavar="NAME",
+            help=f"What FILE is: {', '.join(MAIN_PARTS)}.",
+        ),
         click.argument("file", required=False),
     ):
         command = option(command)
@@ -89,7 +106,11 @@ def vectors(session: Session, folder: str, as_json: bool) -> None:
 @click.option("--report-data", metavar="HEX", help="The 64 bytes the evidence must be bound to.")
 @click.option("--unsafe-any-report-data", is_flag=True, help="Look at archived evidence.")
 @click.option(
-    "--accept-tcb", multiple=True, metavar="STATUS", help="Accept this TCB status of Intel too."
+    "--accept-tcb",
+    multiple=True,
+    type=click.Choice(TCB_STATUSES),
+    metavar="STATUS",
+    help="Accept this TCB status of Intel too, such as SWHardeningNeeded.",
 )
 @click.option("--at", metavar="TIME", help="Judge at this time (RFC 3339) instead of now.")
 @output_option

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.commands.evidence import trust_options
+from sealwasm.commands.evidence import TCB_STATUSES, trust_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
@@ -70,7 +70,11 @@ def _summary(receipt_: Receipt) -> dict[str, Any]:
 @click.option("--measurement", "measurements", multiple=True, metavar="HEX", help="To expect.")
 @trust_options
 @click.option(
-    "--accept-tcb", multiple=True, metavar="STATUS", help="Accept this TCB status of Intel too."
+    "--accept-tcb",
+    multiple=True,
+    type=click.Choice(TCB_STATUSES),
+    metavar="STATUS",
+    help="Accept this TCB status of Intel too, such as SWHardeningNeeded.",
 )
 @output_option
 @pass_session

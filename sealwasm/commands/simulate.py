@@ -49,6 +49,7 @@ def platform(
         _refuse_for_others(tee, product=product, like=like)
     refuse_existing(Path(folder))
     _create(session, tee, Path(folder), product=product or "genoa", faults=faults, like=like)
+    _publish_bundle(Path(folder))
     facts = {
         "folder": folder,
         "tee": tee,
@@ -79,6 +80,26 @@ def _create(
         now = session.now()
         return SimulatedPlatform.create(folder, product=product, now=now, faults=faults)
     return PLATFORMS[tee].create(folder, now=session.now(), faults=faults)
+
+
+def _publish_bundle(folder: Path) -> None:
+    """Put what the vendor publishes into one file, as every kind of platform has it."""
+    from attestation.bundle import CERTIFICATE, CRL, Bundle, BundleDocument
+    from attestation.x509.pem import der_blobs
+
+    target = folder / "endorsements.json"
+    if target.exists() and not (folder / "endorsements.pem").exists():
+        return
+    documents = [
+        BundleDocument(kind, der, "simulated")
+        for name, kind, label in (
+            ("endorsements.pem", CERTIFICATE, "CERTIFICATE"),
+            ("crl.der", CRL, "X509 CRL"),
+        )
+        if (folder / name).exists()
+        for der in der_blobs((folder / name).read_bytes(), label=label, limit=8)
+    ]
+    target.write_bytes(Bundle.of(documents).to_bytes())
 
 
 def _check_faults(tee: str, names: tuple[str, ...]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from sealwasm.demo.stage import Stage, StepFailedError, open_stage
+from sealwasm.demo.stage import Stage, StepFailedError, StepNotPlayed, open_stage
 from sealwasm.demo.story import STEPS, Step
 from sealwasm.guard import require_own_packages
 from sealwasm.session import table
@@ -24,6 +24,12 @@ class Played(NamedTuple):
     ok: bool
     seconds: float
     shown: str
+    played: bool = True
+
+    @property
+    def state(self) -> str:
+        """One word for the table."""
+        return ("ok" if self.ok else "FAILED") if self.played else "skipped"
 
 
 def play(*, keep: bool, tee: str) -> list[Played]:
@@ -47,6 +53,8 @@ def _play_one(step: Step, stage: Stage) -> Played:
     start = time.monotonic()
     try:
         shown, ok = step.play(stage), True
+    except StepNotPlayed as reason:
+        return Played(step.title, ok=True, seconds=0.0, shown=f"skipped: {reason}", played=False)
     except (StepFailedError, OSError, subprocess.SubprocessError, KeyError, LookupError) as error:
         shown, ok = f"{type(error).__name__}: {error}", False
     return Played(step.title, ok, time.monotonic() - start, shown)
@@ -55,7 +63,7 @@ def _play_one(step: Step, stage: Stage) -> Played:
 def as_text(played: list[Played]) -> str:
     """The table at the end."""
     rows: list[tuple[object, ...]] = [
-        (number, "ok" if one.ok else "FAILED", f"{one.seconds:6.2f}", one.title)
+        (number, one.state, f"{one.seconds:6.2f}", one.title)
         for number, one in enumerate(played, start=1)
     ]
     rows += [("", "", f"{sum(one.seconds for one in played):6.2f}", "all (simulated TEE)")]

@@ -23,6 +23,10 @@ class StepFailedError(Exception):
     """A step did not go as said."""
 
 
+class StepNotPlayed(Exception):  # noqa: N818 - nothing went wrong
+    """A step that this kind of TEE has no stage for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """One finished command."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from runner.exit_codes import RunExit
 from sealwasm.demo import documents
-from sealwasm.demo.stage import Finished, Stage, copy_packages, require
+from sealwasm.demo.stage import Finished, Stage, StepNotPlayed, copy_packages, require
 from sealwasm.guard import PACKAGES
 
 RELEASE_DENIED = int(RunExit.RELEASE_DENIED)
@@ -174,7 +174,7 @@ def refused_changed_runner(stage: Stage) -> str:
 def refused_debug(stage: Stage) -> str:
     """The same chip, the guest in debug mode: its memory can be read from outside."""
     if stage.tee != documents.FIRST_TEE:
-        return "played with SEV-SNP only; tests/vectors has it for every TEE"
+        raise StepNotPlayed("needs SEV-SNP; tests/vectors/ has it for every TEE")
     return _evidence_refused(stage, "tee-debug", "debug-enabled")
 
 

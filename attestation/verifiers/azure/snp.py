@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from attestation.claims import VerifiedClaims
@@ -53,7 +54,8 @@ def verify_azure_snp(
     )
 
     # (7) The caller accepts such a guest on such a platform; the VMPL is the paravisor's.
-    check_policy(report, chain, policy.snp, trace)
+    # Only the paravisor, at VMPL 0, may speak: a tenant below it could write its runtime data.
+    check_policy(report, chain, replace(policy.snp, max_vmpl=0), trace)
     of_report = claims_of(report, chain)
     hardware = Hardware(of_report.simulated, of_report.measurement, of_report.values)
     return azure_claims("azure-snp", hardware, vtpm)

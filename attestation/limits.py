@@ -17,6 +17,8 @@ MAX_EXTENSIONS: Final = 32
 MAX_OID_BYTES: Final = 64
 # Entries of one revocation list.
 MAX_REVOKED: Final = 4096
+# Entries that have more than a reason code, or none, are read one by one: some 25 us each.
+MAX_UNUSUAL_REVOKED: Final = 1024
 # The kernel gives the certificate table in pages; four certificates as PEM are two of them.
 MAX_CERT_TABLE_BYTES: Final = 64 * 1024
 MAX_CERT_TABLE_ENTRIES: Final = 16
@@ -102,7 +104,7 @@ MAX_OPAQUE_FIELDS: Final = 64
 # A signed RIM has 65 elements of at most 13 attributes and is 26 KiB; alternatives make it grow.
 MAX_RIM_BYTES: Final = 256 * 1024
 MAX_XML_ELEMENTS: Final = 1024
-MAX_XML_ATTRIBUTES: Final = 64
+MAX_XML_ATTRIBUTES: Final = 32
 MAX_XML_DEPTH: Final = 16
 # RIMs of a fleet: two per driver and VBIOS version, each 10 KiB once verified.
 MAX_CACHED_RIMS: Final = 256

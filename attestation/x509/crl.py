@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from attestation.errors import EvidenceError
-from attestation.limits import MAX_CRL_BYTES, MAX_REVOKED
+from attestation.limits import MAX_CRL_BYTES, MAX_REVOKED, MAX_UNUSUAL_REVOKED
 from attestation.x509 import der
 from attestation.x509.certificate import read_extensions, read_signed
 from attestation.x509.der import DerReader, malformed
@@ -119,8 +119,8 @@ def _is_utc_time(encoded: bytes) -> bool:
 def _any_entries(entries: DerReader) -> dict[int, bool]:
     found: dict[int, bool] = {}
     while not entries.at_end:
-        if len(found) == MAX_REVOKED:
-            raise malformed(f"revocation list has more than {MAX_REVOKED} entries")
+        if len(found) == MAX_UNUSUAL_REVOKED:
+            raise malformed(f"revocation list has more than {MAX_UNUSUAL_REVOKED} unusual entries")
         entry = entries.reader(der.SEQUENCE)
         serial = entry.take_unsigned()
         entry.take_time()

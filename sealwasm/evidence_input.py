@@ -34,6 +34,7 @@ WIRE_BYTES = 4 << 20
 
 def evidence_of(given: dict[str, Any]) -> UnverifiedEvidence:
     """Return the evidence that FILE, `--tee` and `--part` (or `--report`, `--vek`) name."""
+    from attestation.errors import EvidenceError
     from attestation.evidence import UnverifiedEvidence
     from attestation.recognise import recognise
 
@@ -48,7 +49,15 @@ def evidence_of(given: dict[str, Any]) -> UnverifiedEvidence:
             return UnverifiedEvidence.from_wire(_wire_document(given["file"]))
         if given["tee"] is not None:
             return _with_parts(given["tee"], {MAIN_PARTS[given["tee"]]: data, **parts})
-        tee, part = recognise(data)
+        try:
+            tee, part = recognise(data)
+        except EvidenceError as error:
+            raise CliError(
+                Kind.USAGE,
+                "evidence-file",
+                f"{given['file']} is no evidence that is known by its first bytes",
+                next_step=f"name what it is: --tee {'|'.join(MAIN_PARTS)}",
+            ) from error
         return UnverifiedEvidence(tee, {part: data})
     if not parts:
         raise CliError(

@@ -31,6 +31,7 @@ from keybroker.errors import BrokerCode
 from keybroker.logs import JsonFormatter
 from keybroker.problems import CONTENT_TYPE, FAULT, kind_of
 from keybroker.protocol import Problem, ProtocolRefusal
+from keybroker.protocol.attestation_keys import ActivationRequest, AttestationKeyRequest
 from keybroker.routes import router
 from policies.decision import Denial
 from policies.errors import PolicyRefusal
@@ -43,6 +44,7 @@ from tests.fakes.silicon import MEASUREMENT
 from tests.fakes.web import Peer
 from tests.fakes.world import NO_RATE, Runner, World, capabilities, make_world
 from tests.fakes.world import release_policy as policy_document
+from tests.unit.keybroker.test_attestation_keys import AREA, EK, MAKER
 
 ENUMS = (BrokerCode, Refusal, SealRefusal, PolicyRefusal, Denial, ProtocolRefusal)
 STATUSES = {"not-found": 404, "method-not-allowed": 405} | {
@@ -176,6 +178,12 @@ SEEDS: dict[str, Callable[[World], bytes]] = {
     "/v1/owners": lambda world: world.owner_document(SigningKey.generate("p256")),
     "/v1/policies": lambda world: world.policy_document(policy_document(version=2)),
     "/v1/evaluations": lambda world: world.evaluation(),
+    "/v1/attestation-keys": lambda _: AttestationKeyRequest(
+        ak_public=AREA, ek_chain=(MAKER.certify(EK.public_key()),)
+    ).to_bytes(),
+    "/v1/attestation-keys/activate": lambda _: ActivationRequest(
+        secret=bytes(range(32)), token="A" * 200
+    ).to_bytes(),
 }
 
 
@@ -199,7 +207,17 @@ every_route = pytest.mark.parametrize("path", SEEDS)
 many = settings(max_examples=60, deadline=None)
 
 
-@pytest.mark.parametrize("path", SEEDS)
+# Their seeds are well formed, and by a maker that this broker does not know: accepted ones are in
+# tests/unit/keybroker/test_attestation_keys.py.
+OF_STRANGERS = {"/v1/attestation-keys": 422, "/v1/attestation-keys/activate": 401}
+
+
+@pytest.mark.parametrize("path", OF_STRANGERS)
+def test_seeds_of_strangers_are_refused(service: Service, path: str) -> None:
+    assert service.post(path, SEEDS[path](service.world)).status_code == OF_STRANGERS[path]
+
+
+@pytest.mark.parametrize("path", sorted(SEEDS.keys() - OF_STRANGERS.keys()))
 def test_seeds_are_accepted(service: Service, path: str) -> None:
     assert service.post(path, SEEDS[path](service.world)).status_code in (200, 201)
 

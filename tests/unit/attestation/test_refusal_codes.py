@@ -25,7 +25,9 @@ FOLDERS = (
     "ear",
     "reference-values",
 )
-ELSEWHERE: dict[Refusal, str] = {}
+ELSEWHERE = {
+    Refusal.ENDORSEMENT_UNAVAILABLE: "a vendor's service gives no answer (test_vendor_fetchers)",
+}
 
 
 def test_every_refusal_has_a_vector_or_a_reason_not_to() -> None:

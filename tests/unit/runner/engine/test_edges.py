@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,15 @@ def test_refusals_are_counted() -> None:
 # Interrupts
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Interrupts arrive, also where a shell runs the tests in the background, ignoring them."""
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, old)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_held_until_the_guest_has_ended() -> None:
     seen: list[str] = []
     with pytest.raises(KeyboardInterrupt), held_interrupts(lambda: seen.append("stopped")):
@@ -112,6 +122,7 @@ def test_somebody_elses_handler_is_left_alone() -> None:
         signal.signal(signal.SIGINT, old)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_other_threads_have_nothing_to_hold() -> None:
     entered: list[object] = []
 
@@ -125,6 +136,7 @@ def test_other_threads_have_nothing_to_hold() -> None:
     assert entered == [signal.default_int_handler]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_in_a_host_call_stops_the_guest_and_is_raised() -> None:
     def interrupt(_data: bytes) -> None:
         os.kill(os.getpid(), signal.SIGINT)

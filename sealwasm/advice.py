@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sealwasm.evidence_advice import next_for
+from sealwasm.evidence_advice import NEXT_AT_BROKER, next_for
 from sealwasm.failure import Kind
 
 NEXT_OF_KIND: Final[dict[Kind, str]] = {
@@ -153,6 +153,8 @@ def advice_for(code: str, default: Kind) -> Advice:
     found = OF_CODE.get(code)
     if found is not None:
         return found
+    if default is Kind.DENIED and code in NEXT_AT_BROKER:
+        return Advice(default, next_step=NEXT_AT_BROKER[code])
     if default is Kind.EVIDENCE:
         return Advice(default, next_step=next_for(code))
     if code.startswith(("receipt-", "audit-")):

@@ -8,7 +8,7 @@ _COLLATERAL = "fetch fresh collateral: sealwasm endorsements fetch --help, then 
 _UPDATE = "update firmware and microcode of the platform, or accept it by name: --accept-tcb STATUS"
 _FRESH = "ask for evidence again over your own 64 bytes: --report-data HEX"
 _RELAUNCH_STRICT = "launch the guest again without it; a policy has to allow it by name otherwise"
-_TOKEN = "get a new token"  # noqa: S105 - advice
+_TOKEN = "get a new one: they count for minutes; of an archived one judge --at its TIME"  # noqa: S105 - advice
 
 NEXT_OF_REFUSAL: Final[dict[str, str]] = {
     # Structure
@@ -28,7 +28,7 @@ NEXT_OF_REFUSAL: Final[dict[str, str]] = {
     "crl-missing": "give the vendor's revocation list: --crl FILE",
     "crl-expired": "fetch the vendor's newest list: sealwasm endorsements fetch --help",
     "crl-issuer-mismatch": "give the list of the issuer of this chain: --crl FILE",
-    "cert-expired": "check --at and the clock; the platform may need a new certificate",
+    "cert-expired": "of archived evidence judge --at its TIME; else check this machine's clock",
     "cert-not-yet-valid": "check --at and the clock of this machine",
     "cert-revoked": "do not use this machine: its maker withdrew the certificate",
     "cert-on-hold": "do not use this machine until its maker lifts the hold",
@@ -66,6 +66,18 @@ NEXT_OF_REFUSAL: Final[dict[str, str]] = {
     "token-expired": _TOKEN,
     "token-not-yet-valid": "check the clock of this machine",
     "audience-mismatch": "get a token for your own audience",
+}
+
+
+# The same where a broker refused: what is to be done is not in this command line.
+NEXT_AT_BROKER: Final[dict[str, str]] = {
+    "simulated-not-trusted": (
+        "the broker does not trust this platform; its operator makes one that does: "
+        "sealwasm broker init BROKER --trust-simulated FOLDER"
+    ),
+    "no-endorsement": "the broker's operator adds what the vendor publishes: evidence.endorsements",
+    "collateral-expired": "the broker's operator renews it: sealwasm endorsements fetch --help",
+    "crl-expired": "the broker's operator renews it: sealwasm endorsements fetch --help",
 }
 
 

@@ -34,6 +34,7 @@ from runner.errors import RunnerCode, RunnerError
 from runner.receipt import read_receipt
 from sealing import canonical, dsse
 from sealing.errors import SealError
+from sealwasm.evidence_advice import next_for
 from sealwasm.failure import CliError, Kind
 from sealwasm.receipt_findings import Check, Findings, Trust, refuse
 
@@ -42,6 +43,11 @@ from sealwasm.receipt_findings import Check, Findings, Trust, refuse
 CLOCKS_APART = timedelta(minutes=5)
 
 
+# Refusals that say less about the receipt than about what its verifier brought along.
+NEXT_OF_MATERIAL = {
+    code: next_for(code)
+    for code in ("simulated-not-trusted", "no-endorsement", "crl-missing", "collateral-expired")
+}
 _STEP_ERRORS = (EvidenceError, BrokerError, ProtocolError, RunnerError, SealError)
 
 
@@ -76,7 +82,10 @@ def _step(name: str, check: Callable[[], Any]) -> Any:
             str(error.code.value),
             f"the receipt does not verify: {name}",
             why=error.detail,
-            next_step="do not rely on this run; ask for the receipt again from who ran it",
+            next_step=NEXT_OF_MATERIAL.get(
+                str(error.code.value),
+                "do not rely on this run; ask for the receipt again from who ran it",
+            ),
         ) from error
 
 

@@ -17,7 +17,9 @@ from attestation.vectors import run_manifest
 
 EVIDENCE = Path(__file__).parents[3] / "shared" / "evidence"
 if not EVIDENCE.is_dir():
-    pytest.skip("the shared evidence is not here", allow_module_level=True)
+    pytest.skip(
+        "real evidence is not beside this checkout (../shared/evidence)", allow_module_level=True
+    )
 
 MANIFEST = tomllib.loads((EVIDENCE / "MANIFEST.toml").read_text(encoding="utf-8"))
 CASES = {one["id"]: one for one in MANIFEST["case"] if one["tee"] == "tpm"}

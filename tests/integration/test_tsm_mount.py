@@ -35,7 +35,9 @@ def mount(tmp_path: Path, platform: Path) -> Iterator[Path]:
     if shutil.which("fusermount3") is None:
         pytest.skip("fusermount3 is not on PATH: make tools")
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        pytest.skip("this machine lets nobody mount: /dev/fuse cannot be opened")
+        pytest.skip(
+            "no /dev/fuse that may be opened here: a container needs it handed in to mount anything"
+        )
     point = tmp_path / "report"
     point.mkdir()
     command = [sys.executable, "-m", "tests.fakes.configfs_mount"]

@@ -31,7 +31,9 @@ def memory_of(pid: int) -> Iterator[bytes]:
     try:
         memory = open(f"/proc/{pid}/mem", "rb", buffering=0)  # noqa: SIM115 - closed below
     except PermissionError:
-        pytest.skip("reading another process's memory takes root: it is not dumpable")
+        pytest.skip(
+            "only root may read the memory of a process that is not dumpable: run this one as root"
+        )
     with memory:
         for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():
             span, rights, *_ = line.split()

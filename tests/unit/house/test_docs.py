@@ -20,7 +20,7 @@ LINK = re.compile(r"\[[^\]\n]+\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 CODE_SPAN = re.compile(r"`([^`\n]+)`")
 TEST = re.compile(r"(?:^|[^\w/.-])(tests/[\w./-]+[\w/])(?:::(\w+))?")
-# A path of ours in a code span. Spans with spaces, patterns and placeholders are something else.
+# A path of ours in a code span. Spans with spaces or patterns are something else.
 PATH = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./-]*")
 # Names with a slash that look like paths of ours and are labels of formats.
 LABELS = re.compile(r"sealwasm/[a-z-]+/v1|sealwasm/v1")

@@ -1,4 +1,4 @@
-"""What a chain's dates and the ARK's revocation list say at a given time. Checked every time."""
+"""What the ARK's revocation list says of a chain at a given time. Checked every time."""
 
 from __future__ import annotations
 
@@ -13,23 +13,10 @@ from attestation.policy import CrlPolicy
 from attestation.verifiers.snp.chain import VerifiedChain
 from attestation.x509.certificate import Certificate, may_sign_crls
 from attestation.x509.crl import RevocationList
+from attestation.x509.path import check_crl_dates, check_not_revoked
 from attestation.x509.signatures import verify_pss_sha384
 
 _verified_crls: Final = BoundedCache[bool](MAX_CACHED_CRLS)
-
-
-def check_validity(chain: VerifiedChain, now: datetime) -> None:
-    """Refuse unless every certificate is in its validity period, both ends included."""
-    for certificate in reversed(chain.path):
-        if now < certificate.not_before:
-            raise _at(Refusal.CERT_NOT_YET_VALID, certificate)
-        if now > certificate.not_after:
-            raise _at(Refusal.CERT_EXPIRED, certificate)
-
-
-def _at(code: Refusal, certificate: Certificate) -> EvidenceError:
-    period = f"{certificate.not_before.isoformat()} to {certificate.not_after.isoformat()}"
-    return EvidenceError(code, f"{certificate.subject_cn} is valid {period}")
 
 
 def check_revocation(
@@ -50,15 +37,9 @@ def check_revocation(
 
 
 def _check_list(crl: RevocationList, chain: tuple[Certificate, ...], now: datetime) -> None:
-    if now < crl.this_update:
-        raise EvidenceError(Refusal.COLLATERAL_NOT_YET_VALID, "revocation list is of the future")
-    if now > crl.next_update:
-        raise EvidenceError(Refusal.CRL_EXPIRED, "revocation list is out of date")
+    check_crl_dates(crl, now)
     for certificate in chain:
-        on_hold = crl.revoked.get(certificate.serial)
-        if on_hold is not None:
-            code = Refusal.CERT_ON_HOLD if on_hold else Refusal.CERT_REVOKED
-            raise EvidenceError(code, f"{certificate.subject_cn} is on its root's revocation list")
+        check_not_revoked(certificate, crl)
 
 
 def _newest_of(root: Certificate, endorsements: Endorsements) -> list[RevocationList]:

@@ -30,8 +30,8 @@ from attestation.verifiers.snp.claims import claims_of
 from attestation.verifiers.snp.given_vek import with_given_vek
 from attestation.verifiers.snp.products import product_of_cpuid
 from attestation.verifiers.snp.report import NO_KEY, REPORT_BYTES, VLEK, SnpReport, parse_report
-from attestation.verifiers.snp.validity import check_revocation, check_validity
-from attestation.x509.path import period_of
+from attestation.verifiers.snp.validity import check_revocation
+from attestation.x509.path import check_validity, period_of
 
 _SCHEME: Final = ec.ECDSA(hashes.SHA384())
 
@@ -95,7 +95,7 @@ def authenticate(
 
     # (3) Dates and revocation, at the caller's time, on every call.
     trace.check("D", "certificates are valid", now, lambda: period_of(chain.path))
-    check_validity(chain, now)
+    check_validity(reversed(chain.path), now)
     trace.check("D", "revocation list", policy.crl, lambda: f"{len(endorsements.crls)} given")
     check_revocation(chain, endorsements, policy.crl, now)
 

@@ -36,9 +36,7 @@ def go_guest(name: str) -> bytes:
     """The module made of tests/guests/go/NAME; skips without Go 1.21 or newer."""
     go = shutil.which("go")
     if go is None:
-        pytest.skip(
-            "go is not installed: only the guests written in Go need it (1.21 or newer)"
-        )
+        pytest.skip("go is not installed: only the guests written in Go need it (1.21 or newer)")
     version = subprocess.run([go, "version"], capture_output=True, text=True, check=True).stdout
     found = re.search(r"go(\d+)\.(\d+)", version)
     if found is None or (int(found[1]), int(found[2])) < OLDEST_GO:

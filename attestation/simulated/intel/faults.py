@@ -1,6 +1,6 @@
 """What can be wrong with any simulated Intel platform: one thing each.
 
-The enumerations of `simulated.tdx.faults` and `simulated.sgx.faults` have these values and those
+The enumeration of `simulated.tdx.faults` has these values and those
 of their own TEE; text compares equal, so what is shared looks them up by value.
 """
 

@@ -1,60 +1,12 @@
-"""What can be wrong with a simulated SGX enclave or its platform: one thing each."""
+"""What can be wrong with a simulated enclave or platform: all that is shared with TDX, no more."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
+from attestation.simulated.intel.faults import IntelFault as Fault
 
-class Fault(StrEnum):
-    """Names as the command line takes them and the platform's folder keeps them."""
-
-    # What the quote says
-    DEBUG = "debug"
-    EMPTY_REPORT_DATA = "empty-report-data"
-    REPLAYED_NONCE = "replayed-nonce"
-    WRONG_QE_VENDOR = "wrong-qe-vendor"
-    WRONG_KEY_TYPE = "wrong-key-type"
-    UNKNOWN_VERSION = "unknown-version"
-    # Who signed it
-    TAMPERED = "tampered"
-    UNSIGNED = "unsigned"
-    TRAILING_DATA = "trailing-data"
-    WRONG_ATTESTATION_KEY = "wrong-attestation-key"
-    FORGED_QE_REPORT = "forged-qe-report"
-    OTHER_QE_SIGNER = "other-qe-signer"
-    OTHER_QE_PRODUCT = "other-qe-product"
-    DEBUG_QE = "debug-qe"
-    QE_OUT_OF_DATE = "qe-out-of-date"
-    QE_REVOKED = "qe-revoked"
-    QE_NOT_SUPPORTED = "qe-not-supported"
-    # Its certificate
-    EXPIRED_PCK = "expired-pck"
-    FUTURE_CLOCK = "future-clock"
-    REVOKED_PCK = "revoked-pck"
-    PCK_ON_HOLD = "pck-on-hold"
-    REVOKED_PCK_CA = "revoked-pck-ca"
-    SIGNED_BY_STRANGER = "signed-by-stranger"
-    # The platform's TCB
-    SW_HARDENING_NEEDED = "sw-hardening-needed"
-    CONFIGURATION_NEEDED = "configuration-needed"
-    CONFIGURATION_AND_SW_HARDENING_NEEDED = "configuration-and-sw-hardening-needed"
-    OUT_OF_DATE = "out-of-date"
-    OUT_OF_DATE_CONFIGURATION_NEEDED = "out-of-date-configuration-needed"
-    TCB_REVOKED = "tcb-revoked"
-    NOT_SUPPORTED = "not-supported"
-    # What the vendor publishes
-    NO_COLLATERAL = "no-collateral"
-    WRONG_FMSPC = "wrong-fmspc"
-    COLLATERAL_OF_OTHER_TEE = "collateral-of-other-tee"
-    EXPIRED_COLLATERAL = "expired-collateral"
-    FUTURE_COLLATERAL = "future-collateral"
-    TAMPERED_COLLATERAL = "tampered-collateral"
-    OLD_COLLATERAL = "old-collateral"
-    NO_CRL = "no-crl"
-    EXPIRED_CRL = "expired-crl"
-    CRL_OF_OTHER_CA = "crl-of-other-ca"
-
+__all__ = ["FAULTS", "Fault"]
 
 # The names alone, for a command line to offer.
 FAULTS: Final = tuple(fault.value for fault in Fault)

@@ -12,7 +12,7 @@ from typing import Final, Self
 from sealing import canonical, limits
 from sealing.dsse import pre_authentication_encoding
 from sealing.errors import SealError, SealRefusal
-from sealing.keys import SigningKey, VerifyingKey
+from sealing.keys import Signer, VerifyingKey
 
 BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE: Final = "application/vnd.in-toto+json"
@@ -61,7 +61,7 @@ class UnverifiedBundle:
         return self._payload
 
 
-def sign_bundle(payload: bytes, key: SigningKey) -> bytes:
+def sign_bundle(payload: bytes, key: Signer) -> bytes:
     """Return the canonical form of a bundle: `payload`, an in-toto statement, signed by `key`."""
     signature = key.sign(pre_authentication_encoding(STATEMENT_TYPE, payload))
     return canonical.encode(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sealing import canonical
 from sealing.errors import SealError, SealRefusal
-from sealing.keys import P256, SigningKey
+from sealing.keys import P256, Signer
 
 PAYLOAD_TYPE: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION: Final = "dev.cosignproject.cosign/signature"
@@ -30,7 +30,7 @@ class SimpleSignature:
 
 
 def simple_signature(
-    manifest_digest: str, docker_reference: str, key: SigningKey
+    manifest_digest: str, docker_reference: str, key: Signer
 ) -> SimpleSignature:
     """Return the `.sig` parts for a manifest published at `docker_reference` ("host/repo").
 

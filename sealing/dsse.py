@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sealing import canonical, limits
 from sealing.errors import SealError, SealRefusal
-from sealing.keys import SigningKey, VerifyingKey
+from sealing.keys import Signer, VerifyingKey
 
 
 def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
@@ -15,7 +15,7 @@ def pre_authentication_encoding(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload_type: str, payload: bytes, keys: Sequence[SigningKey]) -> bytes:
+def sign(payload_type: str, payload: bytes, keys: Sequence[Signer]) -> bytes:
     """Return the RFC 8785 form of the DSSE envelope, signatures in order of key id.
 
     Raises `SealError` when `keys` is empty or holds a key twice.

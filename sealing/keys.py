@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -118,9 +118,28 @@ class VerifyingKey:
             raise SealError(SealRefusal.SIGNATURE_INVALID, detail) from error
 
 
+class Signer(Protocol):
+    """Whatever signs for a `VerifyingKey`: a key in memory, a token, a service."""
+
+    @property
+    def public(self) -> VerifyingKey:
+        """The public half."""
+
+    @property
+    def kind(self) -> str:
+        """`p256` or `ed25519`."""
+
+    @property
+    def key_id(self) -> str:
+        """The id of the public half."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Return the signature: 64 bytes (Ed25519), or DER (P-256). Raises `SealError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key. Its repr shows the public half only."""
+    """A `Signer` whose private key is in memory. Its repr shows the public half only."""
 
     public: VerifyingKey
     _key: _Private = field(repr=False, compare=False)

@@ -14,7 +14,7 @@ from sealing.canonical import Buffer, digest_of
 from sealing.config import ModuleConfig
 from sealing.envelope import EnvelopeContext, seal_envelope
 from sealing.hpke import SealingKey
-from sealing.keys import SigningKey
+from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.ocicrypt import encrypt_layer
 from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
@@ -41,7 +41,7 @@ def seal(
     capabilities: Mapping[str, Any],
     broker_identity: str,
     broker_key: SealingKey,
-    owner: SigningKey,
+    owner: Signer,
     now: datetime,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> SealedModule:

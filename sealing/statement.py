@@ -16,7 +16,7 @@ from sealing.bom import BillOfMaterials
 from sealing.bundle import UnverifiedBundle, sign_bundle
 from sealing.envelope import EnvelopeContext
 from sealing.errors import SealError, SealRefusal
-from sealing.keys import SigningKey, VerifyingKey
+from sealing.keys import Signer, VerifyingKey
 from sealing.manifest import SealedManifest
 
 IN_TOTO_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -168,7 +168,7 @@ class SealedModuleStatement:
                 raise SealError(SealRefusal.CONTEXT_MISMATCH, "envelope is for another broker")
 
 
-def sign_statement(statement: SealedModuleStatement, key: SigningKey) -> bytes:
+def sign_statement(statement: SealedModuleStatement, key: Signer) -> bytes:
     """Return the sigstore bundle of `statement`, or raise for a key that is not its owner's."""
     if statement.owner != key.key_id:
         raise SealError(SealRefusal.STATEMENT_MISMATCH, "statement names another owner")

@@ -17,8 +17,8 @@ from sealing.oci.transfer import PulledArtifact
 from sealing.seal import SealedModule, seal
 from sealwasm.artifacts import push_artifact
 from sealwasm.commands.inspect import _text, describe
+from tests.fakes.registry import FakeRegistry, running
 from tests.unit.sealing import makers
-from tests.unit.sealing.oci.fake_registry import FakeRegistry, running
 from tests.unit.sealing.oci.samples import refusal, sealed
 from tests.unit.sealing.wasm_maker import SMALL
 
@@ -47,7 +47,7 @@ def by_ed25519() -> SealedModule:
 
 class TestSimpleSignature:
     def test_in_a_registry(self, registry: FakeRegistry) -> None:
-        place = registry.reference.location
+        place = registry.reference().location
         pushed = push_artifact(sealed(), f"{place}:v1", owner=makers.OWNER)
         assert pushed == f"{place}@{sealed().manifest_digest}"
         (layer,) = json.loads(registry.manifests[SIG])["layers"]
@@ -64,7 +64,7 @@ class TestSimpleSignature:
     def test_not_where_others_could_not_read_it(
         self, registry: FakeRegistry, make: Any, owner: SigningKey | None
     ) -> None:
-        push_artifact(make(), f"{registry.reference.location}:v1", owner=owner)
+        push_artifact(make(), f"{registry.reference().location}:v1", owner=owner)
         assert not [tag for tag in registry.manifests if tag.endswith(".sig")]
 
     def test_not_in_a_folder(self, tmp_path: Path) -> None:

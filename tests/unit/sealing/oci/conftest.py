@@ -10,7 +10,7 @@ import pytest
 
 from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import RegistrySettings
-from tests.unit.sealing.oci.fake_registry import FakeRegistry, running
+from tests.fakes.registry import FakeRegistry, running
 
 
 @dataclass
@@ -51,5 +51,5 @@ def registry() -> Iterator[FakeRegistry]:
 
 @pytest.fixture
 def client(registry: FakeRegistry, settings: RegistrySettings) -> Iterator[RegistryClient]:
-    with RegistryClient(registry.reference, settings=settings) as client:
+    with RegistryClient(registry.reference(), settings=settings) as client:
         yield client

@@ -17,9 +17,10 @@ from sealing.oci.blob import Blob, Receiver
 from sealing.oci.descriptor import INDEX_TYPE, parse_manifest
 from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import RegistrySettings
+from tests.fakes.registry import FakeRegistry, running
+from tests.fakes.registry_wire import Request, Response
 from tests.unit.sealing.oci import samples
 from tests.unit.sealing.oci.conftest import FakeTime
-from tests.unit.sealing.oci.fake_registry import FakeRegistry, Request, Response, running
 from tests.unit.sealing.oci.samples import refusal
 
 LAYER = digest_of(samples.LAYER)
@@ -191,13 +192,13 @@ class TestBrokenLines:
         quick = replace(settings, silence_seconds=0.05, retry_seconds=())
         over = threading.Event()
         registry.hangs("GET", "/v2/", over)
-        with RegistryClient(registry.reference, settings=quick) as client:
+        with RegistryClient(registry.reference(), settings=quick) as client:
             assert refusal(client.ping) is SealRefusal.REGISTRY_SLOW
         over.set()
 
     def test_nobody_there(self, settings: RegistrySettings, time: FakeTime) -> None:
         with running(FakeRegistry()) as registry:
-            reference = registry.reference
+            reference = registry.reference()
         with RegistryClient(reference, settings=settings) as client:
             assert refusal(client.ping) is SealRefusal.UNREACHABLE
         assert time.slept == list(limits.RETRY_SECONDS)

@@ -23,9 +23,9 @@ from sealing.oci.blob import Blob
 from sealing.oci.reference import Reference, RegistryReference
 from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import BasicCredentials, PlainHttp, RegistrySettings
+from tests.fakes.registry import FakeRegistry, running
 from tests.unit.sealing.oci import samples
 from tests.unit.sealing.oci.conftest import FakeTime
-from tests.unit.sealing.oci.fake_registry import FakeRegistry, running
 from tests.unit.sealing.oci.samples import refusal
 
 BASIC = "Basic YWxpY2U6c2VjcmV0"
@@ -354,7 +354,7 @@ class TestTls:
         self, registry: FakeRegistry, settings: RegistrySettings, time: FakeTime
     ) -> None:
         never = replace(settings, plain_http=PlainHttp.NEVER)
-        with RegistryClient(registry.reference, settings=never) as client:
+        with RegistryClient(registry.reference(), settings=never) as client:
             assert refusal(client.ping) is SealRefusal.REGISTRY_UNTRUSTED
         assert time.slept == []
         assert registry.requests == []
@@ -365,7 +365,7 @@ class TestTls:
     ) -> None:  # fmt: skip
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         public = replace(settings, plain_http=PlainHttp.NEVER, tls=None)
-        with RegistryClient(registry.reference, settings=public) as client:
+        with RegistryClient(registry.reference(), settings=public) as client:
             assert refusal(client.ping) is SealRefusal.REGISTRY_UNTRUSTED
 
     def test_authority_of_ones_own(
@@ -373,12 +373,12 @@ class TestTls:
     ) -> None:
         tls = ssl.create_default_context(cafile=str(certificate))
         own = replace(settings, plain_http=PlainHttp.NEVER, tls=tls)
-        with RegistryClient(registry.reference, settings=own) as client:
+        with RegistryClient(registry.reference(), settings=own) as client:
             samples.publish(client, samples.manifest(), tag="v1")
             assert client.get_manifest("v1") == samples.manifest()
 
     def test_plain_http_to_it_is_no_answer(
         self, registry: FakeRegistry, settings: RegistrySettings
     ) -> None:
-        with RegistryClient(registry.reference, settings=settings) as client:
+        with RegistryClient(registry.reference(), settings=settings) as client:
             assert refusal(client.ping) is SealRefusal.UNREACHABLE

@@ -26,9 +26,10 @@ from sealing.oci.registry import RegistryClient
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, describe, fetch_layer, pull, push
 from sealing.unseal import verify_artifact
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.registry_wire import Response
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci import samples
-from tests.unit.sealing.oci.fake_registry import FakeRegistry, Response
 from tests.unit.sealing.oci.samples import refusal, sealed
 
 V1 = LayoutReference(folder="any", tag="v1")

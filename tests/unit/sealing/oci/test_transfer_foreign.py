@@ -22,9 +22,9 @@ from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, describe, push
 from sealing.statement import PREDICATE_TYPE
 from sealing.unseal import verify_artifact
+from tests.fakes.registry import FakeRegistry
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci import samples
-from tests.unit.sealing.oci.fake_registry import FakeRegistry
 from tests.unit.sealing.oci.samples import refusal, sealed
 
 V1 = LayoutReference(folder="any", tag="v1")

@@ -50,9 +50,10 @@ vectors: $(VENV)/.dev
 guests: $(VENV)/.dev
 	@$(BIN)/python -m tests.guests
 
-# System tools for the interop tests (Debian, Ubuntu). Without them those tests skip and say so.
+# Tools for the interop tests (Debian, Ubuntu). Without them those tests skip and say so.
 tools:
 	@sh tools/install_system_tools.sh
+	@sh tools/install_user_tools.sh
 
 # Rewrites the hash-locked requirement files; needs `uv` on the path.
 lock:

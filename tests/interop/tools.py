@@ -29,9 +29,16 @@ http: {{addr: "127.0.0.1:{port}", secret: only-for-this-test}}
 """
 
 
+def user_tools() -> Path:
+    """Return the folder of what tools/install_user_tools.sh fetches."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "sealwasm" / "tools"
+
+
 def tool(name: str) -> str:
-    """Return the path of a system tool, or skip the test."""
-    path = shutil.which(name)
+    """Return the path of a tool of the system or of the user's cache, or skip the test."""
+    # What was fetched is the newer one.
+    path = shutil.which(name, path=user_tools() / "bin") or shutil.which(name)
     if path is None:
         pytest.skip(f"{name} is not installed: `make tools` installs it on Debian and Ubuntu")
     return path

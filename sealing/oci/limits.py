@@ -49,3 +49,23 @@ KEEPALIVE_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 1.0, 2.0)
 # A registry may ask for more patience than this; then the caller should know and decide.
 RETRY_AFTER_SECONDS = 30.0
+
+# One WWW-Authenticate line holds a URL and a few words; more lines than schemes exist are a game.
+CHALLENGE_CHARS = 8 << 10
+CHALLENGE_LINES = 16
+# Tokens are signed lists of rights: those of the large registries reach 4 KiB, and more than this
+# no server takes in a header.
+TOKEN_CHARS = 32 << 10
+TOKEN_ANSWER_BYTES = 64 << 10
+# Distribution spec, token authentication: what a token without `expires_in` lasts.
+TOKEN_SECONDS = 60
+# Tokens that claim to last longer than a day are asked for again nevertheless.
+TOKEN_SECONDS_MAX = 24 * 3600
+# A token that ends during a transfer costs the transfer: it is renewed this much earlier.
+TOKEN_SPARE_SECONDS = 10
+# Docker's config.json with credentials for hundreds of registries.
+CREDENTIALS_BYTES = 1 << 20
+# A credential helper may ask its user to touch a key; its answer is one small document.
+HELPER_SECONDS = 60.0
+HELPER_BYTES = 64 << 10
+HELPER_NAME_CHARS = 64

@@ -25,6 +25,7 @@ from sealing.oci.registry_answers import (
     refusal_of,
     reported,
 )
+from sealing.oci.registry_login import RegistryLogin
 from sealing.oci.registry_transport import TimedTransport, deadline
 from sealing.oci.settings import Authenticator, PlainHttp, RegistrySettings
 
@@ -58,8 +59,7 @@ class RegistryHttp:
     ) -> None:
         self._reference = reference
         self._settings = settings
-        self._authenticator = authenticator
-        self._authorization: dict[str, str] = {}
+        self._login = RegistryLogin(reference, settings, authenticator)
         self._base = _parsed(
             httpx.URL(),
             f"{_scheme(reference, settings)}://{reference.registry}",
@@ -136,43 +136,40 @@ class RegistryHttp:
 
     def _authorized(self, call: Call, extensions: dict[str, Any]) -> httpx.Response:
         """Send `call`; when the registry asks who we are, answer once."""
-        response = self._followed(call, extensions)
+        sent = self._login.current(call.scope)
+        response = self._followed(call, extensions, sent)
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         response.close()
-        self._authorization[call.scope] = self._answer_to(call, response)
-        response = self._followed(call, extensions)
+        self._require_askable(call, response)
+        challenges = response.headers.get_list("www-authenticate")
+        answer = self._login.answer(call.scope, challenges, refused=sent)
+        response = self._followed(call, extensions, answer)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             response.close()
-            del self._authorization[call.scope]
+            self._login.forget(call.scope, answer)
             raise SealError(SealRefusal.UNAUTHORIZED, f"{call.name}: credentials were refused")
         return response
 
-    def _answer_to(self, call: Call, response: httpx.Response) -> str:
+    def _require_askable(self, call: Call, response: httpx.Response) -> None:
+        """Refuse to tell anybody but the registry who we are, or to say it in clear."""
         if not self._is_ours(response.url):
             raise SealError(
                 SealRefusal.UNAUTHORIZED, f"{_site(response.url)}, a redirect, wants credentials"
             )
-        answer = self._authenticator.answer(
-            response.headers.get_list("www-authenticate"),
-            registry=self._reference.registry,
-            scope=call.scope,
-        )
-        if answer is None:
-            raise SealError(
-                SealRefusal.UNAUTHORIZED, f"{call.name}: registry wants credentials we do not have"
-            )
         if self._base.scheme != "https" and not self._reference.is_loopback:
             raise SealError(
-                SealRefusal.PLAIN_HTTP_REFUSED, "credentials are not sent without encryption"
+                SealRefusal.PLAIN_HTTP_REFUSED,
+                f"{call.name}: credentials are not sent without encryption",
             )
-        return answer
 
-    def _followed(self, call: Call, extensions: dict[str, Any]) -> httpx.Response:
+    def _followed(
+        self, call: Call, extensions: dict[str, Any], authorization: str | None
+    ) -> httpx.Response:
         """Send `call` and follow redirects, each hop with the headers that its host may see."""
         url = self._base.join(call.path)
         for _ in range(limits.REDIRECTS + 1):
-            response = self._sent(self._request(call, url, extensions))
+            response = self._sent(self._request(call, url, extensions, authorization))
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
@@ -189,10 +186,12 @@ class RegistryHttp:
         response.request = request
         return response
 
-    def _request(self, call: Call, url: httpx.URL, extensions: dict[str, Any]) -> httpx.Request:
+    def _request(
+        self, call: Call, url: httpx.URL, extensions: dict[str, Any], authorization: str | None
+    ) -> httpx.Request:
         headers = {"User-Agent": "sealwasm", "Accept-Encoding": "identity", **call.headers}
-        if self._is_ours(url) and call.scope in self._authorization:
-            headers["Authorization"] = self._authorization[call.scope]
+        if authorization is not None and self._is_ours(url):
+            headers["Authorization"] = authorization
         content = None
         if call.body is not None:
             # With the length given, httpx sends that instead of chunked encoding.

@@ -12,6 +12,7 @@ from typing import Protocol
 from sealing.canonical import b64encode
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
+from sealing.oci.challenge import parse_challenges
 
 
 class PlainHttp(StrEnum):
@@ -38,21 +39,40 @@ class RegistrySettings:
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What to send as `Authorization`, and for how many seconds from when it was asked for."""
+
+    value: str = field(repr=False)
+    # None: until it is refused.
+    seconds: float | None = None
+
+
 class Authenticator(Protocol):
     """Knows what to say to a registry that asks who we are."""
 
-    def answer(self, challenges: Sequence[str], *, registry: str, scope: str) -> str | None:
-        """Return an `Authorization` value for `scope`, or None if there is none to give.
+    def answer(
+        self, challenges: Sequence[str], *, registry: str, repository: str, scope: str
+    ) -> Authorization | None:
+        """Return what to send for `scope`, or None if there is nothing to give.
 
-        `challenges` are the `WWW-Authenticate` lines of the registry, unchecked. The value is
-        sent to `registry` only, over TLS or loopback, and asked for again when refused once.
+        `challenges` are the `WWW-Authenticate` lines of the registry, unchecked. The value is sent
+        to `registry` only, over TLS or loopback. Asked for again when its time is over or when it
+        is refused, so nothing given before may be given once more unless it is still good.
         """
 
 
 class Anonymous:
     """An `Authenticator` with nothing to say."""
 
-    def answer(self, challenges: Sequence[str], *, registry: str, scope: str) -> str | None:  # noqa: ARG002
+    def answer(
+        self,
+        challenges: Sequence[str],  # noqa: ARG002
+        *,
+        registry: str,  # noqa: ARG002
+        repository: str,  # noqa: ARG002
+        scope: str,  # noqa: ARG002
+    ) -> Authorization | None:
         """See `Authenticator`."""
         return None
 
@@ -69,8 +89,19 @@ class BasicCredentials:
         if ":" in self.username or not (self.username + self.password).isprintable():
             raise SealError(SealRefusal.UNAUTHORIZED, "user name or password cannot be sent")
 
-    def answer(self, challenges: Sequence[str], *, registry: str, scope: str) -> str | None:  # noqa: ARG002
+    @property
+    def authorization(self) -> Authorization:
+        """The two in the form of RFC 7617."""
+        return Authorization(f"Basic {b64encode(f'{self.username}:{self.password}'.encode())}")
+
+    def answer(
+        self,
+        challenges: Sequence[str],
+        *,
+        registry: str,  # noqa: ARG002
+        repository: str,  # noqa: ARG002
+        scope: str,  # noqa: ARG002
+    ) -> Authorization | None:
         """See `Authenticator`. Gives nothing to a registry that asks for another scheme."""
-        if not any(line.partition(" ")[0].lower() == "basic" for line in challenges):
-            return None
-        return f"Basic {b64encode(f'{self.username}:{self.password}'.encode())}"
+        asked = {challenge.scheme for challenge in parse_challenges(challenges)}
+        return self.authorization if "basic" in asked else None

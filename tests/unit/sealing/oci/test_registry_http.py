@@ -22,7 +22,7 @@ from sealing.oci import limits, registry_http
 from sealing.oci.blob import Blob
 from sealing.oci.reference import Reference, RegistryReference
 from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import BasicCredentials, PlainHttp, RegistrySettings
+from sealing.oci.settings import Authorization, BasicCredentials, PlainHttp, RegistrySettings
 from tests.fakes.registry import FakeRegistry, running
 from tests.unit.sealing.oci import samples
 from tests.unit.sealing.oci.conftest import FakeTime
@@ -153,12 +153,13 @@ class TestCredentials:
         class Tokens:
             given = 0
 
-            def answer(self, challenges: Sequence[str], *, registry: str, scope: str) -> str:
-                assert (registry, scope) == (
-                    "registry.example.com", "repository:acme/scoring:pull",
-                )  # fmt: skip
+            def answer(
+                self, challenges: Sequence[str], *, registry: str, repository: str, scope: str
+            ) -> Authorization:
+                assert (registry, repository) == ("registry.example.com", "acme/scoring")
+                assert scope == "repository:acme/scoring:pull"
                 self.given += 1
-                return BASIC if self.given == 2 else "Bearer expired"
+                return Authorization(BASIC if self.given == 2 else "Bearer expired")
 
         web.protect(MANIFEST, b"{}")
         client = connect(authenticator=Tokens())

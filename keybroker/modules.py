@@ -101,11 +101,11 @@ def open_content_key(module: OwnedModule, keys: BrokerKeys) -> PrivateOptions:
     under no other. Raises `SealError`, and `BrokerError` with `ENVELOPE_FOR_ANOTHER_BROKER` or
     `KEY_UNKNOWN`.
     """
-    broker = module.statement.broker
-    if broker != keys.identity.key_id:
-        detail = f"module is sealed for broker {broker}"
+    ours = [each for each in module.manifest.envelopes if each.broker == keys.identity.key_id]
+    if not ours:
+        detail = f"module is sealed for {len(module.statement.brokers)} other brokers"
         raise BrokerError(BrokerCode.ENVELOPE_FOR_ANOTHER_BROKER, detail)
-    envelope = _openable(module.manifest.envelopes, keys)
+    envelope = _openable(ours, keys)
     return open_envelope(envelope, keys.sealing_key(envelope.key))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from keybroker.protocol import (
     ReleaseDocument,
     ReleaseResponse,
     parse_time,
+    unverified_identity,
     verify_descriptor,
     verify_release,
 )
@@ -40,10 +41,17 @@ class Released:
         return parse_time(self.document.lease.expires)
 
 
-def known_identity(broker: Broker, key_id: str) -> VerifyingKey:
-    """Return the identity key of a broker that proves to be `key_id`. Raises `RunnerError`."""
+def known_identity(broker: Broker, key_ids: Sequence[str]) -> VerifyingKey:
+    """Return the identity key of a broker that proves to be one of `key_ids`.
+
+    Raises `RunnerError`.
+    """
     with refused_as(RunnerCode.BROKER_NOT_GENUINE):
-        return verify_descriptor(broker.descriptor(), identity=key_id).identity_key()
+        descriptor = broker.descriptor()
+        claimed = unverified_identity(descriptor)
+        # One that claims another identity is held against the first it should have.
+        expected = claimed if claimed in key_ids else key_ids[0]
+        return verify_descriptor(descriptor, identity=expected).identity_key()
 
 
 def obtain_release(

@@ -73,7 +73,7 @@ def _attest_and_run(
     watch.lap("worker")
 
     # (4) A challenge of the broker that the owner named; evidence over the whole request.
-    identity = known_identity(world.broker, module.statement.broker)
+    identity = known_identity(world.broker, module.statement.brokers)
     asked = make_request(world, module, runner_key=runner_key, receipt_key=key.public)
     watch.lap("attest")
 

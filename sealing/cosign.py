@@ -29,9 +29,7 @@ class SimpleSignature:
     config: bytes = field(repr=False)
 
 
-def simple_signature(
-    manifest_digest: str, docker_reference: str, key: Signer
-) -> SimpleSignature:
+def simple_signature(manifest_digest: str, docker_reference: str, key: Signer) -> SimpleSignature:
     """Return the `.sig` parts for a manifest published at `docker_reference` ("host/repo").
 
     Raises `SealError` for a key that is not P-256: the readers of this form know no other of ours.

@@ -30,6 +30,8 @@ class SealRefusal(StrEnum):
     ENVELOPE_SCHEME = "seal-envelope-scheme"
     ENVELOPE_REPEATED = "seal-envelope-repeated"
     CONTEXT_MISMATCH = "seal-context-mismatch"
+    SHARE_THRESHOLD = "seal-share-threshold"
+    SHARE_SET = "seal-share-set"
     # Manifest and config.
     MEDIA_TYPE = "seal-media-type"
     NOT_SEALED = "seal-not-sealed"

@@ -10,6 +10,7 @@ from sealing import canonical, limits
 from sealing.envelope import Envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.ocicrypt import PublicOptions
+from sealing.recipients import BROKER, RECOVERY, require_one_scheme
 
 MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE: Final = "application/vnd.wasm.config.v0+json"
@@ -36,6 +37,24 @@ class SealedManifest:
     layer_size: int
     public_options: PublicOptions = field(repr=False)
     envelopes: tuple[Envelope, ...]
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """The identities of the brokers, each once, in the order of their envelopes."""
+        found = (envelope.broker for envelope in self.envelopes)
+        return tuple(dict.fromkeys(broker for broker in found if broker is not None))
+
+    @property
+    def threshold(self) -> int:
+        """How many of the brokers it takes: 1 unless the content key is split."""
+        share = self.envelopes[0].share
+        return 1 if share is None else share.threshold
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The kinds of holders that could open the module, sorted."""
+        kinds = {RECOVERY if each.is_recovery else BROKER for each in self.envelopes}
+        return tuple(sorted(kinds))
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -151,8 +170,9 @@ def _envelopes(value: Any) -> tuple[Envelope, ...]:
     found = tuple(
         Envelope.parse(canonical.b64decode(entry, what="envelope annotation")) for entry in entries
     )
-    if len({(envelope.broker, envelope.key) for envelope in found}) != len(found):
-        raise SealError(SealRefusal.ENVELOPE_REPEATED, "two envelopes are for the same broker key")
+    require_one_scheme(found)
+    if found[0].is_recovery:
+        raise SealError(SealRefusal.NOT_CANONICAL, "a recovery envelope comes before the brokers'")
     return found
 
 

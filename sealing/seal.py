@@ -12,11 +12,11 @@ from sealing import names
 from sealing.bom import bill_of_materials
 from sealing.canonical import Buffer, digest_of
 from sealing.config import ModuleConfig
-from sealing.envelope import EnvelopeContext, seal_envelope
-from sealing.hpke import SealingKey
+from sealing.envelope import EnvelopeContext
 from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.ocicrypt import encrypt_layer
+from sealing.recipients import Recipients
 from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
 
 
@@ -39,16 +39,15 @@ def seal(
     version: int,
     policy_name: str,
     capabilities: Mapping[str, Any],
-    broker_identity: str,
-    broker_key: SealingKey,
+    recipients: Recipients,
     owner: Signer,
     now: datetime,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> SealedModule:
-    """Return the artifact whose module only `broker_key`'s holder can release.
+    """Return the artifact whose module only `recipients` can release.
 
     Whether the capability document is a valid policy is not checked: `policies` does that. The
-    suite is the one of `broker_key`. Raises `SealError`, and `ValueError` for a naive `now`.
+    suite is that of each key. Raises `SealError`, and `ValueError` for a naive `now`.
     """
     # (1) Names and the policy, before any work.
     labels = _Labels(
@@ -57,14 +56,13 @@ def seal(
         names.parse_name(policy_name, "policy name"),
         digest_capabilities(capabilities),
         owner.key_id,
-        names.parse_key_id(broker_identity, "broker identity"),
     )
 
     # (2) What the module is made of, said in clear.
     bill = bill_of_materials(module)
 
-    # (3) Ciphertext under a fresh key, and the key for the broker, bound to all it is for.
-    config, layer, manifest = _encrypt(module, labels, broker_key, entropy)
+    # (3) Ciphertext under a fresh key, and the key for each recipient, bound to all it is for.
+    config, layer, manifest = _encrypt(module, labels, recipients, entropy)
 
     # (4) The owner signs manifest, capabilities and bill together.
     statement = SealedModuleStatement.about(
@@ -81,13 +79,12 @@ class _Labels:
     policy_name: str
     capabilities_digest: str
     owner: str
-    broker: str
 
 
 def _encrypt(
     module: Buffer,
     labels: _Labels,
-    broker_key: SealingKey,
+    recipients: Recipients,
     entropy: Callable[[int], bytes],
 ) -> tuple[bytes, bytes, SealedManifest]:
     layer, public, private = encrypt_layer(module, entropy=entropy)
@@ -101,12 +98,11 @@ def _encrypt(
         config=digest_of(config),
         layer=digest_of(layer),
     )
-    envelope = seal_envelope(private, labels.broker, broker_key, context)
     manifest = write_manifest(
         config=config,
         layer_digest=context.layer,
         layer_size=len(layer),
         public_options=public,
-        envelopes=(envelope,),
+        envelopes=recipients.seal(private, context),
     )
     return config, layer, manifest

@@ -6,7 +6,7 @@ most and what it is made of. Sources: in-toto attestation `spec/v1/statement.md`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
@@ -27,7 +27,9 @@ _PREDICATE: Final = (
     "version",
     "owner",
     "policy",
-    "broker",
+    "brokers",
+    "threshold",
+    "recipients",
     "config",
     "layer",
     "envelopes",
@@ -45,7 +47,9 @@ class SealedModuleStatement:
     version: int
     owner: str
     policy: str
-    broker: str
+    brokers: tuple[str, ...]
+    threshold: int
+    recipients: tuple[str, ...]
     manifest: str
     config: str
     layer: str
@@ -71,7 +75,9 @@ class SealedModuleStatement:
             version=first.context.version,
             owner=first.context.owner,
             policy=first.context.policy,
-            broker=first.broker,
+            brokers=manifest.brokers,
+            threshold=manifest.threshold,
+            recipients=manifest.recipients,
             manifest=manifest.digest,
             config=manifest.config_digest,
             layer=manifest.layer_digest,
@@ -101,7 +107,9 @@ class SealedModuleStatement:
             "version": self.version,
             "owner": self.owner,
             "policy": self.policy,
-            "broker": self.broker,
+            "brokers": list(self.brokers),
+            "threshold": self.threshold,
+            "recipients": list(self.recipients),
             "config": self.config,
             "layer": self.layer,
             "envelopes": list(self.envelopes),
@@ -140,7 +148,11 @@ class SealedModuleStatement:
             version=names.parse_version(found["version"], "module version"),
             owner=names.parse_key_id(found["owner"], "owner"),
             policy=names.parse_name(found["policy"], "policy name"),
-            broker=names.parse_key_id(found["broker"], "broker identity"),
+            brokers=tuple(_texts(found["brokers"], "brokers", names.parse_key_id)),
+            threshold=canonical.whole(
+                found["threshold"], "threshold", least=1, most=limits.ENVELOPES
+            ),
+            recipients=tuple(_texts(found["recipients"], "recipients", canonical.text)),
             manifest=_subject(value["subject"]),
             config=canonical.parse_digest(found["config"], what="config digest"),
             layer=canonical.parse_digest(found["layer"], what="layer digest"),
@@ -158,14 +170,15 @@ class SealedModuleStatement:
             ("config", self.config, manifest.config_digest),
             ("layer", self.layer, manifest.layer_digest),
             ("envelopes", self.envelopes, tuple(each.digest for each in manifest.envelopes)),
+            ("brokers", self.brokers, manifest.brokers),
+            ("threshold", self.threshold, manifest.threshold),
+            ("recipients", self.recipients, manifest.recipients),
         )
         for name, said, found in pairs:
             if said != found:
                 raise SealError(SealRefusal.STATEMENT_MISMATCH, f"statement is for another {name}")
         for envelope in manifest.envelopes:
             envelope.context.require_equal(self.context)
-            if envelope.broker != self.broker:
-                raise SealError(SealRefusal.CONTEXT_MISMATCH, "envelope is for another broker")
 
 
 def sign_statement(statement: SealedModuleStatement, key: Signer) -> bytes:
@@ -233,6 +246,12 @@ def _subject(value: Any) -> str:
     digest = canonical.members(subject["digest"], ("sha256",), "subject digest")
     hexadecimal = canonical.text(digest["sha256"], "subject digest")
     return canonical.parse_digest(f"sha256:{hexadecimal}", what="subject digest")
+
+
+def _texts(value: Any, what: str, parse: Callable[[Any, str], str]) -> Iterator[str]:
+    if not isinstance(value, list) or not 1 <= len(value) <= limits.ENVELOPES:
+        raise canonical.malformed(what, f"not a list of 1 to {limits.ENVELOPES}")
+    return (parse(item, what) for item in value)
 
 
 def _envelopes(value: Any) -> tuple[str, ...]:

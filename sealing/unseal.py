@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from sealing import canonical, limits
+from sealing import canonical
 from sealing.bom import BillOfMaterials, bill_of_materials, require_core_module
-from sealing.bundle import UnverifiedBundle
 from sealing.canonical import Buffer
 from sealing.config import ModuleConfig
 from sealing.errors import SealError, SealRefusal
@@ -16,7 +15,8 @@ from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
 from sealing.ocicrypt import PrivateOptions, decrypt_into
 from sealing.secret import SecretBuffer
-from sealing.statement import SealedModuleStatement, verify_bundle
+from sealing.signatures import require_signatures
+from sealing.statement import SealedModuleStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +27,52 @@ class VerifiedArtifact:
     config: ModuleConfig
     statement: SealedModuleStatement
     owner: VerifyingKey
-    # The one bundle that was verified, of all that lay beside the manifest.
+    # The owner's bundle: what a broker is shown.
     bundle: bytes = field(repr=False)
+    # Every trusted key that signed this very statement, the owner first, and their bundles.
+    signers: tuple[VerifyingKey, ...]
+    bundles: tuple[bytes, ...] = field(repr=False)
 
 
 def verify_artifact(
-    manifest: bytes, config: bytes, bundles: Sequence[bytes], *, owners: Sequence[VerifyingKey]
+    manifest: bytes,
+    config: bytes,
+    bundles: Sequence[bytes],
+    *,
+    owners: Sequence[VerifyingKey],
+    threshold: int = 1,
 ) -> VerifiedArtifact:
-    """Return the artifact one of `owners` signed, or raise `SealError`. Needs no key of anybody.
+    """Return the artifact that `threshold` of `owners` signed, or raise `SealError`.
 
-    Bundles by strangers, of whatever form, are passed over, as a registry may add any; two by
-    trusted owners are refused, as it would not be clear which one holds. The layer is checked by
-    `unseal`.
+    Needs no key of anybody. Bundles by strangers, of whatever form and whosever key they claim, are
+    passed over, as a registry may add any; two different statements by trusted keys are refused, as
+    it would not be clear which one holds. The layer is checked by `unseal`. Raises `ValueError` for
+    a threshold below 1, a mistake of the caller.
     """
     # (1) The strict profile of the manifest, and the config it names.
     found = SealedManifest.parse(manifest)
     require_blob(config, digest=found.config_digest, size=found.config_size, what="config")
     module_config = ModuleConfig.parse(config)
 
-    # (2) The owner's signature over exactly this manifest.
-    bundle, owner = _only_bundle(bundles, owners)
-    statement = verify_bundle(bundle, manifest_digest=found.digest, keys=(owner,))
+    # (2) Enough of the trusted keys, its owner's among them, over exactly this manifest.
+    signed = require_signatures(bundles, owners, threshold=threshold)
+    statement = SealedModuleStatement.parse(signed.payload)
+    owner = signed.require_owner(statement.owner)
+    if statement.manifest != found.digest:
+        raise SealError(SealRefusal.STATEMENT_MISMATCH, "statement is for another manifest")
 
     # (3) Every field of the manifest and of each envelope's context is the one the owner signed.
     statement.require_manifest(found)
-    return VerifiedArtifact(found, module_config, statement, owner, bundle)
+    ordered = signed.ordered(owner)
+    return VerifiedArtifact(
+        found,
+        module_config,
+        statement,
+        owner,
+        signed.by_key[owner.key_id],
+        ordered,
+        tuple(signed.by_key[key.key_id] for key in ordered),
+    )
 
 
 def require_blob(blob: Buffer, *, digest: str, size: int, what: str) -> None:
@@ -97,31 +118,3 @@ def _require_module(module: memoryview, digest: str, bill: BillOfMaterials) -> N
     require_core_module(module)
     if bill_of_materials(module) != bill:
         raise SealError(SealRefusal.BILL_MISMATCH, "module is not what its bill of materials says")
-
-
-def _only_bundle(
-    bundles: Sequence[bytes], owners: Sequence[VerifyingKey]
-) -> tuple[bytes, VerifyingKey]:
-    if not bundles:
-        raise SealError(SealRefusal.SIGNATURE_MISSING, "artifact has no owner signature")
-    if len(bundles) > limits.BUNDLES:
-        detail = f"{len(bundles)} signatures, limit {limits.BUNDLES}"
-        raise SealError(SealRefusal.TOO_LARGE, detail)
-    known = {owner.key_id: owner for owner in owners}
-    hints = [(bundle, _hint_or_refusal(bundle)) for bundle in bundles]
-    by_owners = [(bundle, known[hint]) for bundle, hint in hints if hint in known]
-    if not by_owners:
-        refusals = [hint for _, hint in hints if isinstance(hint, SealError)]
-        detail = f"no signature is by one of the {len(known)} expected owners"
-        raise refusals[0] if refusals else SealError(SealRefusal.SIGNER_UNKNOWN, detail)
-    if len(by_owners) > 1:
-        raise SealError(SealRefusal.SIGNATURE_REPEATED, "more than one owner signature")
-    return by_owners[0]
-
-
-def _hint_or_refusal(bundle: bytes) -> str | SealError:
-    """Return whose a bundle claims to be, or why it is none of ours: strangers attach any kind."""
-    try:
-        return UnverifiedBundle.parse(bundle).key_hint
-    except SealError as error:
-        return error

@@ -74,6 +74,7 @@ def require_covered(policy: CapabilityPolicy, imports: list[tuple[str, str]]) ->
 def seal_order(order: SealOrder, *, now: datetime) -> tuple[SealedModule, SigningKey]:
     """Return the sealed module and its owner's key, or raise before anything is encrypted."""
     from sealing.bom import bill_of_materials
+    from sealing.recipients import Recipients
     from sealing.seal import seal
     from sealwasm.broker_api import fetch_descriptor
     from sealwasm.keyfiles import load_signing_key
@@ -95,8 +96,9 @@ def seal_order(order: SealOrder, *, now: datetime) -> tuple[SealedModule, Signin
         version=order.version,
         policy_name=order.policy,
         capabilities=policy.to_document(),
-        broker_identity=descriptor.identity_key().key_id,
-        broker_key=sealing_key_of(descriptor, order.suite),
+        recipients=Recipients.one(
+            descriptor.identity_key().key_id, sealing_key_of(descriptor, order.suite)
+        ),
         owner=owner,
         now=now,
     )
@@ -110,7 +112,7 @@ def facts_of(sealed: SealedModule) -> dict[str, Any]:
         "version": sealed.statement.version,
         "owner": sealed.statement.owner,
         "policy": sealed.statement.policy,
-        "broker": sealed.statement.broker,
+        "brokers": list(sealed.statement.brokers),
         "manifest": sealed.manifest_digest,
         "layer": sealed.statement.layer,
         "bytes": len(sealed.layer),

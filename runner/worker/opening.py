@@ -83,8 +83,8 @@ def _release(handover: Handover, artifact: VerifiedArtifact, *, now: datetime) -
             request=handover.start.request,
             now=now,
         )
-    if identity.key_id != artifact.statement.broker:
-        raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, "the owner names another broker")
+    if identity.key_id not in artifact.statement.brokers:
+        raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, "the owner names other brokers")
     return release
 
 

@@ -90,7 +90,7 @@ def _unverified(bundle: bytes, manifest: SealedManifest) -> tuple[dict[str, Any]
         "module": statement.module,
         "version": statement.version,
         "policy": statement.policy,
-        "broker": statement.broker,
+        "brokers": list(statement.brokers),
         "capabilities": dict(statement.capabilities),
     }
     return signature, statement.bill.to_document()

@@ -44,7 +44,8 @@ def verify(session: Session, reference: str, owners: tuple[str, ...], plain_http
         "version": statement.version,
         "owner": artifact.owner.key_id,
         "policy": statement.policy,
-        "broker": statement.broker,
+        "brokers": list(statement.brokers),
+        "threshold": statement.threshold,
         "checks": list(CHECKS),
     }
     rows: list[tuple[str, object]] = [(n, v) for n, v in document.items() if n != "checks"]

@@ -30,7 +30,8 @@ from runner.worker.process import WorkerProcess
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import Reference
 from sealing.oci.transfer import push
-from sealing.seal import SealedModule, seal
+from sealing.seal import SealedModule
+from tests.fakes.sealing import seal_for
 from tests.fakes.web import Peer
 from tests.fakes.world import POLICY, World, capabilities, make_world
 from tests.guests.build import wat
@@ -151,7 +152,7 @@ class Story:
             "owner": self.world.owner,
             "now": self.world.clock.now,
         }
-        sealed = seal(module, **(arguments | changes))
+        sealed = seal_for(module, **(arguments | changes))
         push(self.store, sealed, tag)
         return sealed
 

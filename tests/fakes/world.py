@@ -27,7 +27,8 @@ from policies.load import parse_document
 from sealing import canonical, hpke
 from sealing.keys import SigningKey
 from sealing.ocicrypt import PrivateOptions
-from sealing.seal import SealedModule, seal
+from sealing.seal import SealedModule
+from tests.fakes.sealing import seal_for
 from tests.fakes.silicon import MEASUREMENT, make_platform
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -208,7 +209,7 @@ class World:
             "owner": self.owner,
             "now": self.clock.now,
         }
-        return seal(MODULE, **(arguments | changes))
+        return seal_for(MODULE, **(arguments | changes))
 
     def guest(self, measurement: bytes = MEASUREMENT) -> SimulatedGuest:
         return self.platform.launch(measurement)

@@ -15,10 +15,10 @@ import yaml
 
 from runner.measure import runner_measurement
 from runner.tpm import measured_value
-from sealing.seal import seal
 from sealwasm.artifacts import push_artifact
 from sealwasm.demo.stage import entry_point
 from sealwasm.guard import require_own_packages
+from tests.fakes.sealing import seal_for
 from tests.fakes.swtpm import Maker, Swtpm, swtpm
 from tests.fakes.world import capabilities, make_world, release_policy
 from tests.integration.test_serve import served
@@ -68,7 +68,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     grant = {"stdout": {"max-bytes": 64}, "limits": {"memory": "64KiB"}}
     with make_world(folder) as world:
         world.enrol_policy(policy)
-        sealed = seal(
+        sealed = seal_for(
             bytes(wasmtime.wat2wasm(SOURCE)),
             name="acme/app",
             version=1,

@@ -73,6 +73,35 @@ def with_options(options: bytes) -> Callable[[], bytes]:
     return lambda: rfc8785.dumps(sealed(options))
 
 
+def share(**members: Any) -> dict[str, Any]:
+    return {
+        "set": "5e" * 16,
+        "index": 1,
+        "threshold": 2,
+        "of": 3,
+        "commitment": DIGEST,
+    } | members
+
+
+def recovery(**members: Any) -> Callable[[], bytes]:
+    """Return an envelope for an owner's own key."""
+
+    def build() -> bytes:
+        document = {name: value for name, value in header().items() if name != "broker"}
+        document |= {"recovery": True} | members
+        makers.seal_document(document, OPTIONS)
+        return rfc8785.dumps(document)
+
+    return build
+
+
+def in_share() -> bytes:
+    """Return an envelope with a share that is sealed as it says."""
+    document = header() | {"share": share()}
+    makers.seal_document(document, bytes(80))
+    return rfc8785.dumps(document)
+
+
 def in_text(old: bytes, new: bytes) -> Callable[[], bytes]:
     return lambda: rfc8785.dumps(sealed()).replace(old, new, 1)
 
@@ -100,6 +129,55 @@ def moved(name: str, **members: Any) -> Case:
 CASES = (
     Case("x25519", "R8.2: opened", ACCEPTED, lambda: rfc8785.dumps(sealed()), OPEN),
     Case("hybrid", "R8.2: opened", ACCEPTED, hybrid, OPEN, HYBRID_KEY),
+    Case("recovery", "R4.7: for the owner's own key", ACCEPTED, recovery(), OPEN),
+    refused(
+        "broker-and-recovery",
+        "R4.7: one holder",
+        "unknown-member",
+        recovery(broker=makers.IDENTITY.key_id),
+    ),
+    refused("recovery-false", "R4.7: one holder", "malformed", recovery(recovery=False)),
+    refused(
+        "recovery-share", "R4.7: a recovery key is whole", "unknown-member", recovery(share=share())
+    ),
+    refused(
+        "no-holder",
+        "R4.7: one holder",
+        "malformed",
+        lambda: rfc8785.dumps({k: v for k, v in sealed().items() if k != "broker"}),
+    ),
+    refused(
+        "share-one-of-three",
+        "R4.8: one share alone must not be the key",
+        "share-threshold",
+        with_members(share=share(threshold=1)),
+    ),
+    refused(
+        "share-four-of-three",
+        "R4.8: not more shares than there are",
+        "share-threshold",
+        with_members(share=share(threshold=4)),
+    ),
+    refused("share-index-zero", "R4.8: 1 to n", "malformed", with_members(share=share(index=0))),
+    refused("share-index-four", "R4.8: 1 to n", "malformed", with_members(share=share(index=4))),
+    refused("share-of-many", "R4.8: at most 16", "malformed", with_members(share=share(of=17))),
+    refused(
+        "share-set-name", "R4.8: 32 digits", "malformed", with_members(share=share(set="5E" * 16))
+    ),
+    refused(
+        "share-commitment",
+        "R4.8: a digest",
+        "malformed",
+        with_members(share=share(commitment="ab" * 32)),
+    ),
+    refused("share-null", "R4.8: an object", "malformed", with_members(share=None)),
+    refused(
+        "share-as-whole-key",
+        "R8.1: a share is not opened as a key",
+        "envelope-not-opened",
+        in_share,
+        OPEN,
+    ),
     refused("not-json", "R1.2: JSON", "malformed", lambda: b"envelope"),
     refused("array", "R1.5: an object", "malformed", lambda: b"[]"),
     refused(

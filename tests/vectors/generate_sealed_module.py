@@ -98,6 +98,60 @@ def second_envelope(change: Callable[[dict[str, Any]], None]) -> Callable[[list[
     return edit
 
 
+def shares(*headers: dict[str, Any]) -> dict[str, Any]:
+    """Return edits that replace the envelope by shares, each for a broker of its own."""
+
+    def edit(envelopes: list[bytes]) -> list[bytes]:
+        made = []
+        for number, share in enumerate(headers):
+            document = json.loads(envelopes[0])
+            del document["sealed"]
+            document["broker"] = share.pop("broker", f"{number + 1:064x}")
+            document["share"] = {
+                "set": "5e" * 16,
+                "index": number + 1,
+                "threshold": 2,
+                "of": len(headers),
+                "commitment": OTHER_DIGEST,
+            } | share
+            makers.seal_document(document, bytes(80))
+            made.append(rfc8785.dumps(document))
+        return made
+
+    return {"envelopes": edit}
+
+
+def recovery(envelopes: list[bytes]) -> bytes:
+    """Return an envelope for the owner's recovery key beside those of the brokers."""
+    document = json.loads(envelopes[0])
+    del document["sealed"], document["broker"]
+    document |= {"recovery": True, "key": makers.OTHER_BROKER.public.key_id}
+    options = makers.options_json(makers.SYMKEY, makers.digest(SMALL), makers.NONCE)
+    makers.seal_document(document, options, makers.OTHER_BROKER)
+    return rfc8785.dumps(document)
+
+
+def cosigned(*signers: Any, threshold: int, trusted: bool = True) -> Callable[[Artifact], None]:
+    """Return an edit that adds bundles by `signers` over the statement of the owner."""
+
+    def edit(artifact: Artifact) -> None:
+        payload = unb64(json.loads(artifact.bundles[0])["dsseEnvelope"]["payload"])
+        for signer in signers:
+            artifact.bundles.append(makers.sign_document(makers.Recipe(owner=signer), payload))
+            if trusted and signer is not makers.OWNER:
+                artifact.owners.append(signer.public.spki)
+        artifact.threshold = threshold
+
+    return edit
+
+
+def forged_beside(artifact: Artifact) -> None:
+    """Add a bundle that claims the owner's key and was signed with another."""
+    forged = json.loads(make(owner=makers.STRANGER).bundles[0])
+    hint = json.loads(artifact.bundles[0])["verificationMaterial"]
+    artifact.bundles.insert(0, rfc8785.dumps(forged | {"verificationMaterial": hint}))
+
+
 def add_bundle(owner: Any, *, trusted: bool = False) -> Callable[[Artifact], None]:
     def edit(artifact: Artifact) -> None:
         artifact.bundles.append(make(owner=owner).bundles[0])
@@ -154,12 +208,33 @@ ACCEPTED_CASES = (
     ),
     accepted(
         "bundle-of-a-stranger-beside",
-        "R6.3: bundles by keys that are not expected are passed over",
+        "R6.5: bundles by keys that are not expected are passed over",
         artifact=add_bundle(makers.STRANGER),
     ),
     accepted(
+        "bundle-that-claims-the-owner-beside",
+        "R6.5: what does not hold is nobody's",
+        artifact=forged_beside,
+    ),
+    accepted(
+        "owner-signs-twice",
+        "R6.6: the same statement signed again is still one",
+        artifact=cosigned(makers.OWNER, threshold=1),
+    ),
+    accepted(
+        "two-of-two-owners",
+        "R6.6: as many owners as expected signed this very statement",
+        artifact=cosigned(makers.OWNER_ED25519, threshold=2),
+    ),
+    accepted(
+        "recovery-envelope",
+        "R4.7: an envelope for the owner's own key, after the brokers'",
+        envelopes=lambda envelopes: [*envelopes, recovery(envelopes)],
+        predicate=put("recipients", value=["broker", "recovery"]),
+    ),
+    accepted(
         "bundle-of-another-form-beside",
-        "R6.3: bundles of other forms are passed over",
+        "R6.5: bundles of other forms are passed over",
         artifact=lambda artifact: artifact.bundles.insert(0, b'{"mediaType":"another"}'),
     ),
 )
@@ -294,6 +369,14 @@ MANIFEST_CASES = (
     ),
 )
 
+
+def _two_keys(envelopes: list[bytes]) -> list[bytes]:
+    """Give the second envelope another key of the same broker."""
+    document = json.loads(envelopes[1])
+    document["key"] = makers.OTHER_BROKER.public.key_id
+    return [envelopes[0], rfc8785.dumps(document)]
+
+
 OPTIONS_CASES = (
     refused("other-cipher", "R3.1: one cipher", "cipher-unknown", **in_options("CTR_HMAC", "GCM")),
     refused(
@@ -358,6 +441,50 @@ ENVELOPE_CASES = (
         "R4.5: one envelope per broker key",
         "envelope-repeated",
         envelopes=lambda envelopes: envelopes * 2,
+    ),
+    refused(
+        "recovery-only",
+        "R4.7: at least one envelope is for a broker",
+        "envelope-count",
+        envelopes=lambda envelopes: [recovery(envelopes)],
+    ),
+    refused(
+        "recovery-first",
+        "R4.7: the brokers' envelopes come first",
+        "not-canonical",
+        envelopes=lambda envelopes: [recovery(envelopes), *envelopes],
+    ),
+    refused(
+        "whole-key-beside-shares",
+        "R4.9: a whole key for one broker makes shares for others a show",
+        "share-set",
+        envelopes=lambda envelopes: [*shares({}, {})["envelopes"](envelopes), *envelopes],
+    ),
+    refused(
+        "shares-of-two-splits",
+        "R4.9: shares of one split",
+        "share-set",
+        **shares({}, {"set": "6f" * 16}),
+    ),
+    refused(
+        "shares-of-two-thresholds",
+        "R4.9: shares of one split",
+        "share-set",
+        **shares({}, {"threshold": 3, "of": 3}, {}),
+    ),
+    refused(
+        "share-missing", "R4.9: every share is there", "share-set", **shares({"of": 3}, {"of": 3})
+    ),
+    refused(
+        "share-twice", "R4.9: every share is there once", "share-set", **shares({}, {"index": 1})
+    ),
+    refused(
+        "two-shares-for-one-broker",
+        "R4.9: no broker has two shares",
+        "envelope-repeated",
+        envelopes=lambda envelopes: _two_keys(
+            shares({"broker": "1" * 64}, {"broker": "1" * 64})["envelopes"](envelopes)
+        ),
     ),
     refused(
         "envelope-other-config",
@@ -466,27 +593,45 @@ BUNDLE_CASES = (
     ),
     refused(
         "signer-unknown",
-        "R6.3: one of the expected owners",
+        "R6.5: one of the expected owners",
         "signer-unknown",
         **in_artifact("owners", lambda _: [makers.STRANGER.public.spki]),
     ),
     refused(
         "no-owners",
-        "R6.3: no expected owner means no accepted one",
+        "R6.5: no expected owner means no accepted one",
         "signer-unknown",
         **in_artifact("owners", lambda _: []),
     ),
     refused(
         "hint-of-another-owner",
-        "R6.3: the hint is the signer's",
+        "R6.5: the hint is the signer's",
         "signer-unknown",
         bundle=put("verificationMaterial", "publicKey", "hint", value=b64(bytes(32))),
     ),
     refused(
-        "two-owners-sign",
-        "R6.3: exactly one bundle by an expected owner",
+        "two-owners-two-statements",
+        "R6.6: one statement by all expected owners",
         "signature-repeated",
         artifact=add_bundle(makers.STRANGER, trusted=True),
+    ),
+    refused(
+        "one-of-two-owners",
+        "R6.6: as many owners as expected",
+        "signature-missing",
+        artifact=cosigned(threshold=2),
+    ),
+    refused(
+        "owner-counts-once",
+        "R6.6: as many different owners as expected",
+        "signature-missing",
+        artifact=cosigned(makers.OWNER, threshold=2),
+    ),
+    refused(
+        "stranger-does-not-count",
+        "R6.6: as many expected owners as expected",
+        "signature-missing",
+        artifact=cosigned(makers.STRANGER, threshold=2, trusted=False),
     ),
     refused(
         "signature-bit",
@@ -606,10 +751,28 @@ STATEMENT_CASES = (
         context=put("capabilities", value=OTHER_DIGEST),
     ),
     refused(
-        "context-other-broker",
-        "R7.6: the envelope is for the signed broker",
-        "context-mismatch",
+        "envelope-other-broker",
+        "R7.5: the statement names the brokers",
+        "statement-mismatch",
         envelope_header=put("broker", value=makers.STRANGER.key_id),
+    ),
+    refused(
+        "statement-other-threshold",
+        "R7.5: the statement says how many brokers it takes",
+        "statement-mismatch",
+        predicate=put("threshold", value=2),
+    ),
+    refused(
+        "statement-hides-the-recovery-key",
+        "R7.5: the statement names every kind of holder",
+        "statement-mismatch",
+        envelopes=lambda envelopes: [*envelopes, recovery(envelopes)],
+    ),
+    refused(
+        "no-brokers",
+        "R7.2: 1 to 16 brokers",
+        "malformed",
+        predicate=put("brokers", value=[]),
     ),
 )
 
@@ -751,6 +914,7 @@ def generate(root: Path) -> None:
             "stage": case.stage,
             "expect": case.expect,
             "owners": [b64(spki) for spki in artifact.owners],
+            "threshold": artifact.threshold,
             "opening_key": b64(artifact.opening_key.to_bytes()),
             "suite": X25519,
         }

@@ -34,7 +34,8 @@ from policies.load import load_guardrails
 from sealing import canonical
 from sealing.hpke import X25519, OpeningKey
 from sealing.keys import SigningKey, VerifyingKey
-from sealing.seal import SealedModule, seal
+from sealing.seal import SealedModule
+from tests.fakes.sealing import seal_for
 from tests.fakes.silicon import MEASUREMENT, NOW, fixed_salt_signer_of, make_silicon
 from tests.fakes.world import capabilities, release_policy
 from tests.unit.sealing import makers
@@ -88,7 +89,7 @@ def sealed(**changes: Any) -> SealedModule:
         "now": NOW,
         "entropy": makers.fixed_entropy(),
     }
-    return seal(SMALL, **(arguments | changes))
+    return seal_for(SMALL, **(arguments | changes))
 
 
 MODULE = sealed()

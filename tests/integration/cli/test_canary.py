@@ -19,11 +19,11 @@ import wasmtime
 from keybroker.protocol import unverified_identity, verify_descriptor
 from sealing.hpke import HYBRID
 from sealing.keys import SigningKey
-from sealing.seal import seal
 from sealwasm.artifacts import push_artifact
 from sealwasm.broker_api import exchange
 from sealwasm.demo.stage import entry_point
 from sealwasm.sealing_work import load_capabilities_file, sealing_key_of
+from tests.fakes.sealing import seal_for
 
 # All on one worker of the test runner: they share a world, and guides use the default port.
 pytestmark = pytest.mark.xdist_group("command-line")
@@ -81,7 +81,7 @@ def publish(world, name: str, end: str) -> str:
     grant.write_text(GRANT)
     data = exchange("GET", world.facts["broker"], "/v1/broker")
     descriptor = verify_descriptor(data, identity=unverified_identity(data))
-    sealed = seal(
+    sealed = seal_for(
         module,
         name=f"acme/{name}",
         version=1,

@@ -95,6 +95,7 @@ class Artifact:
     bundles: list[bytes]
     owners: list[bytes]
     opening_key: OpeningKey = field(default=BROKER)
+    threshold: int = 1
 
 
 Edit = Callable[[Any], Any]
@@ -195,7 +196,9 @@ def _bundle(
         "version": 7,
         "owner": recipe.owner.key_id,
         "policy": "acme/prod",
-        "broker": IDENTITY.key_id,
+        "brokers": [IDENTITY.key_id],
+        "threshold": 1,
+        "recipients": ["broker"],
         "config": digest(config),
         "layer": digest(layer),
         "envelopes": [digest(envelope) for envelope in envelopes],

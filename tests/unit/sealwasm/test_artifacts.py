@@ -14,10 +14,11 @@ from sealing.keys import SigningKey
 from sealing.oci.layout import OciLayout
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import PulledArtifact
-from sealing.seal import SealedModule, seal
+from sealing.seal import SealedModule
 from sealwasm.artifacts import push_artifact
 from sealwasm.commands.inspect import _text, describe
 from tests.fakes.registry import FakeRegistry, running
+from tests.fakes.sealing import seal_for
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci.samples import refusal, sealed
 from tests.unit.sealing.wasm_maker import SMALL
@@ -32,7 +33,7 @@ def registry() -> Iterator[FakeRegistry]:
 
 
 def by_ed25519() -> SealedModule:
-    return seal(
+    return seal_for(
         SMALL,
         name="acme/scoring",
         version=7,

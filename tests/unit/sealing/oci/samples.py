@@ -13,7 +13,8 @@ from sealing.errors import SealError, SealRefusal
 from sealing.oci.blob import Blob
 from sealing.oci.descriptor import EMPTY_TYPE, MANIFEST_TYPE, Descriptor
 from sealing.oci.store import ArtifactStore
-from sealing.seal import SealedModule, seal
+from sealing.seal import SealedModule
+from tests.fakes.sealing import seal_for
 from tests.unit.sealing import makers
 from tests.unit.sealing.wasm_maker import SMALL
 
@@ -67,7 +68,7 @@ def publish(store: ArtifactStore, data: bytes, *, tag: str | None = None) -> str
 @cache
 def sealed() -> SealedModule:
     """Return one real sealed module, the same in all tests of a process."""
-    return seal(
+    return seal_for(
         SMALL,
         name="acme/scoring",
         version=7,

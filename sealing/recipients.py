@@ -1,0 +1,87 @@
+"""For whom a content key is sealed: brokers, and the owner's own key for the day they are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+from sealing import limits, names
+from sealing.envelope import Envelope, EnvelopeContext, seal_envelope
+from sealing.errors import SealError, SealRefusal
+from sealing.hpke import SealingKey
+from sealing.ocicrypt import PrivateOptions
+
+# The kinds of holders, as the owner's statement lists them.
+BROKER: Final = "broker"
+RECOVERY: Final = "recovery"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerRecipient:
+    """One broker: who it is, and the key it opens envelopes with."""
+
+    identity: str
+    key: SealingKey
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """Who will be able to release or recover a key. Each of `brokers` alone, with threshold 1."""
+
+    brokers: tuple[BrokerRecipient, ...]
+    threshold: int = 1
+    recovery: tuple[SealingKey, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no reader would take. Raises `SealError`."""
+        count = len(self.brokers) + len(self.recovery)
+        if not self.brokers or count > limits.ENVELOPES:
+            detail = f"{len(self.brokers)} brokers and {len(self.recovery)} recovery keys"
+            raise SealError(SealRefusal.ENVELOPE_COUNT, detail)
+        for broker in self.brokers:
+            names.parse_key_id(broker.identity, "broker identity")
+        if not 1 <= self.threshold <= len(self.brokers):
+            detail = f"{self.threshold} of {len(self.brokers)} brokers"
+            raise SealError(SealRefusal.SHARE_THRESHOLD, detail)
+
+    @classmethod
+    def one(cls, identity: str, key: SealingKey) -> Self:
+        """Return the usual case: one broker, and nobody else."""
+        return cls((BrokerRecipient(identity, key),))
+
+    def seal(self, options: PrivateOptions, context: EnvelopeContext) -> tuple[Envelope, ...]:
+        """Return an envelope for each, brokers first. Raises `SealError`."""
+        secret = options.to_json()
+        brokers = [
+            seal_envelope(secret, broker=each.identity, key=each.key, context=context)
+            for each in self.brokers
+        ]
+        recovery = [
+            seal_envelope(secret, broker=None, key=key, context=context) for key in self.recovery
+        ]
+        return (*brokers, *recovery)
+
+
+def require_one_scheme(envelopes: Sequence[Envelope]) -> None:
+    """Accept envelopes that open in one way only, or raise `SealError`.
+
+    Either every broker has the whole key, or each has another share of the same split: a whole key
+    beside shares would make the split a show.
+    """
+    brokers = [envelope for envelope in envelopes if not envelope.is_recovery]
+    if not brokers:
+        raise SealError(SealRefusal.ENVELOPE_COUNT, "no envelope is for a broker")
+    if len({(each.broker, each.key) for each in envelopes}) != len(envelopes):
+        raise SealError(SealRefusal.ENVELOPE_REPEATED, "two envelopes are for the same key")
+    shares = [envelope.share for envelope in brokers if envelope.share is not None]
+    if not shares:
+        return
+    if len(shares) != len(brokers):
+        raise SealError(SealRefusal.SHARE_SET, "whole keys lie beside shares")
+    if len({(share.set, share.threshold, share.of) for share in shares}) != 1:
+        raise SealError(SealRefusal.SHARE_SET, "shares are of more than one split")
+    if sorted(share.index for share in shares) != list(range(1, shares[0].of + 1)):
+        raise SealError(SealRefusal.SHARE_SET, f"not one share of each of {shares[0].of}")
+    if len({envelope.broker for envelope in brokers}) != len(brokers):
+        raise SealError(SealRefusal.ENVELOPE_REPEATED, "one broker has two shares")

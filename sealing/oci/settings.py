@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,8 @@ class RegistrySettings:
     silence_seconds: float = limits.SILENCE_SECONDS
     exchange_seconds: float = limits.EXCHANGE_SECONDS
     retry_seconds: Sequence[float] = limits.RETRY_SECONDS
+    # From 0 to 1: which part of the second half of a wait is really waited for.
+    jitter: Callable[[], float] = field(default=random.SystemRandom().random, repr=False)
     sleep: Callable[[float], object] = field(default=time.sleep, repr=False)
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 

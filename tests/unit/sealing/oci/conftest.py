@@ -40,7 +40,9 @@ def tls() -> ssl.SSLContext:
 
 @pytest.fixture
 def settings(time: FakeTime, tls: ssl.SSLContext) -> RegistrySettings:
-    return RegistrySettings(sleep=time.sleep, clock=time.clock, silence_seconds=5, tls=tls)
+    return RegistrySettings(
+        sleep=time.sleep, clock=time.clock, jitter=lambda: 1.0, silence_seconds=5, tls=tls
+    )
 
 
 @pytest.fixture

@@ -159,15 +159,15 @@ def fetch_signed_descriptor(url: str, identity: str | None) -> tuple[protocol.De
     Without a pin the broker must be on this machine: sealing to whoever answers on a network
     would hand the module to that somebody. Raises `CliError`, `ProtocolError`.
     """
+    # Before anything is asked of it.
+    if identity is None and not is_loopback(check_url(url)):
+        raise CliError(
+            Kind.USAGE,
+            "broker-identity-needed",
+            f"the broker at {url} is on another machine and its identity is not pinned",
+            why="whoever answers there could read what is sealed to it",
+            next_step="--broker-identity ID, as `sealwasm broker init` printed it",
+        )
     data = exchange("GET", url, "/v1/broker")
-    if identity is None:
-        if not is_loopback(url):
-            raise CliError(
-                Kind.USAGE,
-                "broker-identity-needed",
-                f"the broker at {url} is on another machine and its identity is not pinned",
-                why="whoever answers there could read what is sealed to it",
-                next_step="--broker-identity ID, as `sealwasm broker init` printed it",
-            )
-        identity = protocol.unverified_identity(data)
-    return protocol.verify_descriptor(data, identity=identity), data
+    known = identity or protocol.unverified_identity(data)
+    return protocol.verify_descriptor(data, identity=known), data

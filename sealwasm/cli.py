@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.doctor:doctor",
         "Say what this machine offers and what is missing.",
     ),
+    "context": (
+        "sealwasm.commands.context:context",
+        "Choose what commands take for granted: broker, key, policies, registry.",
+    ),
     "key": ("sealwasm.commands.key:key", "Generate and show owner keys."),
     "policy": ("sealwasm.commands.policy:policy", "Draft, check, explain and publish policies."),
     "seal": ("sealwasm.commands.seal:seal", "Encrypt a module into an OCI image-layout folder."),

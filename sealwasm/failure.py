@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sealwasm.exit_codes import ExitCode
+from sealwasm.printable import as_yaml
 from sealwasm.printable import lines as printable_lines
 
 
@@ -69,9 +70,18 @@ class CliError(Exception):
                 lines.append(_indented(f"{label:>7}: {text}"))
         return "\n".join(lines)
 
+    def in_format(self, output: str) -> str:
+        """Return the error as `-o` wants it."""
+        if output == "yaml":
+            return as_yaml(self._document())
+        return self.as_json() if output == "json" else self.as_text()
+
     def as_json(self) -> str:
         """One JSON object for programs."""
-        members = {
+        return json.dumps(self._document())
+
+    def _document(self) -> dict[str, dict[str, str | int]]:
+        members: dict[str, str | int] = {
             "code": self.code,
             "kind": self.kind.value,
             "what": self.what,
@@ -80,9 +90,7 @@ class CliError(Exception):
             "next": self.next_step,
             "exit_code": self.status,
         }
-        return json.dumps(
-            {"error": {name: value for name, value in members.items() if value != ""}}
-        )
+        return {"error": {name: value for name, value in members.items() if value != ""}}
 
 
 def _indented(text: str) -> str:

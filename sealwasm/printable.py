@@ -37,9 +37,11 @@ def as_yaml(document: Any) -> str:
     """Return YAML; all of it in ASCII if any character is not printable."""
     import yaml
 
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    # Tuples, enums and texts of our own types become what JSON has.
+    plain = json.loads(json.dumps(document))
+    text: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
     if not text.replace("\n", "").isprintable():
-        text = yaml.safe_dump(document, sort_keys=False, allow_unicode=False)
+        text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=False)
     return text.rstrip()
 
 

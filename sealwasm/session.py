@@ -1,18 +1,23 @@
-"""What one invocation of the command line carries: output format, verbosity, exit-code table."""
+"""What one invocation of the command line carries: output format, context, exit-code table."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sealwasm import printable
 from sealwasm.advice import NEXT_OF_KIND
 from sealwasm.failure import CliError, Kind
+
+if TYPE_CHECKING:
+    from sealwasm.contexts import Context
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -24,6 +29,10 @@ class Session:
     output: str = "table"
     exit_code_of_kind: Mapping[Kind, int] = field(default_factory=dict)
     exit_code_of_code: Callable[[str], int | None] = lambda _code: None
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    config_file: str | None = None
+    context_name: str | None = None
+    _context: list[Context | None] = field(default_factory=list, repr=False)
 
     def say(self, text: str) -> None:
         """Talk goes to standard error; standard output is for data."""
@@ -36,7 +45,7 @@ class Session:
         if error.exit_code is None and error.kind in self.exit_code_of_kind:
             error.exit_code = int(self.exit_code_of_kind[error.kind])
         error.next_step = error.next_step or NEXT_OF_KIND[error.kind]
-        click.echo(error.as_json() if self.output == "json" else error.as_text(), err=True)
+        click.echo(error.in_format(self.output), err=True)
         return error.status
 
     def show(self, document: Mapping[str, Any] | Sequence[Any], *, table: str) -> None:
@@ -47,6 +56,20 @@ class Session:
             click.echo(printable.as_yaml(document))
         else:
             click.echo(printable.lines(table))
+
+    def config_path(self) -> Path:
+        """Where the config file is, or would be."""
+        from sealwasm.contexts import config_path
+
+        return config_path(self.config_file, self.environment)
+
+    def context(self) -> Context | None:
+        """The context in use, read once; None if there is none. Raises `CliError`."""
+        if not self._context:
+            from sealwasm.contexts import load_context
+
+            self._context.append(load_context(self.config_path(), self.context_name))
+        return self._context[0]
 
     def now(self) -> datetime:
         """The one place where the command line reads the clock."""
@@ -71,6 +94,13 @@ def output_option(command: Command) -> Command:
         expose_value=False,
         is_eager=True,
         help="How to print the result (default: table).",
+    )(command)
+
+
+def dry_run_option(command: Command) -> Command:
+    """Add `--dry-run` to a command that writes or sends something."""
+    return click.option(
+        "--dry-run", is_flag=True, help="Check everything and say what would be done; do nothing."
     )(command)
 
 

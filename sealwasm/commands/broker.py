@@ -162,11 +162,13 @@ def serve(session: Session, folder: str, host: str | None, port: int | None) -> 
 
 @broker.command(short_help="Print the broker's signed descriptor.")
 @broker_options
+@output_option
 @pass_session
 def describe(session: Session, broker: str, broker_identity: str | None) -> None:
     """Print the broker's signed descriptor: its identity, sealing keys and log key.
 
-    Keep it: receipts are verified offline with it.
+    Keep it: receipts are verified offline with it. With -o json or yaml what is in it is printed,
+    without the signature.
 
     Example: sealwasm broker describe > broker.json
     """
@@ -174,4 +176,8 @@ def describe(session: Session, broker: str, broker_identity: str | None) -> None
 
     found, data = fetch_signed_descriptor(broker, broker_identity)
     session.say(f"identity {found.identity_key().key_id}")
-    click.echo(data, nl=False)
+    if session.output == "table":
+        # The signed bytes as they are: a trailing line break would be another document.
+        click.echo(data, nl=False)
+    else:
+        session.show(found.model_dump(mode="json"), table="")

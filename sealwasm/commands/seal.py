@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sealwasm.options import broker_options, owner_key_options
+from sealwasm.options import broker_options, module_options, owner_key_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 # The first is post-quantum hybrid: a module must stay secret for years (ADR 3).
@@ -13,10 +13,8 @@ SUITES = ["mlkem768x25519-hkdfsha256-aes256gcm", "x25519-hkdfsha256-aes256gcm"]
 
 @click.command()
 @click.argument("module")
-@click.option("--name", required=True, help="Name of the module, for example acme/scoring.")
+@module_options
 @click.option("--version", type=click.IntRange(min=1), required=True, help="Only ever goes up.")
-@click.option("--policy", required=True, help="Name of the release policy that will decide.")
-@click.option("--capabilities", required=True, metavar="FILE", help="Capability policy (YAML).")
 @owner_key_options
 @broker_options
 @click.option(

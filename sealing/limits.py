@@ -11,6 +11,11 @@ BUNDLE_BYTES = 4 << 20
 STATEMENT_BYTES = 3 << 20
 # Inline file contents are the only large thing a capability policy holds.
 CAPABILITIES_BYTES = 1 << 20
+# Statements of others: cosign names one artifact, a build that makes many names them all.
+STATEMENT_SUBJECTS = 64
+PREDICATE_TYPE_CHARS = 1024
+# A cosign payload is a few hundred bytes; whoever signs may add annotations of their own.
+SIMPLE_PAYLOAD_BYTES = 64 << 10
 # Releases, receipts and descriptors travel as DSSE; a receipt embeds evidence and a release.
 DSSE_BYTES = 4 << 20
 # Bundles of one artifact: its owner's, and what others attached beside it.
@@ -33,6 +38,19 @@ JSON_DEPTH = 32
 PEM_BYTES = 64 << 10
 # OpenSSL's own bound on what it reads back.
 PASSPHRASE_BYTES = 1023
+# What a passphrase costs whoever guesses it: 16 MiB five times over, about 0.2 s. OpenSSL's own
+# bound on the memory of a key file is 32 MiB.
+PEM_SCRYPT_N = 1 << 14
+PEM_SCRYPT_P = 5
+# The costs that cosign writes and wrote, all with the same r and p: 32, 64 and 128 MiB. What
+# another number would cost, nobody has agreed to.
+COSIGN_SCRYPT_N = (1 << 15, 1 << 16, 1 << 17)
+COSIGN_SCRYPT_P = 1
+SCRYPT_R = 8
+# The name of a key on a token or in a service. Amazon's resource names end at 2048.
+KEY_URI_CHARS = 2048
+# A token of ours holds a handful of keys; the largest smart card has 24 slots.
+TOKEN_KEYS = 256
 # Module and policy names are path-like and end up in file names, logs and metrics.
 NAME_CHARS = 200
 # RFC 8785 numbers are exact up to 2**53 - 1; so are versions.

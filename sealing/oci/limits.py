@@ -15,6 +15,8 @@ FOLDER_CHARS = 4096
 INDEX_BYTES = 2 << 20
 # Versions and signatures in one list; each entry may cost the reader one more file or request.
 INDEX_ENTRIES = 1024
+# What is attached to one artifact, a few requests each: attestations of a pipeline and signatures.
+ATTESTATIONS = 64
 # A registry that always names a next page would keep us reading for ever.
 REFERRER_PAGES = 16
 # Two writers of one fallback list have no lock and may need to take turns.

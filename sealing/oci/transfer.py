@@ -32,7 +32,7 @@ from sealing.unseal import require_blob
 SIMPLE_SUFFIX = ".sig"
 
 # About the line or the registry as a whole, and not about the entry that was asked for.
-_OF_THE_WAY: Final = (
+OF_THE_WAY: Final = (
     SealRefusal.UNREACHABLE,
     SealRefusal.REGISTRY_SLOW,
     SealRefusal.REGISTRY_FAILED,
@@ -192,7 +192,7 @@ def _attachments(store: ArtifactStore, subject: str) -> tuple[Attachment, ...]:
         try:
             found.append((_strangeness(entry), _attachment(store, entry, subject)))
         except SealError as error:
-            if error.code in _OF_THE_WAY:
+            if error.code in OF_THE_WAY:
                 raise
             if _strangeness(entry) == 0:
                 refusals.append(error)

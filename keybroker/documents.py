@@ -10,7 +10,7 @@ from keybroker.limits import ENROLMENT_BODY_BYTES
 from keybroker.modules import FindOwner, require_owner
 from keybroker.protocol import FormatVersion, KeyId, Message, Time, parse_time
 from sealing import canonical, dsse
-from sealing.keys import SigningKey
+from sealing.keys import Signer
 
 _ENVELOPE = ("payload", "payloadType", "signatures")
 
@@ -68,6 +68,6 @@ def require_current(document: SignedDocument, *, identity: str, now: datetime) -
         raise BrokerError(BrokerCode.DOCUMENT_EXPIRED, detail)
 
 
-def sign_document(document: SignedDocument, payload_type: str, *keys: SigningKey) -> bytes:
+def sign_document(document: SignedDocument, payload_type: str, *keys: Signer) -> bytes:
     """Return the envelope of a document, as the broker takes it."""
     return dsse.sign(payload_type, document.to_bytes(), keys)

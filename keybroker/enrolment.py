@@ -39,7 +39,7 @@ from keybroker.records import new_id
 from keybroker.rulings import parse_release_policy
 from keybroker.store.protocol import OwnerEnrolment, OwnerRow, PolicyEnrolment, PolicyRow
 from sealing import canonical, dsse
-from sealing.keys import SigningKey, VerifyingKey
+from sealing.keys import Signer, VerifyingKey
 
 OWNER_TYPE = "application/vnd.sealwasm.owner.v1+json"
 POLICY_TYPE = "application/vnd.sealwasm.policy.v1+json"
@@ -83,8 +83,8 @@ def sign_owner(
     broker: str,
     name: str,
     tenant: str,
-    operator: SigningKey,
-    owner: SigningKey,
+    operator: Signer,
+    owner: Signer,
     not_after: datetime,
 ) -> bytes:
     """Return what `POST /v1/owners` takes."""
@@ -100,7 +100,7 @@ def sign_owner(
 
 
 def sign_policy(
-    document: Mapping[str, Any], *, broker: str, owner: SigningKey, not_after: datetime
+    document: Mapping[str, Any], *, broker: str, owner: Signer, not_after: datetime
 ) -> bytes:
     """Return what `POST /v1/policies` takes for the canonical form of a release policy."""
     message = PolicyDocument(

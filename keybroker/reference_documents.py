@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from attestation.errors import EvidenceError, Refusal
 from attestation.reference import REFERENCES_TYPE, ReferenceValues
 from sealing import dsse
-from sealing.keys import SigningKey, VerifyingKey
+from sealing.keys import Signer, VerifyingKey
 
 
-def sign_references(values: ReferenceValues, keys: Sequence[SigningKey]) -> bytes:
+def sign_references(values: ReferenceValues, keys: Sequence[Signer]) -> bytes:
     """Return the signed form. Raises `SealError` if no key is given or one is there twice."""
     return dsse.sign(REFERENCES_TYPE, values.to_bytes(), keys)
 

@@ -17,6 +17,10 @@ class SealRefusal(StrEnum):
     # Keys and signatures.
     KEY_INVALID = "seal-key-invalid"
     KEY_PASSPHRASE = "seal-key-passphrase"  # noqa: S105 - a code, not a passphrase
+    KEY_URI = "seal-key-uri"
+    KEY_NOT_FOUND = "seal-key-not-found"
+    KEY_UNAVAILABLE = "seal-key-unavailable"
+    EXTRA_MISSING = "seal-extra-missing"
     SIGNATURE_MISSING = "seal-signature-missing"
     SIGNATURE_INVALID = "seal-signature-invalid"
     SIGNER_UNKNOWN = "seal-signer-unknown"
@@ -68,6 +72,8 @@ class SealRefusal(StrEnum):
     REDIRECT_REFUSED = "seal-redirect-refused"
     PLAIN_HTTP_REFUSED = "seal-plain-http-refused"
     REGISTRY_UNTRUSTED = "seal-registry-untrusted"
+    REALM_REFUSED = "seal-realm-refused"
+    CREDENTIALS_UNUSABLE = "seal-credentials-unusable"
 
 
 class SealError(Exception):

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sealing import limits
 from sealing.errors import SealError, SealRefusal
+from sealing.protected_key import encrypt_private_key
 
 P256: Final = "p256"
 ED25519: Final = "ed25519"
@@ -177,18 +178,32 @@ class SigningKey:
             raise SealError(code, "private key file cannot be read") from error
 
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
-        """Return PKCS#8 PEM, encrypted when a passphrase is given.
+        """Return PKCS#8 PEM, under scrypt and AES-256 when a passphrase is given.
 
         Raises `SealError` for a passphrase that is empty or longer than OpenSSL reads back.
         """
-        encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if passphrase is not None:
-            if not 1 <= len(passphrase) <= limits.PASSPHRASE_BYTES:
-                detail = f"passphrase is not of 1 to {limits.PASSPHRASE_BYTES} bytes"
-                raise SealError(SealRefusal.KEY_PASSPHRASE, detail)
-            encryption = serialization.BestAvailableEncryption(passphrase)
+            return encrypt_private_key(self.to_pkcs8(), passphrase)
         return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+    @classmethod
+    def from_pkcs8(cls, der: bytes) -> Self:
+        """Return the key of a DER PrivateKeyInfo, or raise `SealError`."""
+        try:
+            return cls._of(serialization.load_der_private_key(_bounded(der, "private key"), None))
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise _invalid("not a PKCS#8 private key") from error
+
+    def to_pkcs8(self) -> bytes:
+        """Return the DER PrivateKeyInfo, in clear."""
+        return self._key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
         )
 
     @property

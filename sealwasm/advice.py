@@ -58,6 +58,17 @@ OF_CODE: Final[dict[str, Advice]] = {
     "seal-not-wasm": Advice(Kind.BAD_MODULE),
     "seal-key-invalid": Advice(Kind.USAGE, next_step="sealwasm key generate --help"),
     "seal-key-passphrase": Advice(Kind.USAGE, next_step="--passphrase-file FILE"),
+    "seal-key-uri": Advice(
+        Kind.USAGE,
+        next_step="write pkcs11:token=LABEL;object=LABEL?module-path=/PATH, awskms:KEY or hv:NAME",
+    ),
+    "seal-key-not-found": Advice(
+        Kind.NOT_FOUND, next_step="sealwasm key list URI shows the keys of a token"
+    ),
+    "seal-key-unavailable": Advice(
+        Kind.UNREACHABLE, next_step="see that token or service is there, then try again"
+    ),
+    "seal-extra-missing": Advice(Kind.USAGE, next_step="run the pip install that is named above"),
     "seal-signer-unknown": Advice(
         Kind.ARTIFACT, next_step="use the key of the owner who signed: --owner FILE, --key FILE"
     ),

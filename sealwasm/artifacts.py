@@ -13,7 +13,7 @@ from sealwasm.progress import progress_bar
 
 if TYPE_CHECKING:
     from sealing.cosign import SimpleSignature
-    from sealing.keys import SigningKey
+    from sealing.keys import Signer
     from sealing.oci.settings import RegistrySettings
     from sealing.oci.transfer import PulledArtifact
     from sealing.seal import SealedModule
@@ -62,7 +62,7 @@ def pull_artifact(text: str, *, plain_http: bool = False) -> PulledArtifact:
         return pull(store, reference, progress=progress)
 
 
-def push_artifact(sealed: SealedModule, text: str, *, owner: SigningKey | None = None) -> str:
+def push_artifact(sealed: SealedModule, text: str, *, owner: Signer | None = None) -> str:
     """Publish a freshly sealed module, with its signatures; return its reference by digest.
 
     In a registry, where `owner` is a key that skopeo and podman can use, they find a `.sig` too.
@@ -78,7 +78,7 @@ def push_artifact(sealed: SealedModule, text: str, *, owner: SigningKey | None =
 
 
 def _simple_signature(
-    sealed: SealedModule, reference: AnyReference, owner: SigningKey | None
+    sealed: SealedModule, reference: AnyReference, owner: Signer | None
 ) -> SimpleSignature | None:
     """Return cosign's older signature, which says where the artifact is: a folder is nowhere."""
     from sealing.cosign import simple_signature

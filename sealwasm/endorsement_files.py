@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attestation.endorsement_store.store import EndorsementStore
     from attestation.endorsements import Endorsements
     from attestation.trust import TrustAnchors
-    from sealing.keys import SigningKey, VerifyingKey
+    from sealing.keys import Signer, VerifyingKey
 
 Clock = Callable[[], datetime]
 
@@ -36,7 +36,7 @@ def default_store() -> Path:
     return base / "sealwasm" / "endorsements"
 
 
-def sign_bundle(bundle: Bundle, key: SigningKey) -> bytes:
+def sign_bundle(bundle: Bundle, key: Signer) -> bytes:
     """Return the signed form of a bundle."""
     from attestation.bundle import BUNDLE_TYPE
     from sealing import dsse

@@ -1,4 +1,4 @@
-"""Owner and operator keys in files: the private half 0600, the public half beside it."""
+"""Keys of owners and operators: private ones wherever they are kept, public ones in files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import os
 import stat
 from pathlib import Path
 
-from sealing.errors import SealError
-from sealing.keys import SigningKey, VerifyingKey
+import click
+
+from sealing.errors import SealError, SealRefusal
+from sealing.keys import Signer, SigningKey, VerifyingKey
+from sealing.signers.open import Secrets, is_key_uri, open_key_file, open_signer, read_public_uri
+from sealwasm.advice import advice_for
 from sealwasm.failure import CliError, Kind
 from sealwasm.files import read_file
 
@@ -25,59 +29,84 @@ def read_passphrase(path: str | None) -> bytes | None:
     return lines[0]
 
 
-def _require_private(path: Path) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
+def _read_private(path: str) -> bytes:
+    data = read_file(path)
+    mode = stat.S_IMODE(Path(path).stat().st_mode)
     if mode & 0o077:
         raise CliError(
             Kind.USAGE,
             "key-file-readable",
-            f"the private key {path} can be read by others (mode {mode:04o})",
+            f"the private file {path} can be read by others (mode {mode:04o})",
             next_step=f"chmod 600 {path}",
         )
+    return data
 
 
-def load_signing_key(path: str, passphrase_file: str | None = None) -> SigningKey:
-    """Return the private key in `path`, asking for its passphrase if it needs one."""
-    pem = read_file(path)
-    _require_private(Path(path))
-    passphrase = read_passphrase(passphrase_file)
-    if passphrase is None and b"ENCRYPTED" in pem.split(b"\n", 1)[0]:
-        passphrase = _ask_passphrase(path)
-    try:
-        return SigningKey.from_pem(pem, passphrase)
-    except SealError as error:
-        raise CliError(
-            Kind.USAGE,
-            error.code.value,
-            f"{path} is not a private key that can be used here",
-            why="expected a PEM key, ECDSA P-256 or Ed25519, and its passphrase if it has one",
-            next_step="sealwasm key generate --help",
-        ) from error
-
-
-def _ask_passphrase(path: str) -> bytes:
-    import click
-
+def _ask(question: str) -> bytes:
     if not os.isatty(0):
         raise CliError(
             Kind.USAGE,
             "passphrase-needed",
-            f"{path} is encrypted and there is no terminal to ask for its passphrase",
+            f"{question} is needed, and there is no terminal to ask for it",
             next_step="add --passphrase-file FILE",
         )
-    answer: str = click.prompt(f"Passphrase for {path}", hide_input=True, err=True)
+    answer: str = click.prompt(question, hide_input=True, err=True)
     return answer.encode()
 
 
-def load_public_key(path: str) -> VerifyingKey:
-    """Return the public key in a PEM file."""
-    pem = read_file(path)
+def _secrets(passphrase_file: str | None) -> Secrets:
+    return Secrets(_read_private, _ask, read_passphrase(passphrase_file))
+
+
+def _unusable(place: str, error: SealError) -> CliError:
+    code = error.code.value
+    if is_key_uri(place):
+        advice = advice_for(code, Kind.USAGE)
+        return CliError(advice.kind, code, error.detail, next_step=advice.next_step)
+    if error.code is SealRefusal.EXTRA_MISSING:
+        return CliError(Kind.USAGE, code, error.detail, next_step=advice_for(code, Kind.USAGE)[2])
+    return CliError(
+        Kind.USAGE,
+        code,
+        f"{place} is not a private key that can be used here",
+        why=f"{error.detail}; expected a PEM key or a cosign key file, ECDSA P-256 or Ed25519, "
+        "and its passphrase if it has one",
+        next_step="sealwasm key generate --help",
+    )
+
+
+def load_signing_key(place: str, passphrase_file: str | None = None) -> Signer:
+    """Return the key at `place` (a file or a URI), open until the command ends."""
+    secrets = _secrets(passphrase_file)
+    try:
+        opened = open_signer(place, secrets=secrets)
+        return click.get_current_context().with_resource(opened)
+    except SealError as error:
+        raise _unusable(place, error) from error
+
+
+def load_private_file(path: str, passphrase_file: str | None = None) -> SigningKey:
+    """Return the private key in a file: the only kind that can be written elsewhere."""
+    try:
+        return open_key_file(path, _secrets(passphrase_file))
+    except SealError as error:
+        raise _unusable(path, error) from error
+
+
+def load_public_key(place: str) -> VerifyingKey:
+    """Return the public key in a PEM file, or of the key that a URI names."""
+    if is_key_uri(place):
+        try:
+            return read_public_uri(place, secrets=_secrets(None))
+        except SealError as error:
+            raise _unusable(place, error) from error
+    pem = read_file(place)
     if b"PRIVATE KEY" in pem:
         raise CliError(
             Kind.USAGE,
             "private-key-given",
-            f"{path} holds a private key where a public one is wanted",
-            next_step=f"use the .pub file that `sealwasm key generate` wrote beside {path}",
+            f"{place} holds a private key where a public one is wanted",
+            next_step=f"use the .pub file that `sealwasm key generate` wrote beside {place}",
         )
     try:
         return VerifyingKey.from_pem(pem)
@@ -85,7 +114,7 @@ def load_public_key(path: str) -> VerifyingKey:
         raise CliError(
             Kind.USAGE,
             error.code.value,
-            f"{path} is not a public key that can be used here",
+            f"{place} is not a public key that can be used here",
             why="expected a PEM PUBLIC KEY, ECDSA P-256 or Ed25519",
-            next_step=f"sealwasm key show {path}",
+            next_step=f"sealwasm key show {place}",
         ) from error

@@ -11,7 +11,7 @@ from sealwasm.files import read_file, write_file
 
 if TYPE_CHECKING:
     from attestation.reference import ReferenceValue, ReferenceValues
-    from sealing.keys import SigningKey, VerifyingKey
+    from sealing.keys import Signer, VerifyingKey
 
 # A document of 1 MiB (attestation.limits) in its envelope.
 REFERENCES_FILE_BYTES = 2 << 20
@@ -46,7 +46,7 @@ def load_references(path: str, signers: Sequence[VerifyingKey]) -> ReferenceValu
 
 
 def store_references(
-    path: str, values: ReferenceValues, key: SigningKey | None, *, replace: bool = False
+    path: str, values: ReferenceValues, key: Signer | None, *, replace: bool = False
 ) -> None:
     """Write the document, signed if there is a key."""
     from keybroker.reference_documents import sign_references
@@ -56,7 +56,7 @@ def store_references(
 
 
 def add_reference(
-    path: str, value: ReferenceValue, key: SigningKey | None, signers: Sequence[VerifyingKey]
+    path: str, value: ReferenceValue, key: Signer | None, signers: Sequence[VerifyingKey]
 ) -> ReferenceValues:
     """Add one value to a file, new or there already, and return what it holds now.
 
@@ -88,7 +88,7 @@ def add_reference(
 
 
 def _known(
-    path: str, key: SigningKey | None, signers: Sequence[VerifyingKey]
+    path: str, key: Signer | None, signers: Sequence[VerifyingKey]
 ) -> tuple[ReferenceValue, ...]:
     from keybroker.reference_documents import is_signed
 

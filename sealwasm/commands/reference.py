@@ -12,7 +12,7 @@ from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
     from attestation.reference import ReferenceValues
-    from sealing.keys import SigningKey, VerifyingKey
+    from sealing.keys import Signer, VerifyingKey
 
 
 @click.group()
@@ -213,7 +213,7 @@ def from_corim(session: Session, /, corim: str, **given: Any) -> None:
     _summarise(session, given["out"], values, signed=key is not None)
 
 
-def _signing_key(given: dict[str, Any]) -> SigningKey | None:
+def _signing_key(given: dict[str, Any]) -> Signer | None:
     from sealwasm.keyfiles import load_signing_key
 
     if given["sign_key"] is None:

@@ -6,13 +6,17 @@ Their help says which member of the context that is: `[context: broker]`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from sealwasm.failure import CliError, Kind
 from sealwasm.session import Session
+
+if TYPE_CHECKING:
+    from sealwasm.context_models import BrokerPlace
+    from sealwasm.contexts import Context
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,29 +55,43 @@ class ContextOption(click.Option):
         """Return the value in its type; where one is needed and none is, say both ways to it."""
         processed = super().process_value(ctx, value)
         if self.needed and not ctx.resilient_parsing and self.value_is_missing(processed):
-            raise self._missing(ctx)
+            raise missing_option(ctx.ensure_object(Session), self.opts[-1], self.from_context)
         return processed
 
     def _looked_up(self, ctx: click.Context, opts: Mapping[str, Any]) -> Any:
         context = ctx.ensure_object(Session).context()
         if context is None:
             return None
+        if self.from_context == "broker":
+            _require_one_broker(context)
         other = opts.get(self.beside) if self.beside else None
         if isinstance(other, str) and other != context.get(self.beside or ""):
             return None
         return context.get(self.from_context)
 
-    def _missing(self, ctx: click.Context) -> CliError:
-        option = self.opts[-1]
-        context = ctx.ensure_object(Session).context()
-        told = f"context {context.name} says none" if context else "no context is in use"
-        return CliError(
+
+def _require_one_broker(context: Context) -> None:
+    """Refuse to fall back on the broker of this machine where the context names several."""
+    brokers: tuple[BrokerPlace, ...] = context.get("brokers") or ()
+    if len(brokers) > 1:
+        raise CliError(
             Kind.USAGE,
-            "usage",
-            f"{option} is not given, and {told}",
-            next_step=f"add {option}, or `{self.from_context}` to a context: "
-            "sealwasm context add --help",
+            "broker-not-chosen",
+            f"context {context.name} names {len(brokers)} brokers and this command asks one",
+            next_step=f"--broker {brokers[0].url}",
         )
+
+
+def missing_option(session: Session, option: str, from_context: str) -> CliError:
+    """Return the error for an option that is needed and that no context says either."""
+    context = session.context()
+    told = f"context {context.name} says none" if context else "no context is in use"
+    return CliError(
+        Kind.USAGE,
+        "usage",
+        f"{option} is not given, and {told}",
+        next_step=f"add {option}, or `{from_context}` to a context: sealwasm context add --help",
+    )
 
 
 def context_option(*names: str, from_context: str, **named: Any) -> Callable[[Command], Command]:

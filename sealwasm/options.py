@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from sealwasm.context_options import context_option
+from sealwasm.registry_access import access_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Where `sealwasm broker serve` listens unless told otherwise (keybroker.config.API).
 DEFAULT_BROKER = "http://127.0.0.1:8440"
+
+# The first is post-quantum hybrid: a module must stay secret for years (ADR 3).
+SUITES = ["mlkem768x25519-hkdfsha256-aes256gcm", "x25519-hkdfsha256-aes256gcm"]
 
 
 def broker_options(command: Command) -> Command:
@@ -41,12 +47,25 @@ def broker_option(command: Command) -> Command:
 
 def owner_key_options(command: Command) -> Command:
     """Add `--key` and `--passphrase-file`."""
-    command = click.option(
-        "--passphrase-file", metavar="FILE", help="First line of FILE opens the private key."
-    )(command)
-    return context_option(
-        "--key", from_context="key", required=True, metavar="FILE", help="The owner's private key."
-    )(command)
+    return key_options(required=True)(command)
+
+
+def key_options(*, required: bool) -> Callable[[Command], Command]:
+    """Return a decorator as `owner_key_options`, for commands that need a key only sometimes."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option(
+            "--passphrase-file", metavar="FILE", help="First line of FILE opens the private key."
+        )(command)
+        return context_option(
+            "--key",
+            from_context="key",
+            required=required,
+            metavar="FILE",
+            help="The owner's private key.",
+        )(command)
+
+    return decorate
 
 
 def owners_option(command: Command) -> Command:
@@ -62,36 +81,82 @@ def owners_option(command: Command) -> Command:
     )(command)
 
 
-def plain_http_option(command: Command) -> Command:
-    """Add `--plain-http`, which looks as dangerous as it is."""
-    return click.option(
+def registry_options(command: Command) -> Command:
+    """Add how registries are talked to and as whom; the command gets it as `registry`."""
+
+    @functools.wraps(command)
+    def with_access(*args: Any, **given: Any) -> Any:
+        return command(*args, registry=access_of(given, os.environ), **given)
+
+    plain = click.option(
         "--unsafe-plain-http",
         "plain_http",
         is_flag=True,
-        help="Talk to a registry on another machine without TLS.",
-    )(command)
-
-
-def module_options(command: Command) -> Command:
-    """Add what an owner says of a module: `--name`, `--policy`, `--capabilities`."""
-    command = context_option(
-        "--capabilities",
-        from_context="capabilities",
-        required=True,
+        help="Talk to a registry on another machine without TLS; never with credentials.",
+    )
+    realm = click.option(
+        "--registry-realm",
+        multiple=True,
+        metavar="REGISTRY=HOST",
+        help="Token server that may be told the credentials of a registry; repeatable.",
+    )
+    key = click.option(
+        "--registry-key", metavar="FILE", help="Private key of --registry-cert (PEM, mode 0600)."
+    )
+    certificate = click.option(
+        "--registry-cert", metavar="FILE", help="Client certificate for registries (PEM)."
+    )
+    authorities = context_option(
+        "--registry-ca",
+        from_context="registry-ca",
         metavar="FILE",
-        help="Capability policy (YAML).",
-    )(command)
-    command = context_option(
-        "--policy",
-        from_context="policy",
-        required=True,
-        metavar="NAME",
-        help="Name of the release policy that will decide.",
-    )(command)
-    return context_option(
-        "--name",
-        from_context="module",
-        required=True,
-        metavar="NAME",
-        help="Name of the module, for example acme/scoring.",
+        help="Authorities to trust for registries instead of the public ones (PEM).",
+    )
+    auth = context_option(
+        "--registry-auth",
+        from_context="registry-auth",
+        metavar="FILE",
+        help="Credentials for registries: docker's config.json, containers' auth.json or a mounted "
+        "Kubernetes secret (default: where docker and podman keep theirs).",
+    )
+    return cast("Command", auth(authorities(certificate(key(realm(plain(with_access)))))))
+
+
+def module_options(*, required: bool) -> Callable[[Command], Command]:
+    """Return a decorator that adds what an owner says of a module: name, policy, capabilities."""
+
+    def decorate(command: Command) -> Command:
+        command = context_option(
+            "--capabilities",
+            from_context="capabilities",
+            required=required,
+            metavar="FILE",
+            help="Capability policy (YAML).",
+        )(command)
+        command = context_option(
+            "--policy",
+            from_context="policy",
+            required=required,
+            metavar="NAME",
+            help="Name of the release policy that will decide.",
+        )(command)
+        return context_option(
+            "--name",
+            from_context="module",
+            required=required,
+            metavar="NAME",
+            help="Name of the module, for example acme/scoring.",
+        )(command)
+
+    return decorate
+
+
+def suite_option(command: Command) -> Command:
+    """Add `--suite`, how content keys are sealed to brokers."""
+    return click.option(
+        "--suite",
+        type=click.Choice(SUITES),
+        default=SUITES[0],
+        show_default=True,
+        help="How the key is sealed to the broker.",
     )(command)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keybroker.protocol import Descriptor
     from policies.models import CapabilityPolicy
     from sealing.hpke import SealingKey
-    from sealing.keys import SigningKey
+    from sealing.keys import Signer
     from sealing.seal import SealedModule
 
 
@@ -28,8 +28,6 @@ class SealOrder:
     version: int
     policy: str
     capabilities: str
-    key: str
-    passphrase_file: str | None
     broker: str
     broker_identity: str | None
     suite: str
@@ -71,26 +69,24 @@ def require_covered(policy: CapabilityPolicy, imports: list[tuple[str, str]]) ->
         )
 
 
-def seal_order(order: SealOrder, *, now: datetime) -> tuple[SealedModule, SigningKey]:
-    """Return the sealed module and its owner's key, or raise before anything is encrypted."""
+def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModule:
+    """Return the sealed module, or raise before anything is encrypted."""
     from sealing.bom import bill_of_materials
     from sealing.recipients import Recipients
     from sealing.seal import seal
     from sealwasm.broker_api import fetch_descriptor
-    from sealwasm.keyfiles import load_signing_key
 
     # (1) The owner's inputs, checked as the runner will check them.
     module = read_module(order.module)
     policy = load_capabilities_file(order.capabilities)
     bill = bill_of_materials(module)
     require_covered(policy, [(item.module, item.name) for item in bill.imports])
-    owner = load_signing_key(order.key, order.passphrase_file)
 
     # (2) Who will be able to release the key.
     descriptor = fetch_descriptor(order.broker, order.broker_identity)
 
     # (3) Encrypt and sign.
-    sealed = seal(
+    return seal(
         module,
         name=order.name,
         version=order.version,
@@ -102,7 +98,6 @@ def seal_order(order: SealOrder, *, now: datetime) -> tuple[SealedModule, Signin
         owner=owner,
         now=now,
     )
-    return sealed, owner
 
 
 def facts_of(sealed: SealedModule) -> dict[str, Any]:

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from sealwasm.options import broker_options, module_options, owner_key_options
+from sealwasm.options import broker_options, module_options, owner_key_options, suite_option
 from sealwasm.session import Session, output_option, pass_session, table
-
-# The first is post-quantum hybrid: a module must stay secret for years (ADR 3).
-SUITES = ["mlkem768x25519-hkdfsha256-aes256gcm", "x25519-hkdfsha256-aes256gcm"]
 
 
 @click.command()
 @click.argument("module")
-@module_options
+@module_options(required=True)
 @click.option("--version", type=click.IntRange(min=1), required=True, help="Only ever goes up.")
 @owner_key_options
 @broker_options
-@click.option(
-    "--suite",
-    type=click.Choice(SUITES),
-    default=SUITES[0],
-    show_default=True,
-    help="How the key is sealed to the broker.",
-)
+@suite_option
 @click.option("--to", "target", required=True, metavar="oci:FOLDER:TAG", help="Where it goes.")
 @click.option("--dry-run", is_flag=True, help="Check and seal, but write nothing.")
 @output_option
 @pass_session
-def seal(session: Session, /, target: str, dry_run: bool, **wish: str | int | None) -> None:
+def seal(
+    session: Session,
+    /,
+    target: str,
+    dry_run: bool,
+    key: str,
+    passphrase_file: str | None,
+    **wish: Any,
+) -> None:
     """Encrypt a module into an OCI image-layout folder.
 
-    With --to HOST/REPOSITORY:TAG it goes to a registry at once.
+    With --to HOST/REPOSITORY:TAG it goes to a registry at once. `sealwasm publish` does this and
+    all that belongs to it.
 
     Example: sealwasm seal app.wasm --name acme/app --version 1 --policy acme/prod
     --capabilities grant.yaml --key owner.key --to oci:shop:app
     """
     from sealwasm.artifacts import parse_reference, push_artifact
+    from sealwasm.keyfiles import load_signing_key
     from sealwasm.sealing_work import SealOrder, facts_of, seal_order
 
     parse_reference(target)
-    sealed, owner = seal_order(SealOrder(**wish), now=session.now())  # type: ignore[arg-type]
+    order = SealOrder(**wish)
+    owner = load_signing_key(key, passphrase_file)
+    sealed = seal_order(order, owner=owner, now=session.now())
     facts = facts_of(sealed)
     if dry_run:
         session.say("dry run: nothing was written")

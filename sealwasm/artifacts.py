@@ -10,17 +10,20 @@ from sealing.oci.reference import LayoutReference, Reference, RegistryReference
 from sealwasm.failure import CliError, Kind
 from sealwasm.files import MODULE_FILE_BYTES, read_file
 from sealwasm.progress import progress_bar
+from sealwasm.registry_access import RegistryAccess
 
 if TYPE_CHECKING:
     from sealing.cosign import SimpleSignature
     from sealing.keys import Signer
-    from sealing.oci.settings import RegistrySettings
     from sealing.oci.transfer import PulledArtifact
     from sealing.seal import SealedModule
 
 MAGIC = b"\0asm"
 
 AnyReference = LayoutReference | RegistryReference
+
+# TLS with public authorities, no credentials.
+ANYBODY = RegistryAccess()
 
 
 def looks_like_reference(text: str) -> bool:
@@ -42,37 +45,31 @@ def parse_reference(text: str) -> AnyReference:
         ) from error
 
 
-def registry_settings(*, plain_http: bool) -> RegistrySettings:
-    """Return how registries are talked to: TLS, except on loopback or when told otherwise."""
-    from sealing.oci.settings import PlainHttp, RegistrySettings
-
-    return RegistrySettings(
-        plain_http=PlainHttp.UNSAFE_ALWAYS if plain_http else PlainHttp.LOOPBACK
-    )
-
-
-def pull_artifact(text: str, *, plain_http: bool = False) -> PulledArtifact:
+def pull_artifact(text: str, *, registry: RegistryAccess = ANYBODY) -> PulledArtifact:
     """Return the whole artifact that `text` names: digests checked, signatures not."""
-    from sealing.oci.connect import open_store
     from sealing.oci.transfer import pull
 
     reference = parse_reference(text)
-    settings = registry_settings(plain_http=plain_http)
-    with open_store(reference, settings=settings) as store, progress_bar("pulling") as progress:
+    with registry.open(reference) as store, progress_bar("pulling") as progress:
         return pull(store, reference, progress=progress)
 
 
-def push_artifact(sealed: SealedModule, text: str, *, owner: Signer | None = None) -> str:
+def push_artifact(
+    sealed: SealedModule,
+    text: str,
+    *,
+    owner: Signer | None = None,
+    registry: RegistryAccess = ANYBODY,
+) -> str:
     """Publish a freshly sealed module, with its signatures; return its reference by digest.
 
     In a registry, where `owner` is a key that skopeo and podman can use, they find a `.sig` too.
     """
-    from sealing.oci.connect import open_store
     from sealing.oci.transfer import push
 
     reference = parse_reference(text)
     simple = _simple_signature(sealed, reference, owner)
-    with open_store(reference, create=True) as store, progress_bar("pushing") as progress:
+    with registry.open(reference, create=True) as store, progress_bar("pushing") as progress:
         digest = push(store, sealed, reference.target, simple=simple, progress=progress)
     return f"{reference.location}@{digest}"
 
@@ -89,16 +86,14 @@ def _simple_signature(
     return simple_signature(sealed.manifest_digest, reference.location, owner)
 
 
-def copy_artifact(source: str, target: str, *, plain_http: bool) -> dict[str, str]:
+def copy_artifact(source: str, target: str, *, registry: RegistryAccess) -> dict[str, str]:
     """Copy a sealed artifact with its signatures; return its reference by digest."""
-    from sealing.oci.connect import open_store
     from sealing.oci.copying import copy
 
     origin, goal = parse_reference(source), parse_reference(target)
-    settings = registry_settings(plain_http=plain_http)
     with (
-        open_store(origin, settings=settings) as origin_store,
-        open_store(goal, create=True, settings=settings) as goal_store,
+        registry.open(origin) as origin_store,
+        registry.open(goal, create=True) as goal_store,
         progress_bar("copying") as progress,
     ):
         digest = copy(origin_store, origin, goal_store, goal.target, progress=progress)

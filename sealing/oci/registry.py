@@ -16,9 +16,10 @@ from sealing.oci.blob import Blob, Receiver, Sink, collect
 from sealing.oci.descriptor import INDEX_TYPE, MANIFEST_TYPE, Descriptor, parse_manifest
 from sealing.oci.reference import RegistryReference, check_digest, check_tag, is_digest
 from sealing.oci.registry_answers import Answer
+from sealing.oci.registry_auth import RegistryAuthenticator
 from sealing.oci.registry_http import Call, RegistryHttp
 from sealing.oci.registry_referrers import Referrers
-from sealing.oci.settings import Anonymous, Authenticator, RegistrySettings
+from sealing.oci.settings import Authenticator, RegistrySettings
 
 _OK: Final = frozenset({200})
 _MANIFESTS: Final = {"Accept": f"{MANIFEST_TYPE}, {INDEX_TYPE}"}
@@ -34,10 +35,15 @@ class RegistryClient:
         settings: RegistrySettings | None = None,
         authenticator: Authenticator | None = None,
     ) -> None:
-        """Name the repository; tag and digest of `reference` are not used. Connects to nothing."""
+        """Name the repository; tag and digest of `reference` are not used. Connects to nothing.
+
+        Without an authenticator we are nobody in particular, for which some registries want a
+        token too.
+        """
         self._name = reference.repository
+        settings = settings or RegistrySettings()
         self._http = RegistryHttp(
-            reference, settings or RegistrySettings(), authenticator or Anonymous()
+            reference, settings, authenticator or RegistryAuthenticator(settings)
         )
 
     def __enter__(self) -> Self:

@@ -65,21 +65,6 @@ class Authenticator(Protocol):
         """
 
 
-class Anonymous:
-    """An `Authenticator` with nothing to say."""
-
-    def answer(
-        self,
-        challenges: Sequence[str],  # noqa: ARG002
-        *,
-        registry: str,  # noqa: ARG002
-        repository: str,  # noqa: ARG002
-        scope: str,  # noqa: ARG002
-    ) -> Authorization | None:
-        """See `Authenticator`."""
-        return None
-
-
 @dataclass(frozen=True, slots=True)
 class BasicCredentials:
     """An `Authenticator` with a name and a password, for registries that ask for `Basic`."""

@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.options import plain_http_option
+from sealwasm.options import registry_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
     from sealing.manifest import SealedManifest
     from sealing.oci.transfer import PulledArtifact
+    from sealwasm.registry_access import RegistryAccess
 
 
 @click.command()
 @click.argument("subject", metavar="REFERENCE|FILE")
-@plain_http_option
+@registry_options
 @output_option
 @pass_session
-def inspect(session: Session, subject: str, plain_http: bool) -> None:
+def inspect(session: Session, subject: str, registry: RegistryAccess) -> None:
     """Show what anyone can see of a sealed module.
 
     Nothing is verified: whoever holds the registry can write all of it. `sealwasm verify` checks
@@ -38,7 +39,7 @@ def inspect(session: Session, subject: str, plain_http: bool) -> None:
             "bill": bill_of_materials(module).to_document(),
         }
     else:
-        document = describe(pull_artifact(subject, plain_http=plain_http), subject)
+        document = describe(pull_artifact(subject, registry=registry), subject)
     session.show(document, table=_text(document))
 
 

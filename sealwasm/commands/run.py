@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.options import DEFAULT_BROKER, plain_http_option
+from sealwasm.options import DEFAULT_BROKER, registry_options
 from sealwasm.session import Session, pass_session
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ there is no receipt. It is limited by the capability policy and by nothing else.
 @click.option("--receipt", metavar="FILE", help="Write the signed receipt there.")
 @click.option("--unsealed", is_flag=True, help="Run a plaintext FILE, without any broker.")
 @click.option("--capabilities", metavar="FILE", help="With --unsealed: the capability policy.")
-@plain_http_option
+@registry_options
 @pass_session
 def run(session: Session, /, subject: str, unsealed: bool, **given: Any) -> int:
     """Run a sealed module under its grant.
@@ -67,8 +67,7 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     from runner.broker import HttpBroker
     from runner.order import Order, World
     from runner.run import run_sealed
-    from sealing.oci.connect import open_store
-    from sealwasm.artifacts import parse_reference, registry_settings
+    from sealwasm.artifacts import parse_reference
     from sealwasm.files import require_place
     from sealwasm.keyfiles import load_public_key
 
@@ -81,8 +80,7 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     broker = HttpBroker(given["broker"])
     attester = _attester(session, given, broker)
     order = Order(reference, owners, _offer(given), _terms(given))
-    settings = registry_settings(plain_http=given["plain_http"])
-    with open_store(reference, settings=settings) as store:
+    with given["registry"].open(reference) as store:
         return run_sealed(order, _place(session), World(store, broker, attester))
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.options import broker_options, module_options, owner_key_options, suite_option
+from sealwasm.options import (
+    broker_options,
+    module_options,
+    owner_key_options,
+    registry_options,
+    suite_option,
+)
 from sealwasm.session import Session, output_option, pass_session, table
+
+if TYPE_CHECKING:
+    from sealwasm.registry_access import RegistryAccess
 
 
 @click.command()
@@ -19,6 +28,7 @@ from sealwasm.session import Session, output_option, pass_session, table
 @suite_option
 @click.option("--to", "target", required=True, metavar="oci:FOLDER:TAG", help="Where it goes.")
 @click.option("--dry-run", is_flag=True, help="Check and seal, but write nothing.")
+@registry_options
 @output_option
 @pass_session
 def seal(
@@ -26,6 +36,7 @@ def seal(
     /,
     target: str,
     dry_run: bool,
+    registry: RegistryAccess,
     key: str,
     passphrase_file: str | None,
     **wish: Any,
@@ -50,6 +61,6 @@ def seal(
     if dry_run:
         session.say("dry run: nothing was written")
     else:
-        facts["reference"] = push_artifact(sealed, target, owner=owner)
+        facts["reference"] = push_artifact(sealed, target, owner=owner, registry=registry)
         session.say(f"next: sealwasm inspect {target}")
     session.show(facts, table=table(list(facts.items())))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from sealwasm.options import owners_option, plain_http_option
+from sealwasm.options import owners_option, registry_options
 from sealwasm.session import Session, output_option, pass_session, table
+
+if TYPE_CHECKING:
+    from sealwasm.registry_access import RegistryAccess
 
 CHECKS = (
     "every blob has the digest and size that name it",
@@ -19,10 +24,12 @@ CHECKS = (
 @click.command()
 @click.argument("reference")
 @owners_option
-@plain_http_option
+@registry_options
 @output_option
 @pass_session
-def verify(session: Session, reference: str, owners: tuple[str, ...], plain_http: bool) -> None:
+def verify(
+    session: Session, reference: str, owners: tuple[str, ...], registry: RegistryAccess
+) -> None:
     """Check an artifact against its owner's key.
 
     Not checked, as it takes the content key: that the ciphertext opens, and holds the module that
@@ -33,7 +40,7 @@ def verify(session: Session, reference: str, owners: tuple[str, ...], plain_http
     from sealwasm.keyfiles import load_public_key
 
     keys = [load_public_key(path) for path in owners]
-    pulled = pull_artifact(reference, plain_http=plain_http)
+    pulled = pull_artifact(reference, registry=registry)
     artifact = verify_artifact(pulled.manifest, pulled.config, pulled.bundles, owners=keys)
     statement = artifact.statement
     document = {

@@ -58,7 +58,8 @@ def _secrets(passphrase_file: str | None) -> Secrets:
     return Secrets(_read_private, _ask, read_passphrase(passphrase_file))
 
 
-def _unusable(place: str, error: SealError) -> CliError:
+def unusable(place: str, error: SealError) -> CliError:
+    """Return what a person reads about a private key that cannot be used."""
     code = error.code.value
     if is_key_uri(place):
         advice = advice_for(code, Kind.USAGE)
@@ -82,7 +83,7 @@ def load_signing_key(place: str, passphrase_file: str | None = None) -> Signer:
         opened = open_signer(place, secrets=secrets)
         return click.get_current_context().with_resource(opened)
     except SealError as error:
-        raise _unusable(place, error) from error
+        raise unusable(place, error) from error
 
 
 def load_private_file(path: str, passphrase_file: str | None = None) -> SigningKey:
@@ -90,7 +91,12 @@ def load_private_file(path: str, passphrase_file: str | None = None) -> SigningK
     try:
         return open_key_file(path, _secrets(passphrase_file))
     except SealError as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
+
+
+def is_private_file(path: str) -> bool:
+    """Say whether a key file claims to hold a private key."""
+    return b"PRIVATE KEY" in read_file(path)
 
 
 def load_public_key(place: str) -> VerifyingKey:
@@ -99,7 +105,7 @@ def load_public_key(place: str) -> VerifyingKey:
         try:
             return read_public_uri(place, secrets=_secrets(None))
         except SealError as error:
-            raise _unusable(place, error) from error
+            raise unusable(place, error) from error
     pem = read_file(place)
     if b"PRIVATE KEY" in pem:
         raise CliError(

@@ -61,8 +61,8 @@ def key_options(*, required: bool) -> Callable[[Command], Command]:
             "--key",
             from_context="key",
             required=required,
-            metavar="FILE",
-            help="The owner's private key.",
+            metavar="KEY",
+            help="The owner's private key: a file, or a pkcs11:, awskms: or hv: URI.",
         )(command)
 
     return decorate

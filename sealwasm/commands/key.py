@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.failure import CliError, Kind
 from sealwasm.session import Session, output_option, pass_session, table
+
+if TYPE_CHECKING:
+    from sealing.keys import SigningKey
+
+_FORMATS = click.Choice(["pem", "cosign"])
 
 
 @click.group()
 def key() -> None:
-    """Generate and show owner keys."""
+    """Generate, show, list and convert owner keys."""
+
+
+def _encoded(signing_key: SigningKey, form: str, passphrase: bytes | None) -> bytes:
+    from sealing.signers.cosign_key import write_cosign_key
+
+    if form == "pem":
+        return signing_key.to_pem(passphrase)
+    if passphrase is None:
+        raise CliError(
+            Kind.USAGE,
+            "passphrase-needed",
+            "a key file of cosign has a passphrase",
+            next_step="add a file with it on its first line: see --help",
+        )
+    return write_cosign_key(signing_key, passphrase)
 
 
 @key.command()
@@ -23,10 +45,18 @@ def key() -> None:
     show_default=True,
     help="p256 works with every signature tool; ed25519 is shorter and faster.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=_FORMATS,
+    default="pem",
+    show_default=True,
+    help="cosign: a file that cosign signs with as well; needs a passphrase.",
+)
 @click.option("--passphrase-file", metavar="FILE", help="Encrypt with the first line of FILE.")
 @output_option
 @pass_session
-def generate(session: Session, out: str, kind: str, passphrase_file: str | None) -> None:
+def generate(session: Session, /, out: str, kind: str, form: str, **given: Any) -> None:
     """Generate a signing key.
 
     Example: sealwasm key generate --out owner.key
@@ -35,11 +65,11 @@ def generate(session: Session, out: str, kind: str, passphrase_file: str | None)
     from sealwasm.files import refuse_existing, write_file
     from sealwasm.keyfiles import read_passphrase
 
-    passphrase = read_passphrase(passphrase_file)
+    passphrase = read_passphrase(given["passphrase_file"])
     public_path = Path(out + ".pub")
     refuse_existing(public_path)
     signing_key = SigningKey.generate(kind)
-    write_file(out, signing_key.to_pem(passphrase), mode=0o600)
+    write_file(out, _encoded(signing_key, form, passphrase), mode=0o600)
     write_file(public_path, signing_key.public.to_pem())
     facts = {
         "key_id": signing_key.public.key_id,
@@ -52,13 +82,81 @@ def generate(session: Session, out: str, kind: str, passphrase_file: str | None)
 
 
 @key.command()
-@click.argument("file")
+@click.argument("place", metavar="KEY")
+@click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens a private key.")
 @output_option
 @pass_session
-def show(session: Session, file: str) -> None:
-    """Show the id and kind of a public key file."""
-    from sealwasm.keyfiles import load_public_key
+def show(session: Session, place: str, passphrase_file: str | None) -> None:
+    """Show the id, the kind and the public half of KEY: a file, or a pkcs11:, awskms: or hv: URI.
 
-    public = load_public_key(file)
-    facts = {"key_id": public.key_id, "kind": public.kind}
+    A private key file is opened for it; a token is asked without a PIN.
+    """
+    from sealing.signers.open import is_key_uri
+    from sealwasm.keyfiles import is_private_file, load_private_file, load_public_key
+
+    if not is_key_uri(place) and is_private_file(place):
+        public = load_private_file(place, passphrase_file).public
+    else:
+        public = load_public_key(place)
+    pem = public.to_pem().decode()
+    rows = {"key_id": public.key_id, "kind": public.kind}
+    session.show({**rows, "pem": pem}, table=f"{table(list(rows.items()))}\n{pem.rstrip()}")
+
+
+@key.command()
+@click.argument("file")
+@click.option("--out", required=True, metavar="FILE", help="The new private key file.")
+@click.option(
+    "--format", "form", type=_FORMATS, default="pem", show_default=True, help="Form of it."
+)
+@click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens the key.")
+@click.option("--new-passphrase-file", metavar="FILE", help="First line of FILE opens the new one.")
+@click.option("--unsafe-unencrypted", is_flag=True, help="Write a key that needs no passphrase.")
+@output_option
+@pass_session
+def export(session: Session, /, file: str, out: str, form: str, **given: Any) -> None:
+    """Write the private key in FILE to another file: another form, another passphrase.
+
+    Keys on tokens and in key services cannot be had: that is what they are for.
+
+    Example: sealwasm key export cosign.key --out owner.key --passphrase-file old
+    --new-passphrase-file new
+    """
+    from sealwasm.files import require_place, write_file
+    from sealwasm.keyfiles import load_private_file, read_passphrase
+
+    passphrase = read_passphrase(given["new_passphrase_file"])
+    if (passphrase is None) != given["unsafe_unencrypted"]:
+        raise CliError(
+            Kind.USAGE,
+            "passphrase-needed",
+            "either the new file has a passphrase, or --unsafe-unencrypted says that it has none",
+            next_step="add --new-passphrase-file FILE",
+        )
+    require_place(Path(out))
+    signing_key = load_private_file(file, given["passphrase_file"])
+    write_file(out, _encoded(signing_key, form, passphrase), mode=0o600)
+    facts = {
+        "key_id": signing_key.key_id,
+        "kind": signing_key.kind,
+        "private": out,
+        "encrypted": passphrase is not None,
+    }
     session.show(facts, table=table(list(facts.items())))
+
+
+@key.command("list")
+@click.argument("place", default=".")
+@output_option
+@pass_session
+def list_keys(session: Session, place: str) -> None:
+    """List the keys in a folder (PLACE), or on a token by a pkcs11: URI without a key.
+
+    Example: sealwasm key list 'pkcs11:token=owner?module-path=/usr/lib/softhsm/libsofthsm2.so'
+    """
+    from sealwasm.key_listing import keys_at
+
+    found = keys_at(place)
+    header = ("KEY ID", "KIND", "FORM", "PLACE")
+    rows = [(one["key_id"][:16], one["kind"], one["form"], one["place"]) for one in found]
+    session.show(found, table=table(rows, header) if rows else f"no keys in {place}")

@@ -45,7 +45,11 @@ CASES = {
     "inspect-truncated": ("inspect {truncated}", 2, "seal-module-malformed"),
     "draft-not-wasm": ("policy draft {text}", 2, "seal-not-wasm"),
     "key-show-text": ("key show {text}", 2, "seal-key-invalid"),
-    "key-show-private": ("key show owner.key", 2, "private-key-given"),
+    "key-show-with-pin": ("key show pkcs11:object=a?pin-value=1234", 2, "seal-key-uri"),
+    "key-show-elsewhere": ("key show gcpkms:projects/a", 2, "seal-key-uri"),
+    "key-list-missing": ("key list none", 5, "folder-not-found"),
+    "key-export-open": ("key export owner.key --out new.key", 2, "passphrase-needed"),
+    "key-cosign-open": ("key generate --out new.key --format cosign", 2, "passphrase-needed"),
     "verify-private": ("verify oci:registry:solver --owner owner.key", 2, "private-key-given"),
     "verify-other-owner": (
         "verify oci:registry:solver --owner {stranger}", 4, "seal-signer-unknown"),

@@ -56,9 +56,9 @@ class Receiver:
         self._hash = hashlib.sha256()
         self.received = 0
 
-    def require_size(self, declared: str | None) -> None:
-        """Raise `SealError` if a Content-Length is there and is not the declared size."""
-        if declared is not None and declared != str(self.size):
+    def require_size(self, declared: str | None, *, start: int = 0) -> None:
+        """Raise `SealError` if a Content-Length is there and is not all there is from `start`."""
+        if declared is not None and declared != str(self.size - start):
             raise self._wrong_size(declared)
 
     def feed(self, chunk: Buffer) -> None:
@@ -80,6 +80,25 @@ class Receiver:
     def _wrong_size(self, got: str) -> SealError:
         return SealError(
             SealRefusal.SIZE_MISMATCH, f"{self._digest} has {got} bytes, expected {self.size}"
+        )
+
+
+def chunks_from(blob: Blob, start: int) -> Iterator[Buffer]:
+    """Give the bytes of `blob` from `start` on; what `chunks` gives has to be as long as it says.
+
+    Raises `SealError`, before a byte too many is given.
+    """
+    place = 0
+    for chunk in blob.chunks():
+        passed = min(max(start - place, 0), len(chunk))
+        place += len(chunk)
+        if place > blob.size:
+            break
+        if passed < len(chunk):
+            yield memoryview(chunk)[passed:] if passed else chunk
+    if place != blob.size:
+        raise SealError(
+            SealRefusal.SIZE_MISMATCH, f"{blob.digest} should be {blob.size} bytes, is {place}"
         )
 
 

@@ -13,6 +13,7 @@ from sealing.canonical import encode, malformed, parse_json
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.descriptor import INDEX_TYPE, Descriptor, ManifestFacts, parse_descriptor
+from sealing.oci.reference import is_tag
 
 REF_NAME = "org.opencontainers.image.ref.name"
 
@@ -61,6 +62,12 @@ class Index:
         """The entries that are descriptors."""
         found = (_descriptor_or_none(entry) for entry in self._raw)
         return tuple(entry for entry in found if entry is not None)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The names of entries that are tags, each once."""
+        names = (_name_of(entry) for entry in self._raw)
+        return tuple(dict.fromkeys(name for name in names if is_tag(name)))
 
     def named(self, tag: str) -> Descriptor:
         """Return the one entry with the name `tag`; it has to be a descriptor, or `SealError`."""

@@ -21,6 +21,7 @@ from sealing.oci.descriptor import MANIFEST_TYPE, Descriptor, ManifestFacts, par
 from sealing.oci.files import TEMPORARY_PREFIX, Folder
 from sealing.oci.index import Index, described
 from sealing.oci.reference import check_digest, check_tag, is_digest
+from sealing.oci.store import ArtifactStore
 
 MARKER = "oci-layout"
 INDEX = "index.json"
@@ -113,6 +114,10 @@ class OciLayout:
             with self._blobs() as blobs:
                 blobs.write(_file_of(blob.digest), _checked(blob))
 
+    def mount_blob(self, digest: str, size: int, source: ArtifactStore) -> bool:  # noqa: ARG002
+        """See `ArtifactStore`. Folders have no blobs in common: it is here already, or not."""
+        return self.has_blob(digest, size)
+
     def put_manifest(self, data: bytes, *, tag: str | None = None) -> str:
         """See `ArtifactStore`."""
         if tag is not None:
@@ -128,6 +133,11 @@ class OciLayout:
                 index.enter(facts, tag)
             folder.write(INDEX, [index.to_bytes()])
         return facts.descriptor.digest
+
+    def tags(self) -> tuple[str, ...]:
+        """See `ArtifactStore`. Names that no reference can spell are passed over."""
+        with Folder.open(self._path) as folder:
+            return self._index(folder).tags
 
     def referrers(self, digest: str, *, artifact_type: str) -> tuple[Descriptor, ...]:
         """See `ArtifactStore`. Looks into every manifest that `index.json` lists."""

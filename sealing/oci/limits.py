@@ -19,6 +19,12 @@ INDEX_ENTRIES = 1024
 ATTESTATIONS = 64
 # A registry that always names a next page would keep us reading for ever.
 REFERRER_PAGES = 16
+# Tags of one repository: years of releases, and three tags of signatures for each.
+TAG_PAGES = 64
+# What we ask for at once; registries give less when they like.
+TAG_PAGE_ENTRIES = 1000
+# A page of tags as long as tags can be, ten times as many as we asked for.
+TAGS_BYTES = 2 << 20
 # Two writers of one fallback list have no lock and may need to take turns.
 REFERRER_WRITE_TRIES = 4
 # `oci-layout` holds one short member.
@@ -31,6 +37,8 @@ ERROR_BYTES = 8 << 10
 ERROR_CHARS = 200
 # Upload state and signed URLs of blob stores reach 2 KiB.
 LOCATION_CHARS = 8192
+# A Link field holds a location, twice where another relation is named, and a few words.
+LINK_CHARS = 2 * LOCATION_CHARS + 1024
 # Registry to store to region is two; more is a loop or a game.
 REDIRECTS = 3
 
@@ -49,8 +57,15 @@ WRITE_BYTES = 64 << 10
 KEEPALIVE_SECONDS = 5.0
 # Waits between tries: a registry that restarts behind a balancer is back in about three seconds.
 RETRY_SECONDS = (0.5, 1.0, 2.0)
+# A try that carried a transfer this much further does not count: a bad line of eight hours still
+# ends, as sizes are bounded.
+RESUME_BYTES = 1 << 20
+# Blobs on their way at once: more than a few gain nothing on one line, and registries throttle.
+TRANSFERS = 4
 # A registry may ask for more patience than this; then the caller should know and decide.
 RETRY_AFTER_SECONDS = 30.0
+# More digits make it only longer.
+RETRY_AFTER_CHARS = 20
 
 # One WWW-Authenticate line holds a URL and a few words; more lines than schemes exist are a game.
 CHALLENGE_CHARS = 8 << 10

@@ -152,8 +152,15 @@ class RegistryReference(Reference):
 
 def check_tag(tag: str) -> None:
     """Raise `reference-invalid` unless `tag` obeys the grammar of the distribution spec."""
-    if len(tag) > limits.TAG_CHARS or _TAG.fullmatch(tag) is None:
+    if not is_tag(tag):
         raise _invalid(f"tag is not 1 to {limits.TAG_CHARS} of [a-zA-Z0-9_.-]")
+
+
+def is_tag(text: object) -> bool:
+    """Return whether `text` obeys the grammar of tags."""
+    return (
+        isinstance(text, str) and len(text) <= limits.TAG_CHARS and _TAG.fullmatch(text) is not None
+    )
 
 
 def check_digest(digest: str) -> None:

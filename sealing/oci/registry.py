@@ -12,21 +12,27 @@ from typing import Final, Self
 from sealing import limits as format_limits
 from sealing.canonical import digest_of
 from sealing.errors import SealError, SealRefusal
-from sealing.oci.blob import Blob, Receiver, Sink, collect
+from sealing.oci.blob import Blob, Sink, collect
 from sealing.oci.descriptor import INDEX_TYPE, MANIFEST_TYPE, Descriptor, parse_manifest
 from sealing.oci.reference import RegistryReference, check_digest, check_tag, is_digest
-from sealing.oci.registry_answers import Answer
+from sealing.oci.registry_answers import require_digest
 from sealing.oci.registry_auth import RegistryAuthenticator
+from sealing.oci.registry_blobs import RegistryBlobs
 from sealing.oci.registry_http import Call, RegistryHttp
+from sealing.oci.registry_lists import tags
 from sealing.oci.registry_referrers import Referrers
 from sealing.oci.settings import Authenticator, RegistrySettings
+from sealing.oci.store import ArtifactStore
 
 _OK: Final = frozenset({200})
 _MANIFESTS: Final = {"Accept": f"{MANIFEST_TYPE}, {INDEX_TYPE}"}
 
 
 class RegistryClient:
-    """An `ArtifactStore` in a registry. Close it, or use it as a context manager."""
+    """An `ArtifactStore` in a registry. Close it, or use it as a context manager.
+
+    Threads may share it: each transfer has a connection of its own.
+    """
 
     def __init__(
         self,
@@ -45,6 +51,7 @@ class RegistryClient:
         self._http = RegistryHttp(
             reference, settings, authenticator or RegistryAuthenticator(settings)
         )
+        self.blobs = RegistryBlobs(self._http, self._name)
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +89,7 @@ class RegistryClient:
         digest = digest_of(answer.body)
         if is_digest(target) and digest != target:
             raise SealError(SealRefusal.DIGEST_MISMATCH, f"manifest is {digest}, expected {target}")
-        _require_digest(answer, digest)
+        require_digest(answer, digest)
         return answer.body
 
     def get_blob(self, digest: str, size: int) -> bytes:
@@ -91,20 +98,25 @@ class RegistryClient:
 
     def fetch_blob(self, digest: str, size: int, sink: Sink) -> None:
         """See `ArtifactStore`."""
-        receiver = Receiver(digest, size, sink)
-        self._http.download(Call("GET", self._blob_path(digest), self._pull, _OK), receiver)
+        self.blobs.fetch(digest, size, sink)
 
     def has_blob(self, digest: str, size: int) -> bool:
         """See `ArtifactStore`. Believes the registry: what it lies about, a puller will refuse."""
-        call = Call("HEAD", self._blob_path(digest), self._pull, frozenset({200, 404}))
-        answer = self._http.call(call)
-        return answer.status in _OK and answer.headers.get("content-length") in (None, str(size))
+        return self.blobs.has(digest, size)
 
     def put_blob(self, blob: Blob) -> None:
         """See `ArtifactStore`."""
-        if not self.has_blob(blob.digest, blob.size):
-            # A broken upload starts again as a whole: what is left of its session is not known.
-            self._http.retrying(lambda: self._upload(blob))
+        self.blobs.put(blob)
+
+    def mount_blob(self, digest: str, size: int, source: ArtifactStore) -> bool:
+        """See `ArtifactStore`. Possible from another repository of the same registry."""
+        if isinstance(source, RegistryClient):
+            return self.blobs.mount(digest, size, source.blobs)
+        return self.has_blob(digest, size)
+
+    def tags(self) -> tuple[str, ...]:
+        """See `ArtifactStore`. A repository that nobody ever pushed to is `seal-not-found`."""
+        return tags(self._http, self._name, self._pull)
 
     def put_manifest(self, data: bytes, *, tag: str | None = None) -> str:
         """See `ArtifactStore`."""
@@ -119,7 +131,7 @@ class RegistryClient:
             body=Blob.of(data),
         )
         answer = self._http.call(call)
-        _require_digest(answer, digest)
+        require_digest(answer, digest)
         subject = None if facts.subject is None else facts.subject.digest
         # Distribution spec, "Pushing manifests with subject": silence means it does not know it.
         if subject is not None and answer.headers.get("oci-subject") != subject:
@@ -143,35 +155,7 @@ class RegistryClient:
     def _push(self) -> str:
         return f"repository:{self._name}:pull,push"
 
-    def _upload(self, blob: Blob) -> None:
-        path = f"/v2/{self._name}/blobs/uploads/"
-        begun = self._http.call_once(Call("POST", path, self._push, frozenset({202})))
-        location = self._http.own_url(begun.headers.get("location", ""))
-        query = "&" if "?" in location else "?"
-        done = self._http.call_once(
-            Call(
-                "PUT",
-                f"{location}{query}digest={blob.digest.replace(':', '%3A')}",
-                self._push,
-                frozenset({201}),
-                headers={"Content-Type": "application/octet-stream"},
-                body=blob,
-            )
-        )
-        _require_digest(done, blob.digest)
-
-    def _blob_path(self, digest: str) -> str:
-        check_digest(digest)
-        return f"/v2/{self._name}/blobs/{digest}"
-
     def _manifest_path(self, target: str) -> str:
         if not is_digest(target):
             check_tag(target)
         return f"/v2/{self._name}/manifests/{target}"
-
-
-def _require_digest(answer: Answer, digest: str) -> None:
-    """Refuse a registry that names another digest than the one of the bytes."""
-    said = answer.headers.get("docker-content-digest", digest)
-    if said != digest:
-        raise SealError(SealRefusal.DIGEST_MISMATCH, f"registry says {said[:80]}, it is {digest}")

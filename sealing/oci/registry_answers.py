@@ -13,6 +13,7 @@ import httpx
 from sealing.canonical import parse_json
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
+from sealing.oci.fields import retry_after
 
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _REFUSALS = {403: SealRefusal.FORBIDDEN, 404: SealRefusal.NOT_FOUND}
@@ -60,10 +61,17 @@ def refusal_of(name: str, response: httpx.Response) -> SealError:
     detail = f"{name}: status {status}{_words(response)}"
     if status not in _BUSY:
         return SealError(_REFUSALS.get(status, SealRefusal.REGISTRY_REFUSED), detail)
-    after = response.headers.get("retry-after", "")
-    # The other form, a date, would need the registry's clock to agree with ours.
-    seconds = float(after) if after.isascii() and after.isdigit() else None
-    return TransientError(SealRefusal.REGISTRY_FAILED, detail, after_seconds=seconds)
+    after, date = (response.headers.get(name, "") for name in ("retry-after", "date"))
+    return TransientError(
+        SealRefusal.REGISTRY_FAILED, detail, after_seconds=retry_after(after, date)
+    )
+
+
+def require_digest(answer: Answer, digest: str) -> None:
+    """Refuse a registry that names another digest than the one of the bytes."""
+    said = answer.headers.get("docker-content-digest", digest)
+    if said != digest:
+        raise SealError(SealRefusal.DIGEST_MISMATCH, f"registry says {said[:80]}, it is {digest}")
 
 
 def _words(response: httpx.Response) -> str:

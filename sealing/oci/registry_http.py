@@ -9,18 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
-from sealing.oci.blob import Blob, Receiver
+from sealing.oci.blob import Blob, chunks_from
 from sealing.oci.reference import RegistryReference, check_authority, is_loopback_host
 from sealing.oci.registry_answers import (
     Answer,
     TransientError,
-    body_of,
     read_body,
     refusal_of,
     reported,
@@ -44,6 +43,8 @@ class Call:
     expect: frozenset[int]
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Blob | None = field(default=None, repr=False)
+    # Where in the body to begin: what comes before is there already.
+    start: int = 0
 
     @property
     def name(self) -> str:
@@ -79,30 +80,37 @@ class RegistryHttp:
 
     def call_once(self, call: Call, *, limit_bytes: int = limits.ERROR_BYTES) -> Answer:
         """Return the answer to `call`, or raise at the first failure."""
-        with self._exchange(call, limit_bytes) as response:
+        with self.exchange(call, limit_bytes) as response:
             body = read_body(response, limit_bytes)
             return Answer(response.status_code, response.headers, body)
 
-    def download(self, call: Call, receiver: Receiver) -> None:
-        """Give the body of the answer to `receiver` and return when that has verified it.
+    def retrying(
+        self, action: Callable[[], _Result], *, moved: Callable[[], int] = lambda: 0
+    ) -> _Result:
+        """Return what `action` returns, after as many more tries as the settings have waits.
 
-        After a broken connection the body is asked for again, and what the receiver has is passed
-        over: it sees every byte once, and its digest is over what it saw.
+        `moved` says how many bytes the tries have moved so far: one that made progress does not
+        count.
         """
-        self.retrying(lambda: self._download_once(call, receiver))
-        receiver.finish()
-
-    def retrying(self, action: Callable[[], _Result]) -> _Result:
-        """Return what `action` returns, after as many more tries as the settings have waits."""
-        for usual in self._settings.retry_seconds:
+        waits, reached = iter(self._settings.retry_seconds), 0
+        while True:
             try:
                 return action()
             except TransientError as error:
-                wait = usual if error.after_seconds is None else error.after_seconds
-                if wait > limits.RETRY_AFTER_SECONDS:
-                    raise
+                if moved() - reached >= limits.RESUME_BYTES:
+                    waits, reached = iter(self._settings.retry_seconds), moved()
+                wait = self._wait(error, next(waits, None))
             self._settings.sleep(wait)
-        return action()
+
+    def _wait(self, error: TransientError, usual: float | None) -> float:
+        """Return for how long to wait before the next try, or raise `error` if there is none."""
+        # Half of it by chance: clients that were cut off together should not come back together.
+        wait = None if usual is None else usual * (1 + self._settings.jitter()) / 2
+        if wait is not None and error.after_seconds is not None:
+            wait = error.after_seconds
+        if wait is None or wait > limits.RETRY_AFTER_SECONDS:
+            raise error
+        return wait
 
     def own_url(self, text: str) -> str:
         """Return the URL that an answer of the registry names, if it is on the registry itself."""
@@ -111,19 +119,14 @@ class RegistryHttp:
             raise SealError(SealRefusal.REDIRECT_REFUSED, f"registry points to {_site(url)}")
         return str(url)
 
-    def _download_once(self, call: Call, receiver: Receiver) -> None:
-        with self._exchange(call, receiver.size) as response:
-            receiver.require_size(response.headers.get("content-length"))
-            known = receiver.received
-            for chunk in body_of(response):
-                passed = min(known, len(chunk))
-                known -= passed
-                receiver.feed(chunk[passed:])
+    def is_same_registry(self, other: RegistryHttp) -> bool:
+        """Return whether `other` talks to the same place."""
+        return self._is_ours(other._base)
 
     @contextmanager
-    def _exchange(self, call: Call, size: int) -> Iterator[httpx.Response]:
+    def exchange(self, call: Call, size: int) -> Iterator[httpx.Response]:
         """Give the answer with an expected status, its body of at most `size` not read yet."""
-        sent = 0 if call.body is None else call.body.size
+        sent = 0 if call.body is None else call.body.size - call.start
         extensions = deadline(self._settings, sent + size)
         with reported(call.name):
             response = self._authorized(call, extensions)
@@ -195,8 +198,9 @@ class RegistryHttp:
         content = None
         if call.body is not None:
             # With the length given, httpx sends that instead of chunked encoding.
-            headers["Content-Length"] = str(call.body.size)
-            content = (bytes(chunk) for chunk in call.body.chunks())
+            headers["Content-Length"] = str(call.body.size - call.start)
+            # httpcore makes the one copy that there is, out of any buffer.
+            content = cast("Iterator[bytes]", chunks_from(call.body, call.start))
         return httpx.Request(
             call.method, url, headers=headers, content=content, extensions=extensions
         )

@@ -5,7 +5,6 @@ Distribution spec 1.1, "Listing referrers" and "Referrers tag schema".
 
 from __future__ import annotations
 
-import re
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -15,12 +14,12 @@ from sealing.oci.descriptor import INDEX_TYPE, Descriptor
 from sealing.oci.index import Index
 from sealing.oci.reference import tag_of
 from sealing.oci.registry_http import Call, RegistryHttp
+from sealing.oci.registry_lists import pages
 
 # 405 is what registries answer that know the path pattern but not the method on it.
 _FOUND: Final = 200
 _EXPECT: Final = frozenset({_FOUND, 404, 405})
 _WHAT: Final = "referrers"
-_NEXT: Final = re.compile(r'<([^<>]+)>\s*;\s*rel="?next"?')
 
 
 class Manifests(Protocol):
@@ -73,19 +72,14 @@ class Referrers:
         found: tuple[Descriptor, ...] = ()
         kind = quote(artifact_type, safe="")
         path = f"/v2/{self._name}/referrers/{digest}?artifactType={kind}"
-        for _ in range(limits.REFERRER_PAGES):
-            call = Call("GET", path, self._scope, _EXPECT, headers={"Accept": INDEX_TYPE})
-            answer = self._http.call(call, limit_bytes=limits.INDEX_BYTES)
+        call = Call("GET", path, self._scope, _EXPECT, headers={"Accept": INDEX_TYPE})
+        for answer in pages(
+            self._http, call, limit_bytes=limits.INDEX_BYTES, most=limits.REFERRER_PAGES
+        ):
             if answer.status != _FOUND:
                 return None
             found += Index.parse(answer.body, _WHAT).entries
-            following = _NEXT.search(answer.headers.get("link", ""))
-            if following is None:
-                return found
-            path = self._http.own_url(following[1])
-        raise SealError(
-            SealRefusal.TOO_LARGE, f"more than {limits.REFERRER_PAGES} pages of referrers"
-        )
+        return found
 
     def _from_tag(self, digest: str) -> Index:
         """Return the list at the tag, an empty one if there is none."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpcore
 import httpx
@@ -30,17 +31,14 @@ class TimedTransport(httpx.BaseTransport):
     """
 
     def __init__(self, settings: RegistrySettings) -> None:
-        tls = httpx.create_ssl_context(trust_env=False) if settings.tls is None else settings.tls
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=tls,
-            keepalive_expiry=limits.KEEPALIVE_SECONDS,
-            network_backend=TimedBackend(settings, httpcore.SyncBackend()),
-        )
+        self._settings = settings
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self._lock = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the answer, its body not read yet."""
         url = request.url
-        response = self._pool.handle_request(
+        response = self._pool(url.scheme).handle_request(
             httpcore.Request(
                 request.method,
                 httpcore.URL(
@@ -55,7 +53,24 @@ class TimedTransport(httpx.BaseTransport):
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        for pool in self._pools.values():
+            pool.close()
+
+    def _pool(self, scheme: str) -> httpcore.ConnectionPool:
+        """Return the connections of one scheme; several transfers may ask at once."""
+        with self._lock:
+            if scheme not in self._pools:
+                self._pools[scheme] = httpcore.ConnectionPool(
+                    # Reading the public authorities takes longer than most exchanges on loopback.
+                    ssl_context=self._tls() if scheme == "https" else None,
+                    keepalive_expiry=limits.KEEPALIVE_SECONDS,
+                    network_backend=TimedBackend(self._settings, httpcore.SyncBackend()),
+                )
+            return self._pools[scheme]
+
+    def _tls(self) -> ssl.SSLContext:
+        tls = self._settings.tls
+        return httpx.create_ssl_context(trust_env=False) if tls is None else tls
 
 
 def deadline(settings: RegistrySettings, size: int) -> dict[str, Any]:
@@ -116,14 +131,18 @@ class TimedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes."""
-        return self._in_time(timeout, partial(self._inner.read, max_bytes))
+        # httpcore asks for 64 KiB; as it takes any number, so few at a time only cost (measured).
+        wanted = max(max_bytes, limits.CHUNK_BYTES)
+        return self._in_time(timeout, partial(self._inner.read, wanted))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of `buffer`."""
         # In pieces that a socket takes in few steps: each step has the whole timeout again.
-        for start in range(0, len(buffer), limits.WRITE_BYTES):
-            piece = buffer[start : start + limits.WRITE_BYTES]
-            self._in_time(timeout, partial(self._inner.write, piece))
+        view = memoryview(buffer)
+        for start in range(0, len(view), limits.WRITE_BYTES):
+            piece = view[start : start + limits.WRITE_BYTES]
+            # Sent as it is, and not copied for what a socket leaves of it.
+            self._in_time(timeout, partial(self._inner.write, cast("bytes", piece)))
 
     def close(self) -> None:
         """Close the connection."""

@@ -153,7 +153,8 @@ class TestBrokenLines:
     def test_gives_up(
         self, client: RegistryClient, registry: FakeRegistry, published: str, time: FakeTime
     ) -> None:
-        registry.breaks_off_after(SIZE - 1)
+        registry.breaks_off_after(SIZE - 1, times=1)
+        registry.breaks_off_after(0)
         assert refusal(client.get_blob, LAYER, SIZE) is SealRefusal.UNREACHABLE
         assert time.slept == list(limits.RETRY_SECONDS)
 
@@ -255,7 +256,7 @@ class TestBusy:
         registry.fails("PUT", "/blobs/uploads/", 500, times=1)
         client.put_blob(Blob.of(samples.LAYER))
         assert [request.method for request in registry.requests] == [
-            "HEAD", "POST", "PUT", "POST", "PUT",
+            "HEAD", "POST", "PUT", "GET", "HEAD", "POST", "PUT",
         ]  # fmt: skip
         assert registry.blobs[LAYER] == samples.LAYER
 

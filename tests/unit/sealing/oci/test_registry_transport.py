@@ -194,7 +194,7 @@ class TestConnecting:
         addresses += ["::1", "192.0.2.1", "192.0.2.2"]
         inner.refused = {"::1"}
         stream = backend.connect_tcp(HOST, 443, END)
-        assert stream.read(1, END) == b"x"
+        assert len(stream.read(1, END)) == limits.CHUNK_BYTES
         assert [name for name, _ in inner.steps] == ["::1", "192.0.2.1", "read"]
 
     def test_nobody_answers(

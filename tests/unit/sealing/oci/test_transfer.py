@@ -227,7 +227,8 @@ class TestPullRefuses:
         self, client: RegistryClient, registry: FakeRegistry
     ) -> None:
         found = describe(client, V1)
-        registry.breaks_off_after(len(sealed().layer) - 1)
+        registry.breaks_off_after(len(sealed().layer) - 1, times=1)
+        registry.breaks_off_after(0)
         told: list[int] = []
         code = refusal(
             fetch_layer, client, found.manifest, progress=lambda *what: told.append(what[1])

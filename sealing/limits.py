@@ -16,6 +16,12 @@ STATEMENT_SUBJECTS = 64
 PREDICATE_TYPE_CHARS = 1024
 # A cosign payload is a few hundred bytes; whoever signs may add annotations of their own.
 SIMPLE_PAYLOAD_BYTES = 64 << 10
+# A key statement is under 1 KiB. One rotation a year is 16 years of them.
+KEY_STATEMENT_BYTES = 8 << 10
+KEY_STATEMENTS = 16
+# Owners that one reader trusts, and keys that it takes back, are written by hand.
+OWNERS = 64
+REVOKED_KEYS = 1024
 # Releases, receipts and descriptors travel as DSSE; a receipt embeds evidence and a release.
 DSSE_BYTES = 4 << 20
 # Bundles of one artifact: its owner's, and what others attached beside it.
@@ -58,6 +64,8 @@ VERSION_MAX = 2**53 - 1
 # wasm sizes are u32 and the largest program measured here is 69 MB; HMAC needs it all in memory.
 # A bound of the format, for all its readers; a runner may take less (ours does, and says so early).
 MODULE_BYTES = 512 << 20
+# A file is read and compared with what it was in pieces of this size.
+MODULE_BLOCK_BYTES = 1 << 20
 # Counts of a module's bill of materials. The largest program measured here has 62 imports.
 BILL_IMPORTS = 4096
 BILL_EXPORTS = 16384
@@ -80,3 +88,9 @@ BILL_PRODUCERS = 64
 BILL_TYPE_VALUES = 1000
 # Both of them written out, with room for the words around.
 BILL_TYPE_CHARS = 2 * BILL_TYPE_VALUES * len("externref ") + 64
+# A JWE of ocicrypt: 16 recipients with RSA-4096 are 13 KiB, with P-521 7 KiB.
+JWE_BYTES = 32 << 10
+# The header names two algorithms and, for elliptic curves, a point.
+JWE_HEADER_BYTES = 4 << 10
+# Below, factoring is in reach of states; above, one private operation takes longer than a request.
+RSA_BITS = (2048, 4096)

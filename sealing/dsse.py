@@ -69,6 +69,13 @@ def unverified_signers(envelope: bytes) -> tuple[str, ...]:
     return tuple(key_id for key_id, _ in _signatures(found["signatures"]))
 
 
+def unverified_payload(envelope: bytes, *, limit_bytes: int) -> bytes:
+    """Return the payload as anybody could have written it. Nothing is verified."""
+    found = canonical.parse_canonical(envelope, limit_bytes=limit_bytes, what="DSSE envelope")
+    found = canonical.members(found, ("payload", "payloadType", "signatures"), "DSSE envelope")
+    return canonical.b64decode(found["payload"], what="DSSE payload")
+
+
 def _signatures(value: object) -> list[tuple[str, bytes]]:
     what = "DSSE signature"
     if not isinstance(value, list) or len(value) > limits.DSSE_SIGNATURES:

@@ -26,6 +26,8 @@ class SealRefusal(StrEnum):
     SIGNER_UNKNOWN = "seal-signer-unknown"
     SIGNATURE_REPEATED = "seal-signature-repeated"
     PAYLOAD_TYPE = "seal-payload-type"
+    KEY_CHAIN = "seal-key-chain"
+    KEY_EXPIRED = "seal-key-expired"
     # Envelopes.
     SUITE_UNKNOWN = "seal-suite-unknown"
     ENVELOPE_VERSION = "seal-envelope-version"
@@ -36,6 +38,7 @@ class SealRefusal(StrEnum):
     CONTEXT_MISMATCH = "seal-context-mismatch"
     SHARE_THRESHOLD = "seal-share-threshold"
     SHARE_SET = "seal-share-set"
+    SHARE_COMMITMENT = "seal-share-commitment"
     # Manifest and config.
     MEDIA_TYPE = "seal-media-type"
     NOT_SEALED = "seal-not-sealed"
@@ -56,6 +59,7 @@ class SealRefusal(StrEnum):
     # Reading a module.
     MODULE_MALFORMED = "seal-module-malformed"
     MODULE_UNSUPPORTED = "seal-module-unsupported"
+    MODULE_CHANGED = "seal-module-changed"
     # Registries and layout folders.
     REFERENCE_INVALID = "seal-reference-invalid"
     STORE_MALFORMED = "seal-store-malformed"

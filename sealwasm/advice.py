@@ -72,6 +72,12 @@ OF_CODE: Final[dict[str, Advice]] = {
     "seal-signer-unknown": Advice(
         Kind.ARTIFACT, next_step="use the key of the owner who signed: --owner FILE, --key FILE"
     ),
+    "seal-key-chain": Advice(
+        Kind.ARTIFACT, next_step="ask the owner for the key statements, every one, in one chain"
+    ),
+    "seal-key-expired": Advice(
+        Kind.ARTIFACT, next_step="ask the owner to sign with the key in force: sealwasm sign --help"
+    ),
     "seal-not-sealed": Advice(Kind.ARTIFACT, next_step="seal it first: sealwasm seal --help"),
     "endorsement-unavailable": Advice(
         Kind.UNREACHABLE,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 from sealing import limits, names
-from sealing.envelope import Envelope, EnvelopeContext, seal_envelope
+from sealing.envelope import Envelope, EnvelopeContext, ShareHeader, seal_envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.hpke import SealingKey
 from sealing.ocicrypt import PrivateOptions
+from sealing.shamir import Share, split
 
 # The kinds of holders, as the owner's statement lists them.
 BROKER: Final = "broker"
@@ -27,7 +29,10 @@ class BrokerRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
-    """Who will be able to release or recover a key. Each of `brokers` alone, with threshold 1."""
+    """Who will be able to release or recover a key.
+
+    Each of `brokers` alone with threshold 1, else as many of them together as it says.
+    """
 
     brokers: tuple[BrokerRecipient, ...]
     threshold: int = 1
@@ -44,23 +49,65 @@ class Recipients:
         if not 1 <= self.threshold <= len(self.brokers):
             detail = f"{self.threshold} of {len(self.brokers)} brokers"
             raise SealError(SealRefusal.SHARE_THRESHOLD, detail)
+        if self.is_split and len({broker.identity for broker in self.brokers}) != len(self.brokers):
+            raise SealError(SealRefusal.ENVELOPE_REPEATED, "one broker would have two shares")
+
+    @property
+    def is_split(self) -> bool:
+        """Whether no broker gets the whole key."""
+        return self.threshold > 1
 
     @classmethod
     def one(cls, identity: str, key: SealingKey) -> Self:
         """Return the usual case: one broker, and nobody else."""
         return cls((BrokerRecipient(identity, key),))
 
-    def seal(self, options: PrivateOptions, context: EnvelopeContext) -> tuple[Envelope, ...]:
-        """Return an envelope for each, brokers first. Raises `SealError`."""
+    def seal(
+        self,
+        options: PrivateOptions,
+        context: EnvelopeContext,
+        *,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> tuple[Envelope, ...]:
+        """Return an envelope for each, brokers first. Raises `SealError`.
+
+        The recovery key opens the whole key also where brokers have shares of it.
+        """
         secret = options.to_json()
-        brokers = [
-            seal_envelope(secret, broker=each.identity, key=each.key, context=context)
-            for each in self.brokers
-        ]
+        if self.is_split:
+            brokers = self._seal_shares(options, context, entropy)
+        else:
+            brokers = [
+                seal_envelope(secret, broker=each.identity, key=each.key, context=context)
+                for each in self.brokers
+            ]
         recovery = [
             seal_envelope(secret, broker=None, key=key, context=context) for key in self.recovery
         ]
         return (*brokers, *recovery)
+
+    def _seal_shares(
+        self,
+        options: PrivateOptions,
+        context: EnvelopeContext,
+        entropy: Callable[[int], bytes],
+    ) -> list[Envelope]:
+        of = len(self.brokers)
+        shares = split(options, threshold=self.threshold, of=of, entropy=entropy)
+        return [
+            seal_envelope(
+                share.to_bytes(),
+                broker=each.identity,
+                key=each.key,
+                context=context,
+                share=self._header_of(share),
+            )
+            for each, share in zip(self.brokers, shares, strict=True)
+        ]
+
+    def _header_of(self, share: Share) -> ShareHeader:
+        of = len(self.brokers)
+        return ShareHeader(share.set, share.index, self.threshold, of, share.commitment)
 
 
 def require_one_scheme(envelopes: Sequence[Envelope]) -> None:

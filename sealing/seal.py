@@ -15,6 +15,8 @@ from sealing.config import ModuleConfig
 from sealing.envelope import EnvelopeContext
 from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
+from sealing.module_source import ModuleSource, source_of
+from sealing.oci.blob import Blob
 from sealing.ocicrypt import encrypt_layer
 from sealing.recipients import Recipients
 from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
@@ -22,18 +24,18 @@ from sealing.statement import SealedModuleStatement, digest_capabilities, sign_s
 
 @dataclass(frozen=True, slots=True)
 class SealedModule:
-    """Everything that is published. None of it is secret."""
+    """Everything that is published. None of it is secret, but `layer` reads the module again."""
 
     manifest: bytes = field(repr=False)
     config: bytes = field(repr=False)
-    layer: bytes = field(repr=False)
+    layer: Blob = field(repr=False)
     bundle: bytes = field(repr=False)
     manifest_digest: str
     statement: SealedModuleStatement
 
 
 def seal(
-    module: Buffer,
+    module: Buffer | ModuleSource,
     *,
     name: str,
     version: int,
@@ -59,10 +61,11 @@ def seal(
     )
 
     # (2) What the module is made of, said in clear.
-    bill = bill_of_materials(module)
+    source = source_of(module)
+    bill = bill_of_materials(source)
 
     # (3) Ciphertext under a fresh key, and the key for each recipient, bound to all it is for.
-    config, layer, manifest = _encrypt(module, labels, recipients, entropy)
+    config, layer, manifest = _encrypt(source, labels, recipients, entropy)
 
     # (4) The owner signs manifest, capabilities and bill together.
     statement = SealedModuleStatement.about(
@@ -82,11 +85,11 @@ class _Labels:
 
 
 def _encrypt(
-    module: Buffer,
+    module: ModuleSource,
     labels: _Labels,
     recipients: Recipients,
     entropy: Callable[[int], bytes],
-) -> tuple[bytes, bytes, SealedManifest]:
+) -> tuple[bytes, Blob, SealedManifest]:
     layer, public, private = encrypt_layer(module, entropy=entropy)
     config = ModuleConfig(private.digest).to_bytes()
     context = EnvelopeContext(
@@ -96,13 +99,13 @@ def _encrypt(
         policy=labels.policy_name,
         capabilities=labels.capabilities_digest,
         config=digest_of(config),
-        layer=digest_of(layer),
+        layer=layer.digest,
     )
     manifest = write_manifest(
         config=config,
         layer_digest=context.layer,
-        layer_size=len(layer),
+        layer_size=layer.size,
         public_options=public,
-        envelopes=recipients.seal(private, context),
+        envelopes=recipients.seal(private, context, entropy=entropy),
     )
     return config, layer, manifest

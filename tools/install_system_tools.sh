@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs the system tools that the interop tests use: docker-registry (a real registry, started
 # by the tests on loopback), skopeo (a second reader of our artifacts), swtpm (a TPM 2.0 in
-# software), tpm2-tools (a second client of it) and FUSE (for a pretended configfs). Debian and
-# Ubuntu only. Elsewhere it changes nothing, says so and succeeds: tests that need a tool skip.
+# software), tpm2-tools (a second client of it), softhsm2 (a PKCS#11 token in software) and FUSE
+# (for a pretended configfs). Debian and Ubuntu only. Elsewhere it changes nothing, says so and
+# succeeds: tests that need a tool skip.
 set -eu
 
 # A command, and the package that has it where the names differ.
-tools="docker-registry skopeo swtpm swtpm_setup:swtpm-tools tpm2_quote:tpm2-tools fusermount3:fuse3"
+tools="docker-registry skopeo swtpm swtpm_setup:swtpm-tools tpm2_quote:tpm2-tools fusermount3:fuse3
+softhsm2-util:softhsm2"
 
 missing=""
 commands=""

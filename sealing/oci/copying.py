@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sealing import limits as format_limits
 from sealing.errors import SealError, SealRefusal
+from sealing.manifest import SealedManifest
 from sealing.oci.blob import Blob
 from sealing.oci.descriptor import parse_manifest
 from sealing.oci.progress import Progress, put_metered
@@ -28,13 +29,27 @@ def copy(
     check_tag(tag)
     found = describe(source, reference)
     target.put_blob(Blob.of(found.config))
-    layer = fetch_layer(source, found.manifest, progress=progress)
-    put_metered(target, Blob.of(layer), "layer", progress)
+    _carry_layer(source, found.manifest, target, progress)
     target.put_manifest(found.manifest.raw)
     for attachment in found.attachments:
         attach(target, attachment)
     _copy_simple(source, target, tag_of(found.digest, SIMPLE_SUFFIX))
     return target.put_manifest(found.manifest.raw, tag=tag)
+
+
+def _carry_layer(
+    source: ArtifactStore,
+    manifest: SealedManifest,
+    target: ArtifactStore,
+    progress: Progress | None,
+) -> None:
+    """Store the ciphertext in `target`; within one registry no byte of it comes through here."""
+    if target.mount_blob(manifest.layer_digest, manifest.layer_size, source):
+        if progress is not None:
+            progress("layer", manifest.layer_size, manifest.layer_size)
+        return
+    layer = fetch_layer(source, manifest, progress=progress)
+    put_metered(target, Blob.of(layer), "layer", progress)
 
 
 def _copy_simple(source: ArtifactStore, target: ArtifactStore, tag: str) -> None:

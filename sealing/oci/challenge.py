@@ -1,6 +1,6 @@
 """`WWW-Authenticate`: what a registry asks for when it asks who we are. RFC 9110, section 11.
 
-Steps in docs/specs/oci-artifact.md, section 6. One reading or none: clients that guess here send
+Steps in docs/specs/registry-access.md, section 1. One reading or none: clients that guess here send
 passwords to whoever is named between the lines.
 """
 

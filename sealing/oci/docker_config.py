@@ -1,6 +1,6 @@
 """Docker's `config.json`, containers-auth.json(5) and Kubernetes' `.dockerconfigjson`.
 
-Steps in docs/specs/oci-artifact.md, section 7. What other tools keep in these files is theirs and
+Steps in docs/specs/registry-access.md, section 4. What other tools keep in these files is theirs and
 passed over; what names us or a program to run is read exactly or refused.
 """
 

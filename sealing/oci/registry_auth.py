@@ -1,6 +1,6 @@
 """The `Authenticator` for every registry: Basic, and tokens with or without credentials.
 
-Steps in docs/specs/oci-artifact.md, section 6.
+Steps in docs/specs/registry-access.md, section 2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asking a token server: distribution spec, "token" and "oauth2" authentication.
 
-Steps in docs/specs/oci-artifact.md, section 6. One request, no redirect, a small answer of which
+Steps in docs/specs/registry-access.md, section 2. One request, no redirect, a small answer of which
 two members are used. Tokens and credentials are in no error.
 """
 
@@ -106,8 +106,8 @@ def _answer(name: str, response: httpx.Response) -> Authorization:
         except SealError as error:
             raise SealError(SealRefusal.REGISTRY_MALFORMED, f"{name}: {error.detail}") from None
     if status in _REFUSED:
-        # Its words are not repeated: some servers quote the request.
         raise SealError(SealRefusal.UNAUTHORIZED, f"{name}: refused, status {status}")
     if httpx.codes.is_redirect(status):
         raise SealError(SealRefusal.REDIRECT_REFUSED, f"{name}: token requests follow no redirect")
-    raise refusal_of(name, response)
+    # Without its words: some servers quote the request.
+    raise refusal_of(name, httpx.Response(status, headers=response.headers, content=iter(())))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sealing.errors import SealError, SealRefusal
 from sealing.oci.reference import LayoutReference, Reference, RegistryReference
@@ -100,15 +100,38 @@ def copy_artifact(source: str, target: str, *, registry: RegistryAccess) -> dict
     return {"reference": f"{goal.location}@{digest}", "manifest": digest}
 
 
+def foresee_copy(source: str, target: str, *, registry: RegistryAccess) -> dict[str, Any]:
+    """Return what `copy_artifact` would carry; the target is not asked and nothing is written."""
+    from sealing.oci.reference import check_tag
+    from sealing.oci.transfer import describe
+
+    origin, goal = parse_reference(source), parse_reference(target)
+    if goal.digest is None:
+        check_tag(goal.target)
+    with registry.open(origin) as store:
+        found = describe(store, origin)
+    return {
+        "reference": f"{goal.location}@{found.digest}",
+        "manifest": found.digest,
+        "bytes": found.manifest.layer_size,
+        "signatures": len(found.bundles),
+    }
+
+
 def read_module(path: str) -> bytes:
     """Return the bytes of a WebAssembly module, or raise `CliError` for anything else."""
     data = read_file(path, limit_bytes=MODULE_FILE_BYTES)
-    if not data.startswith(MAGIC):
+    require_magic(path, data[:4])
+    return data
+
+
+def require_magic(path: str, head: bytes) -> None:
+    """Accept what begins as WebAssembly does, or raise `CliError`."""
+    if head != MAGIC:
         raise CliError(
             Kind.BAD_MODULE,
             SealRefusal.NOT_WASM.value,
             f"{path} is not a WebAssembly module",
-            why=f"it starts with {data[:4]!r}, expected {MAGIC!r}" if data else "it is empty",
+            why=f"it starts with {head!r}, expected {MAGIC!r}" if head else "it is empty",
             next_step=f"file {path}",
         )
-    return data

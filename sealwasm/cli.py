@@ -23,12 +23,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.context:context",
         "Choose what commands take for granted: broker, key, policies, registry.",
     ),
-    "key": ("sealwasm.commands.key:key", "Generate and show owner keys."),
+    "key": ("sealwasm.commands.key:key", "Generate, show, list and convert owner keys."),
     "policy": ("sealwasm.commands.policy:policy", "Draft, check, explain and publish policies."),
     "seal": ("sealwasm.commands.seal:seal", "Encrypt a module into an OCI image-layout folder."),
     "publish": (
         "sealwasm.commands.publish:publish",
-        "Push a sealed module to a registry or folder.",
+        "Seal, sign and push a module, and enrol its release policy.",
     ),
     "pull": (
         "sealwasm.commands.pull:pull",

@@ -36,10 +36,11 @@ def references(_ctx: click.Context, _parameter: click.Parameter, typed: str) -> 
 
 def _tags(folder: str) -> list[str]:
     from sealing.errors import SealError
-    from sealwasm.listing import is_beside, layout_tags
+    from sealing.oci.layout import OciLayout
+    from sealwasm.listing import is_beside
 
     try:
-        return [tag for tag in layout_tags(Path(folder)) if not is_beside(tag)]
+        return [tag for tag in OciLayout.open(Path(folder)).tags() if not is_beside(tag)]
     except SealError:
         return []
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sealwasm.failure import CliError, Kind
-from sealwasm.files import read_file, write_file
+from sealwasm.files import make_folder, read_file, write_file
 
 if TYPE_CHECKING:
     from sealwasm.context_models import ConfigFile, ContextFile
@@ -93,16 +93,7 @@ def save_config(path: Path, config: ConfigFile) -> None:
     """Write the config file, readable by its owner only."""
     import yaml
 
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise CliError(
-            Kind.USAGE,
-            "file-error",
-            f"cannot make the folder of {path}",
-            why=error.strerror or "",
-            next_step="--config FILE",
-        ) from error
+    make_folder(path.parent, mode=0o700)
     text = yaml.safe_dump(config.to_document(), sort_keys=False, allow_unicode=True)
     write_file(path, text.encode(), mode=0o600, replace=True)
 

@@ -16,7 +16,8 @@ SMALL_FILE_BYTES = 1 << 20
 MODULE_FILE_BYTES = MAX_MODULE_BYTES
 
 
-def _os_failure(error: OSError, path: Path, doing: str) -> CliError:
+def os_failure(error: OSError, path: Path, doing: str) -> CliError:
+    """Return what to tell a person when the system refused to work on `path`."""
     if isinstance(error, FileNotFoundError):
         return CliError(
             Kind.NOT_FOUND, "file-not-found", f"no such file: {path}", next_step=f"ls {path.parent}"
@@ -44,10 +45,15 @@ def read_file(path: str | Path, *, limit_bytes: int = SMALL_FILE_BYTES) -> bytes
         with path.open("rb") as stream:
             data = stream.read(limit_bytes + 1)
     except OSError as error:
-        raise _os_failure(error, path, "read") from error
+        raise os_failure(error, path, "read") from error
     if len(data) > limit_bytes:
-        raise CliError(Kind.USAGE, "file-too-large", f"{path} is larger than {limit_bytes} bytes")
+        raise too_large(path, limit_bytes)
     return data
+
+
+def too_large(path: Path, limit_bytes: int) -> CliError:
+    """Return the error for a file that is larger than anything of its kind."""
+    return CliError(Kind.USAGE, "file-too-large", f"{path} is larger than {limit_bytes} bytes")
 
 
 def refuse_existing(path: Path) -> None:
@@ -73,6 +79,14 @@ def require_place(path: Path) -> None:
         )
 
 
+def make_folder(path: Path, *, mode: int = 0o777) -> None:
+    """Make a folder and those above it, unless they are there."""
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise os_failure(error, path, "make the folder") from error
+
+
 def write_file(path: str | Path, data: bytes, *, mode: int = 0o644, replace: bool = False) -> None:
     """Write a whole file or nothing: a temporary file beside it, synced, then moved into place."""
     path = Path(path)
@@ -94,7 +108,7 @@ def write_file(path: str | Path, data: bytes, *, mode: int = 0o644, replace: boo
     except FileExistsError as error:
         raise CliError(Kind.CONFLICT, "file-exists", f"{path} exists") from error
     except OSError as error:
-        raise _os_failure(error, path, "write") from error
+        raise os_failure(error, path, "write") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

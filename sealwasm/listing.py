@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealing.errors import SealError
-from sealing.oci.limits import INDEX_BYTES
-from sealing.oci.reference import LayoutReference
 
 if TYPE_CHECKING:
+    from sealing.envelope import EnvelopeContext
     from sealing.keys import VerifyingKey
-    from sealing.oci.reference import RegistryReference
+    from sealing.oci.reference import LayoutReference, RegistryReference
     from sealing.oci.store import ArtifactStore
     from sealing.oci.transfer import PulledDescription
-    from sealing.statement import SealedModuleStatement
+    from sealing.unseal import VerifiedArtifact
 
 # Tags that belong to an artifact and are none themselves: cosign's, and lists of referrers.
 _BESIDE = "sha256-"
@@ -24,63 +22,66 @@ _BESIDE = "sha256-"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One tag. `statement` is there if the signature of a key that is trusted holds."""
+    """One tag. `artifact` is there if the signature of a key that is trusted holds."""
 
     tag: str
     found: PulledDescription | None
-    statement: SealedModuleStatement | None
+    artifact: VerifiedArtifact | None
     refusal: str = ""
 
+    @property
+    def context(self) -> EnvelopeContext | None:
+        """What the envelopes are bound to: claimed, unless `artifact` is there."""
+        return self.found.manifest.envelopes[0].context if self.found else None
+
+    @property
+    def module(self) -> str:
+        """The name of the module."""
+        return self.context.module if self.context else ""
+
+    @property
+    def version(self) -> int:
+        """The version of the module."""
+        return self.context.version if self.context else 0
+
     def to_document(self) -> dict[str, Any]:
-        """Return what is known of it; name and version of an unverified one are only claimed."""
-        if self.found is None:
+        """Return what is known of it; all but digest and size is only claimed if not verified."""
+        context = self.context
+        if self.found is None or context is None:
             return {"tag": self.tag, "refused": self.refusal}
         manifest = self.found.manifest
-        context = manifest.envelopes[0].context
-        return {
+        document = {
             "tag": self.tag,
             "module": context.module,
             "version": context.version,
             "policy": context.policy,
             "digest": manifest.digest,
             "bytes": manifest.layer_size,
-            "created": created(self),
-            "signer": self.statement.owner if self.statement else context.owner,
-            "verified": self.statement is not None,
+            "created": self._created(),
+            "brokers": list(manifest.brokers),
+            "signer": context.owner,
+            "verified": self.artifact is not None,
         }
+        return document | ({"refused": self.refusal} if self.refusal else {})
 
+    def _created(self) -> str:
+        """Return when it was sealed, as the first readable statement about it says."""
+        from sealing.names import format_time
+        from sealing.statement import unverified_statement
 
-def created(listed: Listed) -> str:
-    """Return when it was sealed, as its signed statement says, or nothing."""
-    from sealing.names import format_time
-
-    return format_time(listed.statement.created) if listed.statement else ""
-
-
-def tags_of(
-    store: ArtifactStore, reference: LayoutReference | RegistryReference
-) -> tuple[str, ...]:
-    """Return the names of artifacts at a place. Raises `SealError`."""
-    del store
-    return tuple(
-        tag for tag in layout_tags(Path(getattr(reference, "folder", ""))) if not is_beside(tag)
-    )
+        if self.artifact is not None:
+            return format_time(self.artifact.statement.created)
+        for bundle in self.found.bundles if self.found else ():
+            try:
+                return format_time(unverified_statement(bundle).created)
+            except SealError:
+                continue
+        return ""
 
 
 def is_beside(tag: str) -> bool:
     """Return whether a tag only stands for what belongs to an artifact."""
     return tag.startswith(_BESIDE)
-
-
-def layout_tags(path: Path) -> tuple[str, ...]:
-    """Return the tags in an image-layout folder. Raises `SealError`."""
-    from sealing.oci.files import Folder
-    from sealing.oci.index import REF_NAME, Index
-
-    with Folder.open(path) as folder:
-        index = Index.parse(folder.read("index.json", limit_bytes=INDEX_BYTES), f"{path}")
-    names = (entry.annotations.get(REF_NAME) for entry in index.entries)
-    return tuple(sorted(name for name in names if name is not None))
 
 
 def look_at(
@@ -103,7 +104,7 @@ def look_at(
         artifact = verify_artifact(found.manifest.raw, found.config, found.bundles, owners=owners)
     except SealError as error:
         return Listed(tag, found, None, error.code.value)
-    return Listed(tag, found, artifact.statement)
+    return Listed(tag, found, artifact)
 
 
 def published(
@@ -112,5 +113,6 @@ def published(
     owners: Sequence[VerifyingKey],
 ) -> Iterator[Listed]:
     """Yield every tag at a place. Raises `SealError` where the place cannot be read."""
-    for tag in tags_of(store, reference):
-        yield look_at(store, reference, tag, owners)
+    for tag in store.tags():
+        if not is_beside(tag):
+            yield look_at(store, reference, tag, owners)

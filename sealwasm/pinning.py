@@ -25,3 +25,8 @@ def pinned_identity(session: Session, url: str, identity: str | None) -> str | N
         return None
     session.say(f"pinned {found}, the identity of whoever answers at {url} on this machine")
     return found
+
+
+def broker_identity(url: str, identity: str | None) -> str:
+    """Return the identity of the broker that answers at `url`, which has to be the pinned one."""
+    return fetch_descriptor(url, identity).identity_key().key_id

@@ -118,6 +118,16 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> str:
     return "\n".join(lines)
 
 
+def facts_table(facts: Mapping[str, Any]) -> str:
+    """Return facts as a table of two columns; lists are joined, what is empty is left out."""
+    rows = [
+        (name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+        for name, value in facts.items()
+        if value is not None and value != []
+    ]
+    return table(rows)
+
+
 def is_terminal() -> bool:
     """Progress bars and colours only where a person is looking."""
     return sys.stderr.isatty()

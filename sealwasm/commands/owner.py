@@ -6,9 +6,17 @@ from datetime import timedelta
 
 import click
 
-from sealwasm.commands.policy import ENROLMENT_MINUTES
+from sealwasm.context_options import context_option
+from sealwasm.enrolling import ENROLMENT_MINUTES
 from sealwasm.options import broker_options, owner_key_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import (
+    Session,
+    dry_run_option,
+    facts_table,
+    output_option,
+    pass_session,
+    table,
+)
 
 
 @click.group()
@@ -17,11 +25,18 @@ def owner() -> None:
 
 
 @owner.command()
-@click.option("--name", required=True, help="Name of the owner, for example acme.")
+@context_option(
+    "--name",
+    from_context="owner",
+    required=True,
+    metavar="NAME",
+    help="Name of the owner, for example acme.",
+)
 @click.option("--tenant", help="Tenant the owner belongs to; the owner's name by default.")
 @owner_key_options
 @click.option("--operator-key", required=True, metavar="FILE", help="The broker operator's key.")
 @broker_options
+@dry_run_option
 @output_option
 @pass_session
 def enrol(
@@ -33,6 +48,7 @@ def enrol(
     operator_key: str,
     broker: str,
     broker_identity: str | None,
+    dry_run: bool,
 ) -> None:
     """Enrol an owner: signed by the owner's key and countersigned by the operator's."""
     from keybroker.enrolment import sign_owner
@@ -50,6 +66,11 @@ def enrol(
         owner=owner_key,
         not_after=session.now() + timedelta(minutes=ENROLMENT_MINUTES),
     )
+    if dry_run:
+        facts = {"name": name, "tenant": tenant or name, "owner": owner_key.key_id}
+        session.say("dry run: nothing was sent")
+        session.show(facts, table=facts_table(facts))
+        return
     answer = post_document(broker, "/v1/owners", body)
     session.say(f"next: sealwasm policy publish RELEASE.yaml --key {key} --broker {broker}")
     session.show(answer, table=table(list(answer.items())))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sealwasm.options import broker_options, owner_key_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import (
+    Session,
+    dry_run_option,
+    facts_table,
+    output_option,
+    pass_session,
+    table,
+)
 
 if TYPE_CHECKING:
     from policies.load import Policy
-
-# An enrolment document that is found later than this is not sent by its owner any more.
-ENROLMENT_MINUTES = 10
 
 
 @click.group()
@@ -34,9 +37,9 @@ def draft(session: Session, module: str, name: str, folders: tuple[str, ...]) ->
     """
     from policies.draft import draft_capabilities
     from sealing.bom import bill_of_materials
-    from sealwasm.artifacts import read_module
+    from sealwasm.modules import open_module
 
-    bill = bill_of_materials(read_module(module))
+    bill = bill_of_materials(open_module(module))
     pairs = [(one.module, one.name) for one in bill.imports]
     click.echo(draft_capabilities(pairs, name=name, directories=folders), nl=False)
     session.say("next: save it, complete its comments, then sealwasm policy check FILE")
@@ -157,6 +160,7 @@ def _decision_text(document: dict[str, Any]) -> str:
 @click.argument("file")
 @owner_key_options
 @broker_options
+@dry_run_option
 @output_option
 @pass_session
 def publish(
@@ -166,26 +170,24 @@ def publish(
     passphrase_file: str | None,
     broker: str,
     broker_identity: str | None,
+    dry_run: bool,
 ) -> None:
     """Sign a release policy and enrol it with a broker, where it counts from then on.
 
     A new version must have a higher number in `metadata.version`. Modules already published under
     the policy's name follow it.
     """
-    from keybroker.enrolment import sign_policy
-    from policies.load import load_release
-    from sealwasm.broker_api import fetch_descriptor, post_document
-    from sealwasm.files import read_file
+    from sealwasm.enrolling import load_release_file, send_policy
     from sealwasm.keyfiles import load_signing_key
+    from sealwasm.pinning import broker_identity as identity_of
 
-    release = load_release(read_file(file), name=file)
+    release = load_release_file(file)
     owner = load_signing_key(key, passphrase_file)
-    descriptor = fetch_descriptor(broker, broker_identity)
-    body = sign_policy(
-        release.to_document(),
-        broker=descriptor.identity_key().key_id,
-        owner=owner,
-        not_after=session.now() + timedelta(minutes=ENROLMENT_MINUTES),
-    )
-    answer = post_document(broker, "/v1/policies", body)
+    identity = identity_of(broker, broker_identity)
+    if dry_run:
+        facts = {"name": release.name, "version": release.metadata.version, "broker": identity}
+        session.say("dry run: nothing was sent")
+        session.show(facts, table=facts_table(facts))
+        return
+    answer = send_policy(release, url=broker, identity=identity, owner=owner, now=session.now())
     session.show(answer, table=table(list(answer.items())))

@@ -1,33 +1,192 @@
-"""`sealwasm publish`: the artifact goes where runners will find it."""
+"""`sealwasm publish`: from a module in clear to a reference that runners are given."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.options import registry_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.completing import references
+from sealwasm.context_options import context_option
+from sealwasm.options import (
+    broker_options,
+    key_options,
+    module_options,
+    registry_options,
+    suite_option,
+)
+from sealwasm.session import Session, dry_run_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
+    from policies.models import ReleasePolicy
+    from sealwasm.publishing import Wish
     from sealwasm.registry_access import RegistryAccess
 
 
 @click.command()
-@click.argument("source", metavar="oci:FOLDER:TAG")
-@click.argument("target", metavar="HOST/REPOSITORY:TAG|oci:FOLDER:TAG")
+@click.argument("source", metavar="MODULE|REFERENCE", shell_complete=references)
+@click.argument("target", metavar="[PLACE]", required=False, shell_complete=references)
+@module_options(required=False)
+@context_option(
+    "--release-policy",
+    from_context="release-policy",
+    metavar="FILE",
+    help="Release policy (YAML) to enrol, if the broker does not have that version.",
+)
+@click.option(
+    "--version", type=click.IntRange(min=1), help="Default: one more than the highest there."
+)
+@key_options(required=False)
+@broker_options
+@suite_option
+@context_option("--publish-to", from_context="publish-to", hidden=True)
 @registry_options
+@dry_run_option
 @output_option
 @pass_session
-def publish(session: Session, source: str, target: str, registry: RegistryAccess) -> None:
-    """Push a sealed module to a registry or folder.
+def publish(
+    session: Session,
+    /,
+    source: str,
+    target: str | None,
+    registry: RegistryAccess,
+    dry_run: bool,
+    **given: Any,
+) -> None:
+    """Seal, sign and push a module, and enrol its release policy.
 
-    Only sealed artifacts go out: a plaintext layer is refused. Prints the reference by digest.
+    PLACE is HOST/REPOSITORY[:TAG] or oci:FOLDER[:TAG]; without it the context says where, and
+    without TAG it is tagged with its version. A module that is published there unchanged is not
+    sealed again, and a command that failed half-way goes on when it is called again. Prints the
+    reference by digest. With a REFERENCE to a sealed module as source, copies that.
 
-    Example: sealwasm publish oci:shop:app registry.example/acme/app:1
+    Example: sealwasm publish app.wasm registry.example/acme/app
     """
-    from sealwasm.artifacts import copy_artifact
+    from sealwasm.artifacts import looks_like_reference
 
-    facts = copy_artifact(source, target, registry=registry)
-    session.say(f"next: sealwasm run {facts['reference']} --owner OWNER.pub")
-    session.show(facts, table=table(list(facts.items())))
+    if looks_like_reference(source):
+        _copy(session, source, target, registry, dry_run=dry_run)
+        return
+    _publish(session, source, target, registry, given, dry_run=dry_run)
+
+
+def _copy(
+    session: Session, source: str, target: str | None, registry: RegistryAccess, *, dry_run: bool
+) -> None:
+    from sealwasm.artifacts import copy_artifact, foresee_copy
+    from sealwasm.failure import CliError, Kind
+
+    if target is None:
+        raise CliError(
+            Kind.USAGE,
+            "usage",
+            f"where the sealed module {source} is to go is not said",
+            next_step=f"sealwasm publish {source} HOST/REPOSITORY:TAG",
+        )
+    if dry_run:
+        facts = foresee_copy(source, target, registry=registry)
+        session.say("dry run: nothing was written")
+    else:
+        facts = copy_artifact(source, target, registry=registry)
+        session.say(f"next: sealwasm run {facts['reference']} --owner OWNER.pub")
+    session.show(facts, table=facts_table(facts))
+
+
+def _publish(
+    session: Session,
+    source: str,
+    target: str | None,
+    registry: RegistryAccess,
+    given: dict[str, Any],
+    *,
+    dry_run: bool,
+) -> None:
+    from sealwasm.context_options import missing_option
+    from sealwasm.keyfiles import load_signing_key
+    from sealwasm.publishing import publish_module
+
+    wish = _wish(session, source, target, given)
+    if given["key"] is None:
+        raise missing_option(session, "--key", "key")
+    owner = load_signing_key(given["key"], given["passphrase_file"])
+    document = publish_module(session, wish, owner, registry, dry_run=dry_run)
+    if dry_run:
+        session.say("dry run: nothing was written and nothing was sent")
+    else:
+        session.say(_next(session, document["reference"]))
+    session.show(document, table=_text(document))
+
+
+def _wish(session: Session, source: str, target: str | None, given: dict[str, Any]) -> Wish:
+    """Return what is wanted, everything of it checked that can be without a network."""
+    from sealwasm.artifacts import parse_reference
+    from sealwasm.context_options import missing_option
+    from sealwasm.enrolling import load_release_file
+    from sealwasm.pinning import broker_identity
+    from sealwasm.publishing import Wish, place_for, require_name
+    from sealwasm.sealing_work import SealOrder
+
+    path = given["release_policy"]
+    release = load_release_file(path) if path else None
+    policy = _policy_name(session, given["policy"], release)
+    for name in ("name", "capabilities"):
+        if given[name] is None:
+            raise missing_option(session, f"--{name}", "module" if name == "name" else name)
+    require_name(given["name"])
+    place = place_for(target, given["publish_to"], given["name"])
+    if place is None:
+        raise missing_option(session, "PLACE", "publish-to")
+    reference = parse_reference(place)
+    identity = broker_identity(given["broker"], given["broker_identity"])
+    order = SealOrder(
+        module=source,
+        name=given["name"],
+        version=given["version"] or 0,
+        policy=policy,
+        capabilities=given["capabilities"],
+        broker=given["broker"],
+        broker_identity=identity,
+        suite=given["suite"],
+    )
+    return Wish(order, reference, reference.tag is not None, release)
+
+
+def _policy_name(session: Session, name: str | None, release: ReleasePolicy | None) -> str:
+    from sealwasm.context_options import missing_option
+    from sealwasm.failure import CliError, Kind
+
+    if release is None:
+        if name is None:
+            raise missing_option(session, "--policy", "policy")
+        return name
+    if name is not None and name != release.name:
+        raise CliError(
+            Kind.USAGE,
+            "policy-name-differs",
+            f"the release policy's name is {release.name}, and the module is to name {name}",
+            why="no broker would find the policy of the module",
+            next_step=f"--policy {release.name}",
+        )
+    return release.name
+
+
+def _next(session: Session, reference: str) -> str:
+    context = session.context()
+    known = context is not None and context.get("owners")
+    return f"next: sealwasm run {reference}" + ("" if known else " --owner OWNER.pub")
+
+
+def _text(document: dict[str, Any]) -> str:
+    from sealwasm.visibility import as_lines
+
+    aside = {"sees", "release_policy"}
+    facts = {name: value for name, value in document.items() if name not in aside}
+    lines = [facts_table(facts)]
+    if document.get("release_policy"):
+        import yaml
+
+        policy = yaml.safe_dump(document["release_policy"], sort_keys=False).rstrip()
+        lines += ["", "release policy that would be sent:", policy]
+    if "sees" in document:
+        lines += ["", *as_lines(document["sees"])]
+    return "\n".join(lines)

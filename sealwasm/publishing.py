@@ -1,0 +1,238 @@
+"""`publish` of a module in clear: seal, sign, enrol, push. What is done is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sealwasm.failure import CliError, Kind
+from sealwasm.sealing_work import SealOrder
+from sealwasm.steps import Steps
+
+if TYPE_CHECKING:
+    from policies.models import ReleasePolicy
+    from sealing.keys import Signer
+    from sealing.seal import SealedModule
+    from sealwasm.artifacts import AnyReference
+    from sealwasm.listing import Listed
+    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.session import Session
+
+SEAL, ENROL, PUSH = "sealed and signed", "release policy at the broker", "pushed"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the owner wants published. `version` 0 means the next one."""
+
+    order: SealOrder
+    place: AnyReference
+    # Whether the owner named the tag: then it may move, as with every other tool.
+    tagged: bool
+    release: ReleasePolicy | None
+
+
+def place_for(target: str | None, prefix: str | None, name: str) -> str | None:
+    """Return where a module goes: as told, else below the context's place by its last word."""
+    if target is not None or prefix is None:
+        return target
+    return f"{prefix.rstrip('/')}/{name.rpartition('/')[2]}"
+
+
+def require_name(name: str) -> None:
+    """Raise `CliError` unless `name` can be a module's."""
+    from sealing.errors import SealError
+    from sealing.names import parse_name
+
+    try:
+        parse_name(name, "name")
+    except SealError as error:
+        raise CliError(
+            Kind.USAGE,
+            "module-name",
+            f"'{name}' is no name for a module",
+            why=error.detail,
+            next_step="--name OWNER/MODULE",
+        ) from error
+
+
+def publish_module(
+    session: Session, wish: Wish, owner: Signer, registry: RegistryAccess, *, dry_run: bool
+) -> dict[str, Any]:
+    """Do what is left to do of `wish`; return what is published and how far that went."""
+    # (1) What is there already, by this owner's signature and nobody else's word.
+    listed = _published(wish, owner, registry)
+    highest = max((one.version for one in listed), default=0)
+    same = _unchanged(wish, listed)
+    if same is not None:
+        session.say(f"unchanged: version {same.version} is this very module, sealed alike")
+        _enrol(session, wish, owner, Steps(session, [ENROL]), dry_run=dry_run)
+        return _facts_of_published(wish, same)
+    order = _numbered(session, wish.order, highest)
+
+    # (2) Seal: nothing has left this machine yet.
+    steps = Steps(session, [SEAL, *([ENROL] if wish.release else []), PUSH])
+    with steps.doing(SEAL):
+        sealed = _sealed(order, owner, session)
+    goal = wish.place if wish.tagged else wish.place.with_tag(str(order.version))
+    if dry_run:
+        return _foreseen(sealed, str(goal), wish)
+
+    # (3) The policy first: what is public then is already decided about.
+    _enrol(session, wish, owner, steps, dry_run=False)
+    with steps.doing(PUSH):
+        reference = _push(sealed, goal, owner, registry, tagged=wish.tagged)
+    return _facts(sealed, reference)
+
+
+def _sealed(order: SealOrder, owner: Signer, session: Session) -> SealedModule:
+    from sealwasm.sealing_work import seal_order
+
+    return seal_order(order, owner=owner, now=session.now())
+
+
+def _published(wish: Wish, owner: Signer, registry: RegistryAccess) -> list[Listed]:
+    """Return the versions of this module there that this owner signed; none where nothing is."""
+    from sealing.errors import SealError, SealRefusal
+    from sealwasm.listing import published
+
+    try:
+        with registry.open(wish.place) as store:
+            found = list(published(store, wish.place, [owner.public]))
+    except SealError as error:
+        if error.code is SealRefusal.NOT_FOUND:
+            return []
+        raise
+    return [one for one in found if one.artifact and one.module == wish.order.name]
+
+
+def _numbered(session: Session, order: SealOrder, highest: int) -> SealOrder:
+    if order.version == 0:
+        told = f"the highest published one is {highest}" if highest else "the first one"
+        session.say(f"version {highest + 1}: {told}")
+        return replace(order, version=highest + 1)
+    if order.version <= highest:
+        raise CliError(
+            Kind.CONFLICT,
+            "version-not-newer",
+            f"version {highest} of {order.name} is published there already",
+            why=f"version {order.version} would be a step back, which brokers refuse",
+            next_step=f"--version {highest + 1}, or leave it out",
+        )
+    return order
+
+
+def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
+    """Return the newest version if sealing again would only make another ciphertext of it."""
+    from sealwasm.sealing_work import load_capabilities_file
+
+    newest = max(listed, key=lambda one: one.version, default=None)
+    if newest is None or newest.artifact is None:
+        return None
+    if wish.order.version not in (0, newest.version):
+        return None
+    statement = newest.artifact.statement
+    policy = load_capabilities_file(wish.order.capabilities)
+    same = (
+        newest.artifact.config.plaintext_digest == _digest_of_file(wish.order.module)
+        and statement.capabilities == policy.to_document()
+        and statement.policy == wish.order.policy
+        and statement.brokers == (wish.order.broker_identity,)
+    )
+    return newest if same else None
+
+
+def _digest_of_file(path: str) -> str:
+    with Path(path).open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run: bool) -> None:
+    from sealwasm.enrolling import ensure_policy
+
+    release, order = wish.release, wish.order
+    if release is None:
+        session.say(f"no --release-policy FILE: the broker must have {order.policy} already")
+        return
+    named = f"{release.name} version {release.metadata.version}"
+    if dry_run:
+        session.say(f"dry run: release policy {named} would be sent to {order.broker}")
+        return
+    with steps.doing(ENROL):
+        sent = ensure_policy(
+            release,
+            url=order.broker,
+            identity=order.broker_identity or "",
+            owner=owner,
+            now=session.now(),
+        )
+    if sent:
+        session.say(f"release policy {named} counts at {order.broker} from now on")
+    else:
+        session.say(
+            f"the broker has {named} or a newer one already; "
+            "after a change raise metadata.version in the file"
+        )
+
+
+def _push(
+    sealed: SealedModule,
+    goal: AnyReference,
+    owner: Signer,
+    registry: RegistryAccess,
+    *,
+    tagged: bool,
+) -> str:
+    from sealing.oci.reference import LayoutReference
+    from sealing.oci.transfer import has_manifest
+    from sealwasm.artifacts import push_artifact
+    from sealwasm.files import make_folder
+
+    if isinstance(goal, LayoutReference):
+        make_folder(Path(goal.folder).parent)
+    if not tagged:
+        with registry.open(goal, create=True) as store:
+            if has_manifest(store, goal.target):
+                raise CliError(
+                    Kind.CONFLICT,
+                    "tag-exists",
+                    f"{goal} exists, and nothing of this owner's under it",
+                    next_step=f"name a tag: {goal.location}:TAG",
+                )
+    return push_artifact(sealed, str(goal), owner=owner, registry=registry)
+
+
+def _facts(sealed: SealedModule, reference: str) -> dict[str, Any]:
+    from sealwasm.sealing_work import facts_of
+
+    return {"reference": reference, "published": True, **facts_of(sealed)}
+
+
+def _foreseen(sealed: SealedModule, goal: str, wish: Wish) -> dict[str, Any]:
+    from sealwasm.sealing_work import facts_of
+    from sealwasm.visibility import seen_by
+
+    release, facts = wish.release, facts_of(sealed)
+    return {
+        "would_be": goal,
+        "published": False,
+        **facts,
+        "release_policy": release.to_document() if release else None,
+        "sees": seen_by(sealed.statement, ciphertext_bytes=facts["bytes"]),
+    }
+
+
+def _facts_of_published(wish: Wish, same: Listed) -> dict[str, Any]:
+    document = same.to_document()
+    location = wish.place.location
+    return {
+        "reference": f"{location}@{document['digest']}",
+        "published": True,
+        "module": document["module"],
+        "version": document["version"],
+        "policy": document["policy"],
+        "manifest": document["digest"],
+        "bytes": document["bytes"],
+    }

@@ -1,0 +1,44 @@
+"""Who will see what of a module once it is published, in the words of its owner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sealing.statement import SealedModuleStatement
+
+
+def seen_by(statement: SealedModuleStatement, *, ciphertext_bytes: int) -> dict[str, list[str]]:
+    """Return what each party sees of a sealed module, the most curious first."""
+    bill = statement.bill
+    made_of = f"{len(bill.imports)} imports, {len(bill.exports)} exports, all by name"
+    public = [
+        f"{ciphertext_bytes} bytes of ciphertext: the size of the module, not its code",
+        f"name {statement.module}, version {statement.version}, when it was sealed",
+        f"owner key {statement.owner}",
+        f"name of the release policy: {statement.policy}",
+        "the capability policy, every word of it",
+        f"bill of materials: {made_of}, {bill.functions} functions, the tools that made it",
+        "the digest of the plaintext: who has the module already knows that it is this one",
+    ]
+    brokers = "the broker" if len(statement.brokers) == 1 else f"{len(statement.brokers)} brokers"
+    share = (
+        "the content key while it answers a request, never the module"
+        if statement.threshold == 1
+        else f"one share of the content key: it takes {statement.threshold} brokers to have it"
+    )
+    return {
+        "registry and network": public,
+        brokers: ["all of that", "the evidence of every runner that asks", share],
+        "node": ["all of that", "that it runs, for how long, with which inputs and outputs"],
+        "runner in its TEE": ["the module, while it runs"],
+    }
+
+
+def as_lines(seen: dict[str, list[str]]) -> list[str]:
+    """Return it as lines for people."""
+    return [line for who, what in seen.items() for line in (f"{who} sees:", *_indented(what))]
+
+
+def _indented(what: list[str]) -> list[str]:
+    return [f"  {one}" for one in what]

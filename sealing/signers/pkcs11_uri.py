@@ -16,9 +16,10 @@ from sealing.errors import SealError, SealRefusal
 SCHEME: Final = "pkcs11:"
 _PATH: Final = frozenset({"token", "serial", "manufacturer", "model", "slot-id", "object", "id"})
 _QUERY: Final = frozenset({"module-path", "pin-source"})
-# Unreserved characters, escapes, and what the RFC allows as it is in a path and in a query.
-_PATH_VALUE: Final = re.compile(r"(?:[A-Za-z0-9\-._~:\[\]@!$'()*+,=&]|%[0-9A-Fa-f]{2})+")
-_QUERY_VALUE: Final = re.compile(r"(?:[A-Za-z0-9\-._~:\[\]@!$'()*+,=/?|]|%[0-9A-Fa-f]{2})+")
+# Unreserved characters, escapes, and what the RFC allows as it is in a path and in a query, but
+# for the separators of the other one: what follows them is more likely meant as an attribute.
+_PATH_VALUE: Final = re.compile(r"(?:[A-Za-z0-9\-._~:\[\]@!$'()*+,=]|%[0-9A-Fa-f]{2})+")
+_QUERY_VALUE: Final = re.compile(r"(?:[A-Za-z0-9\-._~:\[\]@!$'()*+,=/]|%[0-9A-Fa-f]{2})+")
 # CK_SLOT_ID is an unsigned long.
 _SLOT: Final = re.compile(r"0|[1-9][0-9]{0,19}")
 

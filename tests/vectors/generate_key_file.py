@@ -1,4 +1,4 @@
-"""Vectors of section K of docs/specs/documents.md: key files of owners and brokers."""
+"""Vectors of section K of docs/specs/documents.md: key files and URIs of keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sealing import limits
 from tests.unit.sealing.makers import OWNER, OWNER_ED25519
 from tests.vectors.folder import ACCEPTED, fresh_folder, write_case
+from tests.vectors.key_file_cosign import COSIGN_CASES, URI_CASES
 
 PRIVATE, PUBLIC, SPKI = "private-pem", "public-pem", "public-der"
 # Encrypted PKCS#8 has a random salt; this one was written once, passphrase "correct horse".
@@ -85,11 +86,22 @@ CASES = (
     passphrase("needless-passphrase", "K3: none is needed", OWNER.to_pem(), PASSPHRASE),
 )
 
+FORMS = {"cosign": COSIGN_CASES, "pkcs11-uri": URI_CASES}
+
+
+def every_case() -> list[Case]:
+    more = [
+        Case(name, why, expect, form, data, PASSPHRASE if form == "cosign" else None)
+        for form, cases in FORMS.items()
+        for name, why, expect, data in cases
+    ]
+    return [*CASES, *more]
+
 
 def generate(root: Path) -> None:
     """Write every case below `root`."""
     folder = fresh_folder(root, "key-file")
-    for case in CASES:
+    for case in every_case():
         document = {"why": case.why, "expect": case.expect, "stage": "load", "form": case.form}
         if case.passphrase is not None:
             document["passphrase"] = case.passphrase

@@ -11,6 +11,8 @@ from sealing import dsse
 from sealing.envelope import Envelope, open_envelope
 from sealing.errors import SealError
 from sealing.keys import SigningKey, VerifyingKey
+from sealing.signers.cosign_key import read_cosign_key
+from sealing.signers.pkcs11_uri import Pkcs11Uri, parse_pkcs11_uri
 from tests.unit.sealing.makers import unb64
 from tests.vectors import generate_dsse, generate_envelope, generate_key_file
 from tests.vectors.generate_sealed_module import opening_key
@@ -47,9 +49,13 @@ def read_envelope(folder: Path, case: dict, stages: list[str]) -> bytes:
     return open_envelope(envelope, opening_key(case)).to_json()
 
 
-def read_key(folder: Path, case: dict, stages: list[str]) -> SigningKey | VerifyingKey:
+def read_key(folder: Path, case: dict, stages: list[str]) -> SigningKey | VerifyingKey | Pkcs11Uri:
     stages.append("load")
     data = (folder / "key.bin").read_bytes()
+    if case["form"] == "pkcs11-uri":
+        return parse_pkcs11_uri(data.decode())
+    if case["form"] == "cosign":
+        return read_cosign_key(data, case["passphrase"].encode())
     if case["form"] == "private-pem":
         passphrase = case.get("passphrase")
         return SigningKey.from_pem(data, passphrase.encode() if passphrase else None)
@@ -74,7 +80,7 @@ def test_vector(name: str, path: Path) -> None:
     assert (caught.value.code, stages[-1]) == (case["expect"], case["stage"])
 
 
-@pytest.mark.parametrize(("name", "least"), [("dsse", 20), ("envelope", 40), ("key-file", 14)])
+@pytest.mark.parametrize(("name", "least"), [("dsse", 20), ("envelope", 40), ("key-file", 60)])
 def test_folder_is_not_empty_and_most_cases_are_refusals(name: str, least: int) -> None:
     cases = cases_of(name)
     refused = sum(path.parent.name.endswith("_refused") for path in cases)

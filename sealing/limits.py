@@ -84,6 +84,12 @@ BILL_CONSTANT_INSTRUCTIONS = 32
 # Mangled C++ and Rust names pass 1 KiB.
 BILL_NAME_BYTES = 4096
 BILL_PRODUCERS = 64
+# An embedded signature: sets of hashes, parts of a module, signers of a set, and the bytes of a
+# key id or a signature of any algorithm that anybody proposed for it.
+EMBEDDED_SETS = 16
+EMBEDDED_HASHES = 64
+EMBEDDED_SIGNATURES = 16
+EMBEDDED_BYTES = 8 << 10
 # The engine's own bound on parameters and on results of one function type.
 BILL_TYPE_VALUES = 1000
 # Both of them written out, with room for the words around.
@@ -94,3 +100,5 @@ JWE_BYTES = 32 << 10
 JWE_HEADER_BYTES = 4 << 10
 # Below, factoring is in reach of states; above, one private operation takes longer than a request.
 RSA_BITS = (2048, 4096)
+# A wrapped key is under 300 bytes, at most four characters each where they are written as numbers.
+COCO_PACKET_BYTES = 8 << 10

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sealing import limits
 from sealing.canonical import Buffer, malformed
 from sealing.errors import SealError, SealRefusal
+from sealing.module_source import ByteView, ModuleSource, source_of
 from sealing.wasm_reader import unsupported
 from sealing.wasm_sections import MAGIC, SectionReader
 
@@ -112,7 +113,7 @@ class BillOfMaterials(_Wire):
             raise malformed("bill of materials", f"{where}: {first['type']}") from None
 
 
-def bill_of_materials(wasm: Buffer) -> BillOfMaterials:
+def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
     """Return the bill of a core module.
 
     Sections must be in order and exactly as long as they say. That the module is valid is not
@@ -120,7 +121,7 @@ def bill_of_materials(wasm: Buffer) -> BillOfMaterials:
     `SealError`: not WebAssembly, malformed, over a limit, or a feature without a bill yet
     (components, garbage collection).
     """
-    view = memoryview(wasm)
+    view = source_of(wasm).view()
     require_core_module(view)
     found = SectionReader(view)
     found.read_all()
@@ -148,7 +149,7 @@ def bill_of_materials(wasm: Buffer) -> BillOfMaterials:
     )
 
 
-def require_core_module(view: memoryview) -> None:
+def require_core_module(view: ByteView) -> None:
     """Accept bytes that begin as a core module, or raise `SealError`."""
     if len(view) > limits.MODULE_BYTES:
         detail = f"module is {len(view)} bytes, limit {limits.MODULE_BYTES}"

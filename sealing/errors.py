@@ -56,10 +56,10 @@ class SealRefusal(StrEnum):
     PLAINTEXT_MISMATCH = "seal-plaintext-mismatch"
     NOT_WASM = "seal-not-wasm"
     BILL_MISMATCH = "seal-bill-mismatch"
+    ARCHIVE_MALFORMED = "seal-archive-malformed"
     # Reading a module.
     MODULE_MALFORMED = "seal-module-malformed"
     MODULE_UNSUPPORTED = "seal-module-unsupported"
-    MODULE_CHANGED = "seal-module-changed"
     # Registries and layout folders.
     REFERENCE_INVALID = "seal-reference-invalid"
     STORE_MALFORMED = "seal-store-malformed"
@@ -69,6 +69,7 @@ class SealRefusal(StrEnum):
     REGISTRY_REFUSED = "seal-registry-refused"
     REFERENCE_INCOMPLETE = "seal-reference-incomplete"
     STORE_UNUSABLE = "seal-store-unusable"
+    MODULE_CHANGED = "seal-module-changed"
     FORBIDDEN = "seal-forbidden"
     REGISTRY_FAILED = "seal-registry-failed"
     REGISTRY_MALFORMED = "seal-registry-malformed"

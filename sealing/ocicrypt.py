@@ -7,8 +7,9 @@ that is the strict reader here, the envelope's context and the owner signature.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -17,6 +18,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sealing import canonical, limits
 from sealing.canonical import Buffer
 from sealing.errors import SealError, SealRefusal
+from sealing.module_source import ModuleSource
+from sealing.oci.blob import Blob
 from sealing.secret import SecretBuffer
 
 CIPHER: Final = "AES_256_CTR_HMAC_SHA256"
@@ -106,18 +109,39 @@ def _exactly(value: object, size: int, what: str) -> bytes:
     return data
 
 
+class LayerCipher:
+    """One module and the key it is encrypted under. Makes the same ciphertext at every call.
+
+    Nothing of it is stored: an upload that starts again encrypts again. The key lies in memory
+    that is kept out of swap and core files for as long as somebody may still ask.
+    """
+
+    def __init__(self, module: ModuleSource, symkey: bytes, nonce: bytes) -> None:
+        self._module = module
+        self._key = SecretBuffer.of(symkey)
+        self._nonce = nonce
+
+    def chunks(self) -> Iterator[Buffer]:
+        """Give the ciphertext from the start. Raises `SealError` if the module has changed."""
+        encryptor = Cipher(algorithms.AES(self._key.view), modes.CTR(self._nonce)).encryptor()
+        return (encryptor.update(chunk) for chunk in self._module.chunks())
+
+
 def encrypt_layer(
-    plaintext: Buffer, *, entropy: Callable[[int], bytes]
-) -> tuple[bytes, PublicOptions, PrivateOptions]:
-    """Return ciphertext (as long as `plaintext`) and both options.
+    module: ModuleSource, *, entropy: Callable[[int], bytes]
+) -> tuple[Blob, PublicOptions, PrivateOptions]:
+    """Return the ciphertext (as long as the module), made anew for who asks, and both options.
 
     Takes a fresh 32-byte key, then a 16-byte nonce from `entropy`: one key per layer, never reused.
     """
     symkey, nonce = entropy(KEY_BYTES), entropy(NONCE_BYTES)
-    encryptor = Cipher(algorithms.AES(symkey), modes.CTR(nonce)).encryptor()
-    ciphertext = encryptor.update(plaintext)
-    public = PublicOptions(hmac.digest(symkey, ciphertext, "sha256"))
-    return ciphertext, public, PrivateOptions(symkey, canonical.digest_of(plaintext), nonce)
+    cipher = LayerCipher(module, symkey, nonce)
+    digest, mac = hashlib.sha256(), hmac.new(symkey, digestmod="sha256")
+    for chunk in cipher.chunks():
+        digest.update(chunk)
+        mac.update(chunk)
+    layer = Blob(f"sha256:{digest.hexdigest()}", module.size, cipher.chunks)
+    return layer, PublicOptions(mac.digest()), PrivateOptions(symkey, module.digest, nonce)
 
 
 def check_hmac(ciphertext: Buffer, private: PrivateOptions, public: PublicOptions) -> None:

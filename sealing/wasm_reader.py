@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Self
 
+from sealing.canonical import Buffer
 from sealing.errors import SealError, SealRefusal
+from sealing.module_source import ByteView
 
 _U32_BYTES: Final = 5
 _U64_BYTES: Final = 10
@@ -32,7 +34,7 @@ class WasmReader:
 
     __slots__ = ("_data", "end", "offset")
 
-    def __init__(self, data: memoryview, start: int, end: int) -> None:
+    def __init__(self, data: ByteView, start: int, end: int) -> None:
         self._data = data
         self.offset = start
         self.end = end
@@ -51,13 +53,18 @@ class WasmReader:
         """Accept only a reader with at most `limit` bytes left, or raise `SealError`."""
         require_at_most(self.offset, self.end - self.offset, limit, "bytes")
 
-    def take(self, count: int) -> memoryview:
-        """Return the next `count` bytes, uncopied, or raise `SealError`."""
+    def skip(self, count: int) -> None:
+        """Pass the next `count` bytes without reading them, or raise `SealError`."""
         start, after = self.offset, self.offset + count
         if after > self.end:
             raise malformed(start, f"{count} bytes expected, {self.end - start} left")
         self.offset = after
-        return self._data[start:after]
+
+    def take(self, count: int) -> Buffer:
+        """Return the next `count` bytes, or raise `SealError`."""
+        start = self.offset
+        self.skip(count)
+        return self._data[start : self.offset]
 
     def byte(self) -> int:
         """Return the next byte."""
@@ -115,5 +122,5 @@ class WasmReader:
         """Return a reader over the next length-prefixed part."""
         size = self.u32()
         start = self.offset
-        self.take(size)
+        self.skip(size)
         return type(self)(self._data, start, self.offset)

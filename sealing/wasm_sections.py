@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from sealing import limits
+from sealing.module_source import ByteView
 from sealing.wasm_reader import WasmReader, malformed, require_at_most
 from sealing.wasm_types import (
     Limits,
@@ -33,7 +34,7 @@ _ACTIVE, _PASSIVE, _ACTIVE_IN = 0, 1, 2
 class SectionReader:
     """Collects what one module declares. Raises `SealError` from `read_all`."""
 
-    def __init__(self, module: memoryview) -> None:
+    def __init__(self, module: ByteView) -> None:
         self._module = module
         self._types: list[str] = []
         # Per kind, the type texts of its index space: imports first.
@@ -186,10 +187,12 @@ class SectionReader:
 
     def _read_custom(self, reader: WasmReader) -> None:
         start = reader.offset
-        # Other custom names are not part of the bill, so they are not even copied.
+        # Other custom names are not part of the bill, so they are not even read.
         size = reader.u32()
-        name = reader.take(size)
-        if size != len(_PRODUCERS) or bytes(name) != _PRODUCERS:
+        if size != len(_PRODUCERS):
+            reader.skip(size)
+            return
+        if reader.take(size) != _PRODUCERS:
             return
         if self._has_producers:
             raise malformed(start, "second producers section")

@@ -129,12 +129,12 @@ def skip_constant(reader: WasmReader) -> None:
         if code in _SIGNED_BYTES:
             reader.skip_signed(_SIGNED_BYTES[code])
         elif code in _FIXED_BYTES:
-            reader.take(_FIXED_BYTES[code])
+            reader.skip(_FIXED_BYTES[code])
         elif code in _WITH_INDEX:
             reader.u32()
         elif code == _REF_NULL:
             _reference_type(reader)
         elif code == _VECTOR_PREFIX and reader.u32() == _V128_CONST:
-            reader.take(16)
+            reader.skip(16)
         elif code not in _ARITHMETIC:
             raise unsupported(reader.offset, f"constant instruction 0x{code:02x}")

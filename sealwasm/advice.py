@@ -56,6 +56,9 @@ OF_CODE: Final[dict[str, Advice]] = {
     "seal-module-malformed": Advice(Kind.BAD_MODULE),
     "seal-module-unsupported": Advice(Kind.BAD_MODULE),
     "seal-not-wasm": Advice(Kind.BAD_MODULE),
+    "seal-module-changed": Advice(
+        Kind.BAD_MODULE, next_step="wait for whoever writes the file, then call it again"
+    ),
     "seal-key-invalid": Advice(Kind.USAGE, next_step="sealwasm key generate --help"),
     "seal-key-passphrase": Advice(Kind.USAGE, next_step="--passphrase-file FILE"),
     "seal-key-uri": Advice(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sealwasm.artifacts import read_module
 from sealwasm.failure import CliError, Kind
 from sealwasm.files import read_file
+from sealwasm.modules import open_module
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,7 +77,7 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
     from sealwasm.broker_api import fetch_descriptor
 
     # (1) The owner's inputs, checked as the runner will check them.
-    module = read_module(order.module)
+    module = open_module(order.module)
     policy = load_capabilities_file(order.capabilities)
     bill = bill_of_materials(module)
     require_covered(policy, [(item.module, item.name) for item in bill.imports])
@@ -110,5 +110,5 @@ def facts_of(sealed: SealedModule) -> dict[str, Any]:
         "brokers": list(sealed.statement.brokers),
         "manifest": sealed.manifest_digest,
         "layer": sealed.statement.layer,
-        "bytes": len(sealed.layer),
+        "bytes": sealed.layer.size,
     }

@@ -22,7 +22,8 @@ from sealing.oci.attachments import (
 )
 from sealing.oci.blob import Blob
 from sealing.oci.descriptor import EMPTY_JSON, Descriptor
-from sealing.oci.progress import Progress, collect_metered, put_metered
+from sealing.oci.parallel import put_all
+from sealing.oci.progress import Progress, collect_metered
 from sealing.oci.reference import Reference, check_tag, tag_of
 from sealing.oci.store import ArtifactStore
 from sealing.seal import SealedModule
@@ -95,8 +96,7 @@ def push(
     layer = _require_whole(sealed, simple)
 
     # (2) Blobs, then the manifest by its digest.
-    store.put_blob(Blob.of(sealed.config))
-    put_metered(store, layer, "layer", progress)
+    put_all(store, [(None, Blob.of(sealed.config)), ("layer", layer)], progress)
     store.put_manifest(sealed.manifest)
 
     # (3) The owner's signature: as referrer, and for older tools as `.sig` tag.
@@ -171,7 +171,7 @@ def _require_whole(sealed: SealedModule, simple: SimpleSignature | None) -> Blob
     manifest = SealedManifest.parse(sealed.manifest)
     config_size = manifest.config_size
     require_blob(sealed.config, digest=manifest.config_digest, size=config_size, what="config")
-    layer = Blob.of(sealed.layer)
+    layer = sealed.layer
     if (layer.digest, layer.size) != (manifest.layer_digest, manifest.layer_size):
         raise SealError(SealRefusal.DIGEST_MISMATCH, "layer is not the one of the manifest")
     if simple is not None and simple.tag != tag_of(manifest.digest, SIMPLE_SUFFIX):

@@ -26,16 +26,17 @@ def inspect(session: Session, subject: str, registry: RegistryAccess) -> None:
     Nothing is verified: whoever holds the registry can write all of it. `sealwasm verify` checks
     it against the owner's key. For a FILE in clear, shows its bill of materials.
     """
-    from sealwasm.artifacts import looks_like_reference, pull_artifact, read_module
+    from sealwasm.artifacts import looks_like_reference, pull_artifact
+    from sealwasm.modules import open_module
 
     if not looks_like_reference(subject):
         from sealing.bom import bill_of_materials
 
-        module = read_module(subject)
+        module = open_module(subject)
         document: dict[str, Any] = {
             "file": subject,
             "sealed": False,
-            "bytes": len(module),
+            "bytes": module.size,
             "bill": bill_of_materials(module).to_document(),
         }
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sealing.hpke import SealingKey
+from sealing.oci.blob import Blob
 from sealing.recipients import Recipients
 from sealing.seal import SealedModule, seal
 
@@ -15,3 +16,14 @@ def seal_for(
     """Return `module` sealed so that this one broker can release it."""
     recipients = rest.pop("recipients", None) or Recipients.one(broker_identity, broker_key)
     return seal(module, recipients=recipients, **rest)
+
+
+def bytes_of(blob: Blob) -> bytes:
+    """Return a small blob as a whole."""
+    return b"".join(blob.chunks())
+
+
+def part_of(sealed: SealedModule, name: str) -> bytes:
+    """Return manifest, config, layer or bundle."""
+    part = getattr(sealed, name)
+    return bytes_of(part) if isinstance(part, Blob) else bytes(part)

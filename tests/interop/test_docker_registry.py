@@ -18,6 +18,7 @@ from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import BasicCredentials
 from sealing.oci.transfer import describe, pull, push
 from sealing.unseal import verify_artifact
+from tests.fakes.sealing import bytes_of, part_of
 from tests.interop.tools import DockerRegistry, docker_registry
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci import samples
@@ -45,7 +46,7 @@ def test_what_is_pushed_is_pulled_and_verifies(
     digest = push(client, sealed(), "v1", simple=simple)
     for reference in (registry.reference, registry.reference.with_digest(digest)):
         pulled = pull(client, reference)
-        assert (pulled.digest, pulled.layer) == (digest, sealed().layer)
+        assert (pulled.digest, pulled.layer) == (digest, bytes_of(sealed().layer))
         owners = [makers.OWNER.public]
         verify_artifact(pulled.manifest, pulled.config, pulled.bundles, owners=owners)
     tag = digest.replace(":", "-")
@@ -87,7 +88,7 @@ def test_changed_on_the_disk_of_the_registry(
     registry: DockerRegistry, client: RegistryClient, part: str
 ) -> None:
     push(client, sealed(), "v1")
-    data: bytes = getattr(sealed(), part)
+    data = part_of(sealed(), part)
     registry.blob_file(digest_of(data)).write_bytes(makers.flipped(data, 8 * len(data) // 2))
     by_digest = registry.reference.with_digest(sealed().manifest_digest)
     assert refusal(pull, client, registry.reference) is SealRefusal.DIGEST_MISMATCH
@@ -114,7 +115,7 @@ class TestPassword:
         with registry.client(BasicCredentials("alice", "secret")) as client:
             client.ping()
             push(client, sealed(), "v1")
-            assert pull(client, registry.reference).layer == sealed().layer
+            assert pull(client, registry.reference).layer == bytes_of(sealed().layer)
 
     @pytest.mark.parametrize("who", [None, BasicCredentials("alice", "wrong")])
     def test_wrong(self, registry: DockerRegistry, who: BasicCredentials | None) -> None:

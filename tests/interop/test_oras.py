@@ -11,6 +11,7 @@ from sealing.oci.reference import LayoutReference
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import pull, push
 from sealing.unseal import verify_artifact
+from tests.fakes.sealing import bytes_of
 from tests.interop.sigstore_tools import Oras
 from tests.interop.tools import docker_registry
 from tests.unit.sealing import makers
@@ -29,7 +30,9 @@ def verified(store: ArtifactStore, reference: LayoutReference) -> bool:
     pulled = pull(store, reference)
     owners = [makers.OWNER.public]
     artifact = verify_artifact(pulled.manifest, pulled.config, pulled.bundles, owners=owners)
-    return artifact.manifest.digest == sealed().manifest_digest and pulled.layer == sealed().layer
+    return artifact.manifest.digest == sealed().manifest_digest and pulled.layer == bytes_of(
+        sealed().layer
+    )
 
 
 def test_carries_an_artifact_to_another_registry_and_to_a_folder(

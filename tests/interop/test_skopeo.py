@@ -13,6 +13,7 @@ from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.transfer import describe, pull, push
 from sealwasm.artifacts import push_artifact
+from tests.fakes.sealing import bytes_of
 from tests.interop.tools import DockerRegistry, Skopeo, docker_registry
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci.samples import sealed
@@ -79,7 +80,7 @@ def test_carries_our_folder_to_a_registry(
     with registry.client() as client:
         pulled = pull(client, registry.reference)
     # skopeo knows no referrers: what it carries is whole, and unsigned until we copy it.
-    assert (pulled.digest, pulled.layer) == (sealed().manifest_digest, sealed().layer)
+    assert (pulled.digest, pulled.layer) == (sealed().manifest_digest, bytes_of(sealed().layer))
     assert pulled.bundles == ()
 
 
@@ -91,7 +92,7 @@ def test_carries_our_push_to_a_folder(
     skopeo.copy(f"docker://{registry.reference.location}:v1", f"oci:{tmp_path}/theirs:v1")
     theirs = LayoutReference(folder="theirs", tag="v1")
     pulled = pull(OciLayout.open(tmp_path / "theirs"), theirs)
-    assert (pulled.digest, pulled.layer) == (sealed().manifest_digest, sealed().layer)
+    assert (pulled.digest, pulled.layer) == (sealed().manifest_digest, bytes_of(sealed().layer))
 
 
 def test_writes_into_our_folder_and_we_into_its(

@@ -17,6 +17,7 @@ from sealing.hpke import OpeningKey
 from sealing.manifest import ANNOTATION_ENVELOPES
 from sealing.secret import SecretBuffer
 from sealing.unseal import unseal, verify_artifact
+from tests.fakes.sealing import bytes_of
 from tests.unit.sealing import makers
 from tests.unit.sealing.makers import Artifact, b64, flipped, unb64
 from tests.unit.sealing.test_seal_unseal import seal_one
@@ -29,7 +30,7 @@ SAMPLED_BITS = 1500
 def publish(owner, suite: str) -> Artifact:
     broker = OpeningKey.generate(suite)
     sealed = seal_one(owner=owner, broker_key=broker.public)
-    parts = (sealed.manifest, sealed.config, sealed.layer, [sealed.bundle])
+    parts = (sealed.manifest, sealed.config, bytes_of(sealed.layer), [sealed.bundle])
     return Artifact(*parts, [owner.public.spki], broker)
 
 

@@ -13,7 +13,7 @@ from sealing.ocicrypt import PrivateOptions
 from sealing.seal import SealedModule
 from sealing.secret import SecretBuffer
 from sealing.unseal import VerifiedArtifact, unseal, verify_artifact
-from tests.fakes.sealing import seal_for
+from tests.fakes.sealing import bytes_of, seal_for
 from tests.unit.sealing import makers
 from tests.unit.sealing.wasm_maker import COMPONENT, FULL, SMALL
 
@@ -55,7 +55,7 @@ def test_the_way_there_and_back(module: bytes, suite: str, owner) -> None:
     artifact = verified(sealed, owner.public)
     options = open_envelope(artifact.manifest.envelopes[0], broker)
     with SecretBuffer(len(module)) as out:
-        assert unseal(artifact, sealed.layer, options, out) == module
+        assert unseal(artifact, bytes_of(sealed.layer), options, out) == module
         assert out.view == module
     assert artifact.statement == sealed.statement
     assert artifact.statement.capabilities == makers.CAPABILITIES
@@ -66,7 +66,7 @@ def test_the_published_bytes_are_those_written_by_hand() -> None:
     sealed = seal_one(broker_key=FIXED, entropy=makers.fixed_entropy())
     expected = makers.make()
     assert sealed.config == expected.config
-    assert sealed.layer == expected.layer
+    assert bytes_of(sealed.layer) == expected.layer
     assert sealed.manifest == expected.manifest
     assert sealed.bundle == expected.bundles[0]
     assert sealed.manifest_digest == makers.digest(expected.manifest)
@@ -74,7 +74,7 @@ def test_the_published_bytes_are_those_written_by_hand() -> None:
 
 def test_every_sealing_has_its_own_key() -> None:
     one, two = seal_one(), seal_one()
-    assert one.layer != two.layer
+    assert one.layer.digest != two.layer.digest
     assert one.manifest_digest != two.manifest_digest
 
 
@@ -148,7 +148,7 @@ def test_no_key_means_no_plaintext() -> None:
     artifact = verified(sealed)
     wrong = PrivateOptions(bytes(32), artifact.config.plaintext_digest, bytes(16))
     with SecretBuffer(len(SMALL)) as out:
-        assert refusal_of(unseal, artifact, sealed.layer, wrong, out) == SealRefusal.HMAC_MISMATCH
+        assert refusal_of(unseal, artifact, bytes_of(sealed.layer), wrong, out) == SealRefusal.HMAC_MISMATCH
         assert bytes(out.view) == bytes(len(SMALL))
 
 
@@ -158,7 +158,7 @@ def test_a_failure_after_decrypting_leaves_zeros() -> None:
     right = open_envelope(artifact.manifest.envelopes[0], makers.BROKER)
     wrong = replace(right, nonce=bytes(16))
     with SecretBuffer(len(SMALL)) as out:
-        code = refusal_of(unseal, artifact, sealed.layer, wrong, out)
+        code = refusal_of(unseal, artifact, bytes_of(sealed.layer), wrong, out)
         assert code == SealRefusal.PLAINTEXT_MISMATCH
         assert bytes(out.view) == bytes(len(SMALL))
 
@@ -174,7 +174,7 @@ def test_a_fault_of_ours_leaves_zeros_too(monkeypatch) -> None:
     monkeypatch.setattr("sealing.unseal.bill_of_materials", fail)
     with SecretBuffer(len(SMALL)) as out:
         with pytest.raises(MemoryError):
-            unseal(artifact, sealed.layer, right, out)
+            unseal(artifact, bytes_of(sealed.layer), right, out)
         assert bytes(out.view) == bytes(len(SMALL))
 
 
@@ -183,7 +183,7 @@ def test_a_buffer_of_another_size_is_a_mistake() -> None:
     artifact = verified(sealed)
     options = open_envelope(artifact.manifest.envelopes[0], makers.BROKER)
     with SecretBuffer(len(SMALL) + 1) as out, pytest.raises(ValueError, match="buffer"):
-        unseal(artifact, sealed.layer, options, out)
+        unseal(artifact, bytes_of(sealed.layer), options, out)
 
 
 def test_nothing_secret_is_shown() -> None:

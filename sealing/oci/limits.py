@@ -57,6 +57,8 @@ WRITE_BYTES = 64 << 10
 KEEPALIVE_SECONDS = 5.0
 # Waits between tries: a registry that restarts behind a balancer is back in about three seconds.
 RETRY_SECONDS = (0.5, 1.0, 2.0)
+# Worth one more request for being able to go on after a break: a second on a fast line.
+SESSION_BYTES = 16 << 20
 # A try that carried a transfer this much further does not count: a bad line of eight hours still
 # ends, as sizes are bounded.
 RESUME_BYTES = 1 << 20

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sealing.errors import SealError, SealRefusal
+from sealing.oci import limits
 from sealing.oci.blob import Blob
 from sealing.oci.fields import received
 from sealing.oci.registry_answers import Answer, TransientError, require_digest
@@ -89,7 +90,8 @@ class Upload:
         self._broke = True
         if self._session is None:
             self._session = self._uploads.begin()
-        if self.received:
+        # What a PUT brought is gone when it breaks; what a PATCH brought stays in the session.
+        if self.received or self._blob.size >= limits.SESSION_BYTES:
             self._send_rest(self._session)
         else:
             self._uploads.finish(self._session, self._blob, self._blob.digest)
@@ -116,7 +118,7 @@ class Upload:
                 self._session = session
             self._uploads.finish(session, _NOTHING, self._blob.digest)
         except SealError as error:
-            if error.code not in _LOST:
+            if error.code not in _LOST or not self.received:
                 raise
             # Whatever it has is not what it said: the next try begins anew.
             self._session, self.received = None, 0

@@ -108,6 +108,11 @@ class Faults:
 
         self.on("GET", "/blobs/", answer)
 
+    def never_sends_the_end(self, size: int) -> None:
+        """Break off after `size` bytes of a blob, and before the rest whenever it is asked for."""
+        self.breaks_off_after(size, times=1)
+        self.breaks_off_after(0)
+
     def drips(self, pause: Callable[[], None]) -> None:
         """Send blobs one byte at a time."""
 

@@ -153,8 +153,7 @@ class TestBrokenLines:
     def test_gives_up(
         self, client: RegistryClient, registry: FakeRegistry, published: str, time: FakeTime
     ) -> None:
-        registry.breaks_off_after(SIZE - 1, times=1)
-        registry.breaks_off_after(0)
+        registry.never_sends_the_end(SIZE - 1)
         assert refusal(client.get_blob, LAYER, SIZE) is SealRefusal.UNREACHABLE
         assert time.slept == list(limits.RETRY_SECONDS)
 

@@ -227,8 +227,7 @@ class TestPullRefuses:
         self, client: RegistryClient, registry: FakeRegistry
     ) -> None:
         found = describe(client, V1)
-        registry.breaks_off_after(sealed().layer.size - 1, times=1)
-        registry.breaks_off_after(0)
+        registry.never_sends_the_end(sealed().layer.size - 1)
         told: list[int] = []
         code = refusal(
             fetch_layer, client, found.manifest, progress=lambda *what: told.append(what[1])

@@ -22,6 +22,7 @@ from keybroker.evaluation import EvaluationResponse, EvaluationService
 from keybroker.keys import BrokerKeys
 from keybroker.metrics import Metrics
 from keybroker.modules import Modules
+from keybroker.owner_changes import OwnerChangeService, OwnerRotated, RevocationRecorded
 from keybroker.protocol import (
     BROKER_TYPE,
     AttestationKeyCertificate,
@@ -68,6 +69,7 @@ class Broker:
     store: Store = field(repr=False)
     releases: ReleaseService
     enrolment: EnrolmentService
+    owner_changes: OwnerChangeService
     evaluations: EvaluationService
     attestation_keys: AttestationKeyService
     log: AuditLog = field(repr=False)
@@ -95,6 +97,16 @@ class Broker:
         """Enrol a policy version, as `EnrolmentService` does, within the rate of documents."""
         self.document_rate.take(source, now=self.releases.clock())
         return self.enrolment.enrol_policy(body)
+
+    def rotate_owner(self, body: bytes, *, source: str) -> OwnerRotated:
+        """Enrol an owner's next key, as `OwnerChangeService` does, within the rate of documents."""
+        self.document_rate.take(source, now=self.releases.clock())
+        return self.owner_changes.rotate(body)
+
+    def revoke(self, body: bytes, *, source: str) -> RevocationRecorded:
+        """Revoke, as `OwnerChangeService` does, within the rate of documents."""
+        self.document_rate.take(source, now=self.releases.clock())
+        return self.owner_changes.revoke(body)
 
     def evaluate(self, body: bytes, *, source: str) -> EvaluationResponse:
         """Answer an owner, as `EvaluationService` does, within the rate of documents."""
@@ -181,6 +193,7 @@ def assemble(
             entropy=entropy,
         ),
         enrolment=EnrolmentService(directory, identity, settings.operator, clock, entropy),
+        owner_changes=OwnerChangeService(directory, identity, settings.operator, clock, entropy),
         evaluations=EvaluationService(directory, identity, trust, rulings, clock),
         attestation_keys=AttestationKeyService(store, cas, settings.tpms, tokens, clock, entropy),
         log=log,

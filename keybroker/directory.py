@@ -14,10 +14,12 @@ from typing import TypeVar
 from keybroker.limits import CACHED_ENROLMENTS
 from keybroker.store.protocol import (
     OwnerEnrolment,
+    OwnerRotation,
     OwnerRow,
     PolicyEnrolment,
     PolicyRow,
     Recorded,
+    Revocation,
     Store,
 )
 
@@ -46,6 +48,18 @@ class Directory:
     def enrol_owner(self, record: OwnerEnrolment) -> Recorded:
         """Enrol an owner. Raises as the store does."""
         return self._store.enrol_owner(record)
+
+    def rotate_owner(self, record: OwnerRotation) -> Recorded:
+        """Enrol the key that follows another. Raises as the store does."""
+        return self._store.rotate_owner(record)
+
+    def revoke(self, record: Revocation) -> Recorded:
+        """Write down what is revoked, which counts from now on. Raises as the store does."""
+        recorded = self._store.revoke(record)
+        with self._lock:
+            self._changes += 1
+            self._owners.pop(record.revoked.owner, None)
+        return recorded
 
     def put_policy(self, record: PolicyEnrolment) -> Recorded:
         """Enrol a policy version, which counts from now on. Raises as the store does."""

@@ -42,6 +42,8 @@ class BrokerCode(StrEnum):
     VERSION_ROLLED_BACK = "version-rolled-back"
     OWNER_EXISTS = "owner-exists"
     OWNER_UNKNOWN = "owner-unknown"
+    OWNER_REVOKED = "owner-revoked"
+    MODULE_REVOKED = "module-revoked"
     POLICY_NOT_NEWER = "policy-not-newer"
     ALREADY_INITIALISED = "broker-already-initialised"
     NOT_INITIALISED = "broker-not-initialised"

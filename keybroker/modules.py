@@ -82,10 +82,15 @@ def _only(signatures: Sequence[bytes]) -> bytes:
 
 
 def require_owner(key_id: str, find_owner: FindOwner) -> VerifyingKey:
-    """Return the enrolled key with this id, or raise `BrokerError` with `OWNER_UNKNOWN`."""
+    """Return the enrolled key with this id, or raise `BrokerError`.
+
+    `OWNER_UNKNOWN`, or `OWNER_REVOKED` for a key that was taken back.
+    """
     row = find_owner(key_id)
     if row is None:
         raise BrokerError(BrokerCode.OWNER_UNKNOWN, f"no owner with key {key_id} is enrolled")
+    if row.revoked:
+        raise BrokerError(BrokerCode.OWNER_REVOKED, f"key {key_id} was revoked")
     return _parsed(row.spki)
 
 

@@ -55,6 +55,7 @@ LARGE: Final = Kind(413, "request-too-large", "The request is larger than any va
 MISDIRECTED: Final = Kind(421, "misdirected", "This was made for another broker")
 EVIDENCE: Final = Kind(422, "evidence-refused", "The evidence was refused")
 LIMITED: Final = Kind(429, "rate-limited", "Too many requests; try again later")
+REVOKED: Final = Kind(403, "revoked", "Its owner or the broker's operator took this back")
 QUOTA: Final = Kind(429, "quota-exceeded", "The owner's quota is used up")
 FAULT: Final = Kind(500, "internal-fault", "The broker failed; nothing was released")
 UNAVAILABLE: Final = Kind(503, "unavailable", "The broker cannot record anything at the moment")
@@ -85,6 +86,8 @@ _BY_CODE: Final[MappingProxyType[StrEnum, Kind]] = MappingProxyType(
         BrokerCode.REQUEST_TOO_SLOW: SLOW,
         BrokerCode.IDEMPOTENCY_CONFLICT: CONFLICT,
         BrokerCode.VERSION_ROLLED_BACK: CONFLICT,
+        BrokerCode.OWNER_REVOKED: REVOKED,
+        BrokerCode.MODULE_REVOKED: REVOKED,
         BrokerCode.OWNER_EXISTS: CONFLICT,
         BrokerCode.POLICY_NOT_NEWER: CONFLICT,
         BrokerCode.REQUEST_TOO_LARGE: LARGE,

@@ -14,6 +14,7 @@ from keybroker.broker import Broker
 from keybroker.enrolment import OwnerEnrolled, PolicyEnrolled
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.evaluation import EvaluationResponse
+from keybroker.owner_changes import OwnerRotated, RevocationRecorded
 from keybroker.problems import CONTENT_TYPE
 from keybroker.ratelimit import source_of
 
@@ -148,6 +149,28 @@ def post_releases(body: ReleaseBody, broker: Served, who: Source) -> Response:
 def post_owners(body: EnrolmentBody, broker: Served, who: Source) -> Response:
     """Enrol a module owner by a document that operator and owner signed."""
     return Response(broker.enrol_owner(body, source=who).to_bytes(), 201, media_type=JSON)
+
+
+@router.post(
+    "/owners/rotations",
+    status_code=201,
+    responses=_answers(schema_of(OwnerRotated), 201),
+    openapi_extra=_takes(DSSE_SCHEMA),
+)
+def post_rotations(body: EnrolmentBody, broker: Served, who: Source) -> Response:
+    """Enrol the key that follows an owner's by a document that both keys signed."""
+    return Response(broker.rotate_owner(body, source=who).to_bytes(), 201, media_type=JSON)
+
+
+@router.post(
+    "/revocations",
+    status_code=201,
+    responses=_answers(schema_of(RevocationRecorded), 201),
+    openapi_extra=_takes(DSSE_SCHEMA),
+)
+def post_revocations(body: EnrolmentBody, broker: Served, who: Source) -> Response:
+    """Revoke an artifact, a module's versions or a key by a document of its owner or operator."""
+    return Response(broker.revoke(body, source=who).to_bytes(), 201, media_type=JSON)
 
 
 @router.post(

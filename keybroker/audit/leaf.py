@@ -92,6 +92,38 @@ class PolicyEnrolledLeaf:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerRotatedLeaf:
+    """The key `owner` follows `previous`. `document` is what both signed."""
+
+    kind: ClassVar[str] = "owner-rotated"
+
+    id: str
+    at: datetime
+    owner: str
+    previous: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationLeaf:
+    """Of `owner` was revoked: `revokes` says what kind of thing, `subject` and `through` which.
+
+    The key itself has no subject, and only a module has a version through which it is revoked.
+    """
+
+    kind: ClassVar[str] = "revocation"
+
+    id: str
+    at: datetime
+    owner: str
+    revokes: str
+    subject: str | None
+    through: int | None
+    reason: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttestationKeyLeaf:
     """A TPM's attestation key was certified. `key` names it, `endorsement` its EK's certificate."""
 
@@ -125,6 +157,8 @@ Leaf = (
     | RefusalLeaf
     | OwnerEnrolledLeaf
     | PolicyEnrolledLeaf
+    | OwnerRotatedLeaf
+    | RevocationLeaf
     | AttestationKeyLeaf
     | BrokerInitialisedLeaf
 )
@@ -176,6 +210,27 @@ _SHAPES: Mapping[str, tuple[type[Leaf], Mapping[str, LeafField]]] = {
     PolicyEnrolledLeaf.kind: (
         PolicyEnrolledLeaf,
         {**_COMMON, "owner": fields.KEY_ID, "policy": fields.POLICY, "document": fields.DIGEST},
+    ),
+    OwnerRotatedLeaf.kind: (
+        OwnerRotatedLeaf,
+        {
+            **_COMMON,
+            "owner": fields.KEY_ID,
+            "previous": fields.KEY_ID,
+            "document": fields.DIGEST,
+        },
+    ),
+    RevocationLeaf.kind: (
+        RevocationLeaf,
+        {
+            **_COMMON,
+            "owner": fields.KEY_ID,
+            "revokes": fields.CODE,
+            "subject": fields.optional(fields.TEXT),
+            "through": fields.optional(fields.VERSION),
+            "reason": fields.TEXT,
+            "document": fields.DIGEST,
+        },
     ),
     AttestationKeyLeaf.kind: (
         AttestationKeyLeaf,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.store.limits import PURGE_BATCH
+from keybroker.store.logged import log_leaf
+from keybroker.store.owner_acts import require_not_revoked
 from keybroker.store.protocol import (
     AttestationKeyEnrolment,
     ChallengeUse,
@@ -11,8 +13,6 @@ from keybroker.store.protocol import (
     Idempotency,
     Initialisation,
     LeaseRow,
-    OwnerEnrolment,
-    PolicyEnrolment,
     Recorded,
     RefusalRecord,
     ReleaseRecord,
@@ -41,51 +41,9 @@ def initialise(transaction: Transaction, record: Initialisation) -> Recorded:
     return Recorded(transaction.append_leaf(record.leaf))
 
 
-def enrol_owner(transaction: Transaction, record: OwnerEnrolment) -> Recorded:
-    """Write an owner who is not there yet."""
-    owner = record.owner
-    added = transaction.execute(
-        "INSERT INTO owner (key_id, name, spki, enrolled) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (owner.key_id, owner.name, owner.spki, to_seconds(owner.enrolled)),
-    )
-    if not added.rowcount:
-        raise BrokerError(BrokerCode.OWNER_EXISTS, f"owner {owner.key_id[:16]} is enrolled")
-    return _log(transaction, record.leaf)
-
-
-def put_policy(transaction: Transaction, record: PolicyEnrolment) -> Recorded:
-    """Write a policy version above all earlier ones."""
-    policy = record.policy
-    known = transaction.row(
-        "SELECT (SELECT coalesce(max(version), 0) FROM policy WHERE owner = key_id AND name = ?)"
-        " FROM owner WHERE key_id = ?",
-        (policy.name, policy.owner),
-    )
-    if known is None:
-        raise BrokerError(BrokerCode.OWNER_UNKNOWN, f"owner {policy.owner[:16]} is not enrolled")
-    if policy.version <= known[0]:
-        detail = f"policy version {policy.version} is not above {known[0]}"
-        raise BrokerError(BrokerCode.POLICY_NOT_NEWER, detail)
-    transaction.execute(
-        "INSERT INTO policy (owner, name, version, digest, enrolled, document, envelope)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            policy.owner,
-            policy.name,
-            policy.version,
-            policy.digest,
-            to_seconds(policy.enrolled),
-            policy.document,
-            policy.envelope,
-        ),
-    )
-    return _log(transaction, record.leaf)
-
-
 def enrol_attestation_key(transaction: Transaction, record: AttestationKeyEnrolment) -> Recorded:
     """Write the leaf of a certified attestation key."""
-    return _log(transaction, record.leaf)
+    return log_leaf(transaction, record.leaf)
 
 
 def record_release(transaction: Transaction, record: ReleaseRecord) -> Recorded:
@@ -97,15 +55,18 @@ def record_release(transaction: Transaction, record: ReleaseRecord) -> Recorded:
     if not _spend(transaction, record.challenge):
         raise BrokerError(BrokerCode.CHALLENGE_SPENT, "the challenge was answered before")
 
-    # (3) A module's version never goes back.
+    # (3) Nothing that was taken back.
+    require_not_revoked(transaction, record)
+
+    # (4) A module's version never goes back.
     _raise_version(transaction, record.lease, record.version)
 
-    # (4) What the policy may have out at once and a day.
+    # (5) What the policy may have out at once and a day.
     _count_lease(transaction, record)
     _count_day(transaction, record)
 
-    # (5) The leaf, and what refers to it.
-    recorded = _log(transaction, record.leaf)
+    # (6) The leaf, and what refers to it.
+    recorded = log_leaf(transaction, record.leaf)
     _write_decision(transaction, record.decision, recorded.leaf_index)
     _write_lease(transaction, record.lease)
     _write_response(transaction, record)
@@ -115,7 +76,7 @@ def record_release(transaction: Transaction, record: ReleaseRecord) -> Recorded:
 def record_refusal(transaction: Transaction, record: RefusalRecord) -> Recorded:
     """Write a refusal. The challenge may have been spent before: that may be what is refused."""
     _spend(transaction, record.challenge)
-    recorded = _log(transaction, record.leaf)
+    recorded = log_leaf(transaction, record.leaf)
     _write_decision(transaction, record.decision, recorded.leaf_index)
     return recorded
 
@@ -143,12 +104,6 @@ _PURGES = (
     """DELETE FROM lease_second WHERE (owner, policy, expires) IN
        (SELECT owner, policy, expires FROM lease_second WHERE expires <= ? LIMIT ?)""",
 )
-
-
-def _log(transaction: Transaction, leaf: bytes) -> Recorded:
-    if not transaction.tree.size:
-        raise BrokerError(BrokerCode.NOT_INITIALISED, "the audit log has no first leaf")
-    return Recorded(transaction.append_leaf(leaf))
 
 
 def _require_new_request(transaction: Transaction, request: Idempotency) -> None:

@@ -23,6 +23,14 @@ class DecisionKind(StrEnum):
     REFUSAL = "refusal"
 
 
+class RevokedKind(StrEnum):
+    """What a revocation is about."""
+
+    KEY = "key"
+    MANIFEST = "manifest"
+    MODULE = "module"
+
+
 @dataclass(frozen=True, slots=True)
 class SealedKeyRow:
     """One broker key, encrypted under the master key with its other fields as associated data."""
@@ -43,6 +51,8 @@ class OwnerRow:
     name: str
     spki: bytes = field(repr=False)
     enrolled: datetime
+    # The key was taken back: nothing it signed counts any more.
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,17 @@ class PolicyRow:
     enrolled: datetime
     document: bytes = field(repr=False)
     envelope: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationRow:
+    """What of an owner was revoked: a manifest, a module up to a version, or its key."""
+
+    owner: str
+    kind: RevokedKind
+    subject: str
+    through: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +156,7 @@ class ReleaseRecord:
     quota: Quota
     lease: LeaseRow
     version: int
+    manifest: str
     decision: DecisionRow
     leaf: bytes = field(repr=False)
 
@@ -169,6 +191,23 @@ class PolicyEnrolment:
     """A new version of a policy and the leaf that says so."""
 
     policy: PolicyRow
+    leaf: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRotation:
+    """The owner that follows `previous` and takes over its name, and the leaf that says so."""
+
+    previous: str
+    owner: OwnerRow
+    leaf: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What was revoked and the leaf that says so."""
+
+    revoked: RevocationRow
     leaf: bytes = field(repr=False)
 
 
@@ -212,6 +251,15 @@ class Store(Protocol):
     def policy(self, owner: str, name: str) -> PolicyRow | None:
         """The newest version of an owner's policy."""
 
+    def rotate_owner(self, record: OwnerRotation) -> Recorded:
+        """Enrol the key that follows another; name, newest policies and versions go along.
+
+        Raises `OWNER_UNKNOWN`, `OWNER_REVOKED` or `OWNER_EXISTS`.
+        """
+
+    def revoke(self, record: Revocation) -> Recorded:
+        """Write down what is revoked, or raise `OWNER_UNKNOWN`. Again is not an error."""
+
     def enrol_attestation_key(self, record: AttestationKeyEnrolment) -> Recorded:
         """Write down that an attestation key is certified."""
 
@@ -228,8 +276,8 @@ class Store(Protocol):
         """Write a whole release in one transaction. Checked inside it, in this order:
 
         `REQUEST_REPEATED` (this very request was answered: read `stored_response`),
-        `IDEMPOTENCY_CONFLICT` (another request used the key), `CHALLENGE_SPENT`,
-        `VERSION_ROLLED_BACK`, `QUOTA_EXCEEDED`.
+        `IDEMPOTENCY_CONFLICT` (another request used the key), `CHALLENGE_SPENT`, `OWNER_REVOKED`,
+        `MODULE_REVOKED`, `VERSION_ROLLED_BACK`, `QUOTA_EXCEEDED`.
         """
 
     def record_refusal(self, record: RefusalRecord) -> Recorded:

@@ -32,9 +32,12 @@ def sealed_keys(connection: sqlite3.Connection) -> tuple[SealedKeyRow, ...]:
 def owner(connection: sqlite3.Connection, key_id: str) -> OwnerRow | None:
     """Return the owner with this key."""
     row = _one(
-        connection, "SELECT key_id, name, spki, enrolled FROM owner WHERE key_id = ?", key_id
+        connection,
+        "SELECT key_id, name, spki, enrolled, EXISTS (SELECT 1 FROM revocation"
+        " WHERE owner = key_id AND kind = 'key' AND subject = '') FROM owner WHERE key_id = ?",
+        key_id,
     )
-    return row and OwnerRow(row[0], row[1], row[2], from_seconds(row[3]))
+    return row and OwnerRow(row[0], row[1], row[2], from_seconds(row[3]), bool(row[4]))
 
 
 def policy(connection: sqlite3.Connection, owner_id: str, name: str) -> PolicyRow | None:

@@ -13,7 +13,7 @@ from typing import Self
 
 from keybroker.audit.merkle import NodePlace
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.store import acts, connections, files, queries, transaction
+from keybroker.store import acts, connections, files, owner_acts, queries, transaction
 from keybroker.store.limits import PURGE_BATCH
 from keybroker.store.protocol import (
     AttestationKeyEnrolment,
@@ -21,12 +21,14 @@ from keybroker.store.protocol import (
     Initialisation,
     LeaseRow,
     OwnerEnrolment,
+    OwnerRotation,
     OwnerRow,
     PolicyEnrolment,
     PolicyRow,
     Recorded,
     RefusalRecord,
     ReleaseRecord,
+    Revocation,
     SealedKeyRow,
     StoredResponse,
 )
@@ -110,11 +112,19 @@ class SqliteStore:
 
     def enrol_owner(self, record: OwnerEnrolment) -> Recorded:
         """Enrol an owner."""
-        return self._writer.submit(partial(acts.enrol_owner, record=record))
+        return self._writer.submit(partial(owner_acts.enrol_owner, record=record))
 
     def put_policy(self, record: PolicyEnrolment) -> Recorded:
         """Enrol a policy version."""
-        return self._writer.submit(partial(acts.put_policy, record=record))
+        return self._writer.submit(partial(owner_acts.put_policy, record=record))
+
+    def rotate_owner(self, record: OwnerRotation) -> Recorded:
+        """Enrol the key that follows another."""
+        return self._writer.submit(partial(owner_acts.rotate_owner, record=record))
+
+    def revoke(self, record: Revocation) -> Recorded:
+        """Write down what is revoked."""
+        return self._writer.submit(partial(owner_acts.revoke, record=record))
 
     def enrol_attestation_key(self, record: AttestationKeyEnrolment) -> Recorded:
         """Write down that an attestation key is certified."""

@@ -22,6 +22,7 @@ from keybroker.broker import Broker
 from keybroker.documents import sign_document
 from keybroker.enrolment import sign_owner, sign_policy
 from keybroker.evaluation import EVALUATION_TYPE, EvaluationDocument
+from keybroker.owner_changes import Revoked, sign_revocation, sign_rotation
 from keybroker.serve import EvidenceFiles, NewBroker, init_broker, open_broker
 from policies.load import parse_document
 from sealing import canonical, hpke
@@ -213,6 +214,28 @@ class World:
 
     def guest(self, measurement: bytes = MEASUREMENT) -> SimulatedGuest:
         return self.platform.launch(measurement)
+
+    def rotation_document(self, new: SigningKey, *, owner: SigningKey | None = None) -> bytes:
+        """What hands the place of our owner, or of `owner`, to another key."""
+        return sign_rotation(
+            broker=self.identity,
+            old=owner or self.owner,
+            new=new,
+            not_after=self.clock.now + timedelta(hours=1),
+        )
+
+    def revocation_document(
+        self, revokes: Revoked, *, signer: SigningKey | None = None, owner: str = ""
+    ) -> bytes:
+        """What takes something of our owner back, signed by it or by `signer`."""
+        return sign_revocation(
+            revokes,
+            broker=self.identity,
+            owner=owner or self.owner.key_id,
+            reason="leaks its input",
+            signer=signer or self.owner,
+            not_after=self.clock.now + timedelta(hours=1),
+        )
 
     def runner(
         self, module: SealedModule | None = None, *, guest: SimulatedGuest | None = None

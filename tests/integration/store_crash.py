@@ -19,6 +19,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from keybroker.errors import BrokerError
+from keybroker.store.protocol import RevokedKind
 from keybroker.store.sqlite import SqliteStore
 from tests.unit.keybroker import records
 
@@ -83,6 +84,16 @@ def policy(store: SqliteStore, journal: Journal) -> None:
     journal.ack("policy")
 
 
+def rotation(store: SqliteStore, journal: Journal) -> None:
+    store.rotate_owner(records.rotation())
+    journal.ack("rotation")
+
+
+def revocation(store: SqliteStore, journal: Journal) -> None:
+    store.revoke(records.revocation(RevokedKind.MODULE, records.MODULE, 1))
+    journal.ack("revocation")
+
+
 def purge(store: SqliteStore, journal: Journal) -> None:
     store.purge_expired(records.NOW + timedelta(minutes=6))
     journal.ack("purge")
@@ -125,7 +136,8 @@ def together(store: SqliteStore, journal: Journal) -> None:
 
 
 SCENARIOS: dict[str, Callable[[SqliteStore, Journal], None]] = {
-    act.__name__: act for act in (release, refusal, owner, policy, purge, together)
+    act.__name__: act
+    for act in (release, refusal, owner, policy, rotation, revocation, purge, together)
 }
 
 

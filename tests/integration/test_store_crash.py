@@ -28,7 +28,8 @@ EQUALITIES = {
     "every event has its leaf": (
         "SELECT count(*) FROM leaf",
         """SELECT (SELECT count(*) FROM sealed_key) + (SELECT count(*) FROM owner)
-           + (SELECT count(*) FROM policy) + (SELECT count(*) FROM decision)""",
+           + (SELECT count(*) FROM (SELECT DISTINCT name, version FROM policy))
+           + (SELECT count(*) FROM decision) + (SELECT count(*) FROM revocation)""",
     ),
     "leaves have no gap": (
         "SELECT count(*) FROM leaf",
@@ -149,6 +150,25 @@ def after_policy(store: SqliteStore, done: list[str]) -> None:
     assert version == 2 or not done
 
 
+def after_rotation(store: SqliteStore, done: list[str]) -> None:
+    """The next key has everything of the old one, or is not there."""
+    there = store.owner("1" * 64) is not None
+    assert store.tree_size() == 6 + there
+    assert there or not done
+    assert (store.policy("1" * 64, records.POLICY) is not None) is there
+    assert (store.highest_version("1" * 64, records.MODULE) > 0) is there
+
+
+def after_revocation(store: SqliteStore, done: list[str]) -> None:
+    """What was acknowledged as revoked is not released."""
+    revoked = store.tree_size() == 7
+    assert revoked or not done
+    if revoked:
+        with pytest.raises(BrokerError) as caught:
+            store.record_release(records.release(SUBJECT))
+        assert caught.value.code == BrokerCode.MODULE_REVOKED
+
+
 def after_purge(store: SqliteStore, done: list[str]) -> None:
     """Forgotten or not, a challenge that was spent stays spent."""
     assert not done or not store.challenge_spent(records.nonce_hash(1))
@@ -180,6 +200,8 @@ AFTERWARDS = {
     "refusal": after_refusal,
     "owner": after_owner,
     "policy": after_policy,
+    "rotation": after_rotation,
+    "revocation": after_revocation,
     "purge": after_purge,
     "together": after_together,
     "birth": after_birth,

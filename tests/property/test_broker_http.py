@@ -29,6 +29,7 @@ from keybroker import enrolment, evaluation
 from keybroker.app import create_app
 from keybroker.errors import BrokerCode
 from keybroker.logs import JsonFormatter
+from keybroker.owner_changes import RevokedModule
 from keybroker.problems import CONTENT_TYPE, FAULT, kind_of
 from keybroker.protocol import Problem, ProtocolRefusal
 from keybroker.protocol.attestation_keys import ActivationRequest, AttestationKeyRequest
@@ -177,6 +178,10 @@ SEEDS: dict[str, Callable[[World], bytes]] = {
     "/v1/releases": lambda world: world.runner().request(world.challenge()),
     "/v1/owners": lambda world: world.owner_document(SigningKey.generate("p256")),
     "/v1/policies": lambda world: world.policy_document(policy_document(version=2)),
+    "/v1/owners/rotations": lambda world: world.rotation_document(SigningKey.generate("p256")),
+    "/v1/revocations": lambda world: world.revocation_document(
+        RevokedModule(module="acme/none", through=1)
+    ),
     "/v1/evaluations": lambda world: world.evaluation(),
     "/v1/attestation-keys": lambda _: AttestationKeyRequest(
         ak_public=AREA, ek_chain=(MAKER.certify(EK.public_key()),)

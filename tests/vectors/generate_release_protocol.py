@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from tests.vectors import enrolment_cases as enrolment
+from tests.vectors import owner_change_cases as changes
 from tests.vectors import release_answer_cases as answers
 from tests.vectors import release_decision_cases as decisions
 from tests.vectors import release_request_cases as requests
@@ -30,6 +31,8 @@ CASES = (
     enrolment.owners,
     enrolment.owner_policies,
     enrolment.evaluations,
+    changes.rotations,
+    changes.revocations,
 )
 
 

@@ -12,6 +12,7 @@ from tests.fakes.silicon import NOW
 from tests.vectors.folder import write_case
 
 RELEASE, OWNER, POLICY, EVALUATION = "release", "owner", "policy", "evaluation"
+ROTATION, REVOCATION = "rotation", "revocation"
 CHALLENGE, RESPONSE, DESCRIPTOR = "challenge", "response", "descriptor"
 
 
@@ -35,7 +36,8 @@ class Writer:
         **members: Any,
     ) -> None:
         """One folder: the message, what came before it, and what must come of it."""
-        spec = "enrolment" if call in {OWNER, POLICY, EVALUATION} else "release-protocol"
+        enrolment = {OWNER, POLICY, EVALUATION, ROTATION, REVOCATION}
+        spec = "enrolment" if call in enrolment else "release-protocol"
         files = {"message.json": message}
         files |= {f"before-{n}.json": body for n, (_, body) in enumerate(before, 1)}
         document = {

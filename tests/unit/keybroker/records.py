@@ -14,17 +14,22 @@ from keybroker.store.protocol import (
     Initialisation,
     LeaseRow,
     OwnerEnrolment,
+    OwnerRotation,
     OwnerRow,
     PolicyEnrolment,
     PolicyRow,
     Quota,
     RefusalRecord,
     ReleaseRecord,
+    Revocation,
+    RevocationRow,
+    RevokedKind,
     SealedKeyRow,
 )
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 OWNER, MODULE, POLICY = "0" * 64, "acme/scoring", "acme/prod"
+MANIFEST = "sha256:" + "aa" * 32
 ENOUGH = Quota(live_leases=1_000_000, releases_per_day=1_000_000)
 
 
@@ -48,6 +53,18 @@ def owner(name: str = "acme", key_id: str = OWNER) -> OwnerEnrolment:
 def policy(version: int = 1, owner_id: str = OWNER) -> PolicyEnrolment:
     row = PolicyRow(owner_id, POLICY, version, "sha256:aa", NOW, b"document", b"envelope")
     return PolicyEnrolment(row, f"leaf of policy {version}".encode())
+
+
+def rotation(successor: str = "1" * 64, previous: str = OWNER) -> OwnerRotation:
+    row = OwnerRow(successor, "", b"spki of the next", NOW)
+    return OwnerRotation(previous, row, f"leaf of rotation to {successor}".encode())
+
+
+def revocation(
+    kind: RevokedKind, subject: str = "", through: int = 0, owner_id: str = OWNER
+) -> Revocation:
+    row = RevocationRow(owner_id, kind, subject, through, NOW)
+    return Revocation(row, f"leaf of revocation {kind} {subject} {through}".encode())
 
 
 def decision(number: int, kind: DecisionKind) -> DecisionRow:
@@ -74,6 +91,7 @@ def release(
         quota=quota,
         lease=LeaseRow(f"lease-{number}", row.id, OWNER, MODULE, POLICY, "runner", at, at + lease),
         version=version,
+        manifest=MANIFEST,
         decision=row,
         leaf=f"leaf of release {number}".encode(),
     )

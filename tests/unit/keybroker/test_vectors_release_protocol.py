@@ -69,6 +69,8 @@ CALLS: dict[str, Callable[[Broker, bytes], object]] = {
     "release": lambda broker, body: broker.releases.release(body, source=SOURCE),
     "owner": lambda broker, body: broker.enrolment.enrol_owner(body),
     "policy": lambda broker, body: broker.enrolment.enrol_policy(body),
+    "rotation": lambda broker, body: broker.owner_changes.rotate(body),
+    "revocation": lambda broker, body: broker.owner_changes.revoke(body),
     "evaluation": lambda broker, body: broker.evaluations.evaluate(body),
 }
 

@@ -9,9 +9,11 @@ from keybroker.audit.leaf import (
     AttestationKeyLeaf,
     BrokerInitialisedLeaf,
     OwnerEnrolledLeaf,
+    OwnerRotatedLeaf,
     PolicyEnrolledLeaf,
     RefusalLeaf,
     ReleaseLeaf,
+    RevocationLeaf,
 )
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -73,4 +75,8 @@ ATTESTATION_KEY = AttestationKeyLeaf(
     expires=NOW + timedelta(days=30),
     simulated=False,
 )
-ALL = (RELEASE, REFUSAL, OWNER, POLICY_ENROLLED, BIRTH, ATTESTATION_KEY)
+ROTATED = OwnerRotatedLeaf("event-0006", NOW, key_id("b"), key_id("a"), digest("b"))
+REVOCATION = RevocationLeaf(
+    "event-0007", NOW, key_id("a"), "module", "acme/scoring", 7, "leaks its input", digest("c")
+)
+ALL = (RELEASE, REFUSAL, OWNER, POLICY_ENROLLED, BIRTH, ATTESTATION_KEY, ROTATED, REVOCATION)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.store.protocol import Quota, Recorded, StoredResponse
+from keybroker.store.protocol import Quota, Recorded, ReleaseRecord, RevokedKind, StoredResponse
 from keybroker.store.sqlite import SqliteStore
 from tests.unit.keybroker import records
 from tests.unit.keybroker.records import NOW, OWNER, POLICY
@@ -49,6 +49,70 @@ def test_owners_are_enrolled_once(store) -> None:
     assert store.owner("f" * 64) is None
     assert refused(store.enrol_owner, records.owner("again")) == BrokerCode.OWNER_EXISTS
     assert store.owner(OWNER).name == "acme"
+
+
+NEXT = "1" * 64
+
+
+def as_owner(record: ReleaseRecord, owner: str) -> ReleaseRecord:
+    return replace(record, lease=replace(record.lease, owner=owner))
+
+
+def test_a_new_key_takes_over_what_the_old_one_reached(store) -> None:
+    store.put_policy(records.policy(3))
+    store.record_release(records.release(1, version=7))
+    store.revoke(records.revocation(RevokedKind.MANIFEST, "sha256:" + "bb" * 32))
+    store.rotate_owner(records.rotation())
+    assert store.owner(NEXT).name == "acme"
+    assert store.policy(NEXT, POLICY) == replace(records.policy(3).policy, owner=NEXT)
+    older = as_owner(records.release(2, version=6), NEXT)
+    assert refused(store.record_release, older) == BrokerCode.VERSION_ROLLED_BACK
+    revoked = as_owner(records.release(3, version=8), NEXT)
+    revoked = replace(revoked, manifest="sha256:" + "bb" * 32)
+    assert refused(store.record_release, revoked) == BrokerCode.MODULE_REVOKED
+    store.record_release(as_owner(records.release(4, version=8), NEXT))
+    # The old key goes on counting until it is revoked.
+    store.record_release(records.release(5, version=7))
+
+
+def test_only_an_enrolled_key_is_followed_and_only_by_a_new_one(store) -> None:
+    unknown = records.rotation(previous="f" * 64)
+    assert refused(store.rotate_owner, unknown) == BrokerCode.OWNER_UNKNOWN
+    assert refused(store.rotate_owner, records.rotation(OWNER)) == BrokerCode.OWNER_EXISTS
+    store.revoke(records.revocation(RevokedKind.KEY))
+    assert refused(store.rotate_owner, records.rotation()) == BrokerCode.OWNER_REVOKED
+    assert store.owner(NEXT) is None
+
+
+@pytest.mark.parametrize(
+    ("revocation", "code"),
+    [
+        (records.revocation(RevokedKind.KEY), BrokerCode.OWNER_REVOKED),
+        (records.revocation(RevokedKind.MANIFEST, records.MANIFEST), BrokerCode.MODULE_REVOKED),
+        (records.revocation(RevokedKind.MODULE, records.MODULE, 2), BrokerCode.MODULE_REVOKED),
+        (records.revocation(RevokedKind.MODULE, records.MODULE, 3), BrokerCode.MODULE_REVOKED),
+        (records.revocation(RevokedKind.MODULE, records.MODULE, 1), None),
+        (records.revocation(RevokedKind.MODULE, "acme/other", 9), None),
+        (records.revocation(RevokedKind.MANIFEST, "sha256:" + "cc" * 32), None),
+    ],
+)
+def test_what_is_revoked_is_not_released(store, revocation, code) -> None:
+    store.revoke(revocation)
+    record = records.release(1, version=2)
+    if code is None:
+        store.record_release(record)
+    else:
+        assert refused(store.record_release, record) == code
+    assert store.owner(OWNER).revoked is (code is BrokerCode.OWNER_REVOKED)
+
+
+def test_a_revocation_never_reaches_less_than_before(store) -> None:
+    for through in (5, 3):
+        store.revoke(records.revocation(RevokedKind.MODULE, records.MODULE, through))
+    assert refused(store.record_release, records.release(1, version=5)) == "module-revoked"
+    store.record_release(records.release(2, version=6))
+    unknown = records.revocation(RevokedKind.KEY, owner_id="f" * 64)
+    assert refused(store.revoke, unknown) == BrokerCode.OWNER_UNKNOWN
 
 
 def test_policy_versions_only_rise(store) -> None:

@@ -24,7 +24,7 @@ _CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
 storage: {{filesystem: {{rootdirectory: {storage}}}}}
-http: {{addr: "127.0.0.1:{port}", secret: only-for-this-test}}
+http: {{addr: "127.0.0.1:{port}", secret: only-for-this-test{tls}}}
 {auth}
 """
 
@@ -67,18 +67,30 @@ class DockerRegistry:
 
 
 @contextmanager
-def docker_registry(folder: Path, *, password: bool = False) -> Iterator[DockerRegistry]:
-    """Run a registry with its own storage below `folder` until the block ends."""
+def docker_registry(
+    folder: Path, *, password: bool = False, auth: str = "", tls: str = ""
+) -> Iterator[DockerRegistry]:
+    """Run a registry with its own storage below `folder` until the block ends.
+
+    `auth` and `tls` are those sections of its configuration; `password` means Alice's.
+    """
     path = tool("docker-registry")
     registry = DockerRegistry(_free_port(), folder / "storage")
     (folder / "htpasswd").write_text(HTPASSWD)
-    auth = f"auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}" if password else ""
+    if password:
+        auth = f"{{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}"
     config = folder / "registry.yml"
-    config.write_text(_CONFIG.format(storage=registry.storage, port=registry.port, auth=auth))
+    text = _CONFIG.format(
+        storage=registry.storage,
+        port=registry.port,
+        auth=f"auth: {auth}" if auth else "",
+        tls=f", tls: {tls}" if tls else "",
+    )
+    config.write_text(text)
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([path, "serve", str(config)], stdout=log, stderr=log)
     try:
-        _wait_for(registry, process, folder / "log", password=password)
+        _wait_for(registry, process, folder / "log", refuses=bool(auth or tls))
         yield registry
     finally:
         process.terminate()
@@ -93,14 +105,15 @@ def _free_port() -> int:
 
 
 def _wait_for(
-    registry: DockerRegistry, process: subprocess.Popen[bytes], log: Path, *, password: bool
+    registry: DockerRegistry, process: subprocess.Popen[bytes], log: Path, *, refuses: bool
 ) -> None:
     with registry.client() as client:
         for _ in range(10):
             try:
                 client.ping()
             except SealError as error:
-                if password and error.code == "seal-unauthorized":
+                # Over plain HTTP, a registry with TLS says that it is there by refusing.
+                if refuses and error.code in ("seal-unauthorized", "seal-registry-refused"):
                     return
                 if process.poll() is not None:
                     break

@@ -19,6 +19,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.doctor:doctor",
         "Say what this machine offers and what is missing.",
     ),
+    "init": (
+        "sealwasm.commands.init:init",
+        "Make an owner's project: key, policies, and a context that commands use.",
+    ),
     "context": (
         "sealwasm.commands.context:context",
         "Choose what commands take for granted: broker, key, policies, registry.",

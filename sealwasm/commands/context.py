@@ -29,7 +29,7 @@ def context() -> None:
 @pass_session
 def list_contexts(session: Session) -> None:
     """List the contexts of the config file; the one in use has a star."""
-    config = _load(session)
+    config = load_or_empty(session)
     in_use = session.context_name or config.current
     document = [
         {"name": name, "current": name == in_use, **one.to_document()}
@@ -151,7 +151,7 @@ def add(
     """
     from sealwasm.failure import CliError, Kind
 
-    config = _load(session)
+    config = load_or_empty(session)
     if name in config.contexts and not replace:
         raise CliError(
             Kind.CONFLICT,
@@ -160,13 +160,12 @@ def add(
             next_step="--replace, or choose another name",
         )
     made = _context_of(session, given)
-    _save(session, _with(config, name, made, current=current), dry_run=dry_run)
+    _save(session, with_one_more(config, name, made, current=current), dry_run=dry_run)
     document = {"name": name, "config": str(session.config_path()), **made.to_document()}
     session.show(document, table=table([(key, _shown(value)) for key, value in document.items()]))
 
 
 def _context_of(session: Session, given: dict[str, Any]) -> ContextFile:
-    from sealwasm.context_models import ContextFile
     from sealwasm.contexts import key_from, path_from, place_from
 
     here = Path.cwd()
@@ -181,7 +180,7 @@ def _context_of(session: Session, given: dict[str, Any]) -> ContextFile:
     members["owners"] = tuple(path_from(path, here) for path in given["owners"])
     members["brokers"] = _brokers(session, given["urls"], given["identities"])
     members["threshold"] = given["threshold"]
-    return _validated(ContextFile, members)
+    return validated(members)
 
 
 def _brokers(
@@ -204,15 +203,17 @@ def _brokers(
     )
 
 
-def _validated(model: type[ContextFile], members: dict[str, Any]) -> ContextFile:
+def validated(members: dict[str, Any]) -> ContextFile:
+    """Return the context with these members, or raise `CliError`."""
     from pydantic import ValidationError
 
     from policies.problems import refusal_of
     from policies.source import SourceMap
+    from sealwasm.context_models import ContextFile
     from sealwasm.failure import CliError, Kind
 
     try:
-        return model.model_validate(members)
+        return ContextFile.model_validate(members)
     except ValidationError as error:
         refusal = refusal_of(error, SourceMap("context"))
         raise CliError(
@@ -220,7 +221,8 @@ def _validated(model: type[ContextFile], members: dict[str, Any]) -> ContextFile
         ) from error
 
 
-def _with(config: ConfigFile, name: str, made: ContextFile, *, current: bool) -> ConfigFile:
+def with_one_more(config: ConfigFile, name: str, made: ContextFile, *, current: bool) -> ConfigFile:
+    """Return `config` with the context under `name`, or raise `CliError` for what is no name."""
     from sealwasm.failure import CliError, Kind
 
     try:
@@ -234,7 +236,8 @@ def _with(config: ConfigFile, name: str, made: ContextFile, *, current: bool) ->
         ) from error
 
 
-def _load(session: Session) -> ConfigFile:
+def load_or_empty(session: Session) -> ConfigFile:
+    """Return the config file; an empty one where there is none."""
     from sealwasm.context_models import ConfigFile
     from sealwasm.contexts import load_config
 
@@ -244,7 +247,7 @@ def _load(session: Session) -> ConfigFile:
 def _require(session: Session, name: str) -> ConfigFile:
     from sealwasm.contexts import unknown_context
 
-    config = _load(session)
+    config = load_or_empty(session)
     if name not in config.contexts:
         raise unknown_context(name, session.config_path(), tuple(config.contexts))
     return config

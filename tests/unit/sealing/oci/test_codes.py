@@ -25,11 +25,12 @@ NEEDS_A_PEER = {
     SealRefusal.REDIRECT_REFUSED: "test_registry_http.py",
     SealRefusal.PLAIN_HTTP_REFUSED: "test_registry_http.py",
     SealRefusal.REGISTRY_UNTRUSTED: "test_registry_http.py",
+    SealRefusal.REALM_REFUSED: "test_registry_auth.py",
 }
 
 
 def test_every_other_code_has_a_vector() -> None:
-    cases = [*VECTORS.glob("oci_*/*/case.json")]
+    cases = [*VECTORS.glob("oci_*/*/case.json"), *VECTORS.glob("registry_auth/*/case.json")]
     expected = {json.loads(path.read_bytes())["expect"] for path in cases}
     assert set(CODES) - set(NEEDS_A_PEER) <= expected
 

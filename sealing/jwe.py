@@ -1,8 +1,8 @@
 """JWE over ocicrypt's private options, in exactly the forms that ocicrypt writes (RFC 7516).
 
 One recipient: flattened JSON. Several: general JSON, where go-jose repeats the first wrapped key at
-the top. Content is A256GCM; its key is wrapped by RSA-OAEP or by ECDH-ES with AES key wrap. There is
-no negotiation, no compression, no extension. A JWE proves no sender and is bound to no artifact:
+the top. Content is A256GCM; its key is wrapped by RSA-OAEP or by ECDH-ES with AES key wrap. There
+is no negotiation, no compression, no extension. A JWE proves no sender and is bound to no artifact:
 whoever opens one compares what it holds with what an owner signed.
 """
 
@@ -21,7 +21,13 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 from sealing import canonical, limits
 from sealing.base64url import b64url_decode, b64url_encode
 from sealing.errors import SealError, SealRefusal
-from sealing.jwe_keys import EC_ALGORITHMS, RSA_ALGORITHMS, JwePrivateKey, JwePublicKey, public_point
+from sealing.jwe_keys import (
+    EC_ALGORITHMS,
+    RSA_ALGORITHMS,
+    JwePrivateKey,
+    JwePublicKey,
+    public_point,
+)
 from sealing.jwe_wrap import unwrap_key, wrap_key
 
 ENCRYPTION: Final = "A256GCM"

@@ -196,9 +196,7 @@ def _private_of(document: Mapping[str, Any]) -> PrivateNumbersKey:
     try:
         if document["kty"] == "RSA":
             d, p, q, dp, dq, qi = (_number(document[name], name) for name in _RSA_PRIVATE)
-            return rsa.RSAPrivateNumbers(
-                p, q, d, dp, dq, qi, _rsa_numbers(document)
-            ).private_key()
+            return rsa.RSAPrivateNumbers(p, q, d, dp, dq, qi, _rsa_numbers(document)).private_key()
         public = public_point(document["crv"], document["x"], document["y"])
         size = CURVES[public.curve.name][1]
         secret = _exact(document["d"], size, "d")

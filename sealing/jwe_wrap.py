@@ -51,7 +51,7 @@ def _oaep(algorithm: str) -> padding.OAEP:
 
 
 def _derive(algorithm: str, shared: bytes) -> bytes:
-    """Return the wrapping key of the Concat KDF, with empty party names, as RFC 7518 4.6.2 has it."""
+    """Return the wrapping key of the Concat KDF with empty party names (RFC 7518, 4.6.2)."""
     size = EC_ALGORITHMS[algorithm]
     name = algorithm.encode("ascii")
     other = struct.pack(">I", len(name)) + name + struct.pack(">III", 0, 0, 8 * size)

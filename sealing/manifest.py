@@ -10,18 +10,17 @@ from sealing import canonical, limits
 from sealing.envelope import Envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.ocicrypt import PublicOptions
+from sealing.outside import ANNOTATIONS as OUTSIDE_ANNOTATIONS
+from sealing.outside import OutsideKeys
 from sealing.recipients import BROKER, RECOVERY, require_one_scheme
+from sealing.shapes import COMPAT, WASM, Shape
 
 MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
-CONFIG_TYPE: Final = "application/vnd.wasm.config.v0+json"
-PLAIN_LAYER_TYPE: Final = "application/wasm"
-LAYER_TYPE: Final = f"{PLAIN_LAYER_TYPE}+encrypted"
 ANNOTATION_OPTIONS: Final = "org.opencontainers.image.enc.pubopts"
 ANNOTATION_KEYS: Final = "org.opencontainers.image.enc.keys."
 ANNOTATION_ENVELOPES: Final = f"{ANNOTATION_KEYS}provider.sealwasm"
-# A module has at least its magic and version.
-LAYER_BYTES_LEAST: Final = 8
 
+_MEMBERS: Final = ("schemaVersion", "mediaType", "config", "layers")
 _DESCRIPTOR: Final = ("mediaType", "digest", "size")
 
 
@@ -37,6 +36,9 @@ class SealedManifest:
     layer_size: int
     public_options: PublicOptions = field(repr=False)
     envelopes: tuple[Envelope, ...]
+    # Keys that no broker releases; see `sealing.outside`.
+    outside: OutsideKeys = field(default=OutsideKeys(), repr=False)
+    shape: Shape = WASM
 
     @property
     def brokers(self) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class SealedManifest:
     def recipients(self) -> tuple[str, ...]:
         """The kinds of holders that could open the module, sorted."""
         kinds = {RECOVERY if each.is_recovery else BROKER for each in self.envelopes}
-        return tuple(sorted(kinds))
+        return tuple(sorted(kinds.union(self.outside.kinds)))
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -65,22 +67,25 @@ class SealedManifest:
         """
         what = "manifest"
         value = canonical.parse_canonical(data, limit_bytes=limits.MANIFEST_BYTES, what=what)
-        value = canonical.members(value, ("schemaVersion", "mediaType", "config", "layers"), what)
+        shape, value = _shape_of(value)
         if type(value["schemaVersion"]) is not int or value["schemaVersion"] != 2:
             raise canonical.malformed(what, "schemaVersion is not 2")
         _require_type(value["mediaType"], MANIFEST_TYPE)
-        config_digest, config_size = _config(value["config"])
-        layer = _only_layer(value["layers"])
+        config_digest, config_size = _config(value["config"], shape)
+        layer = _only_layer(value["layers"], shape)
         annotations = _annotations(layer["annotations"])
+        outside = OutsideKeys.from_annotations(annotations)
         manifest = cls(
             bytes(data),
             canonical.digest_of(data),
             config_digest,
             config_size,
             canonical.parse_digest(layer["digest"], what="layer digest"),
-            _size(layer["size"], "layer size", LAYER_BYTES_LEAST, limits.MODULE_BYTES),
+            _size(layer["size"], "layer size", *shape.layer_bytes),
             PublicOptions.parse(canonical.b64decode(annotations[ANNOTATION_OPTIONS], what=what)),
-            _envelopes(annotations[ANNOTATION_ENVELOPES]),
+            _envelopes(annotations[ANNOTATION_ENVELOPES], outside),
+            outside,
+            shape,
         )
         _require_one_context(manifest)
         return manifest
@@ -93,30 +98,45 @@ def write_manifest(
     layer_size: int,
     public_options: PublicOptions,
     envelopes: Sequence[Envelope],
+    outside: OutsideKeys = OutsideKeys(),  # noqa: B008 - immutable
+    shape: Shape = WASM,
 ) -> SealedManifest:
     """Return the manifest of an artifact, read back by the strict reader. Raises `SealError`."""
     entries = [canonical.b64encode(envelope.to_bytes()) for envelope in envelopes]
-    document = {
+    document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
         "config": {
-            "mediaType": CONFIG_TYPE,
+            "mediaType": shape.config_type,
             "digest": canonical.digest_of(config),
             "size": len(config),
         },
         "layers": [
             {
-                "mediaType": LAYER_TYPE,
+                "mediaType": shape.layer_type,
                 "digest": layer_digest,
                 "size": layer_size,
                 "annotations": {
                     ANNOTATION_OPTIONS: canonical.b64encode(public_options.to_json()),
                     ANNOTATION_ENVELOPES: ",".join(entries),
+                    **outside.to_annotations(),
                 },
             }
         ],
     }
+    if shape.annotations:
+        document["annotations"] = dict(shape.annotations)
     return SealedManifest.parse(canonical.encode(document))
+
+
+def _shape_of(value: Any) -> tuple[Shape, dict[str, Any]]:
+    """Return the shape of a manifest and its members: only one of the shapes has annotations."""
+    if isinstance(value, dict) and "annotations" in value:
+        found = canonical.members(value, (*_MEMBERS, "annotations"), "manifest")
+        if found["annotations"] != COMPAT.annotations:
+            raise SealError(SealRefusal.MEDIA_TYPE, "annotations of the manifest are of no shape")
+        return COMPAT, found
+    return WASM, canonical.members(value, _MEMBERS, "manifest")
 
 
 def _require_type(value: Any, expected: str) -> None:
@@ -130,29 +150,30 @@ def _size(value: Any, what: str, least: int, most: int) -> int:
     return canonical.whole(value, what, least=least, most=most)
 
 
-def _config(value: Any) -> tuple[str, int]:
+def _config(value: Any, shape: Shape) -> tuple[str, int]:
     found = canonical.members(value, _DESCRIPTOR, "config descriptor")
-    _require_type(found["mediaType"], CONFIG_TYPE)
+    _require_type(found["mediaType"], shape.config_type)
     digest = canonical.parse_digest(found["digest"], what="config digest")
     return digest, _size(found["size"], "config size", 1, limits.CONFIG_BYTES)
 
 
-def _only_layer(value: Any) -> dict[str, Any]:
+def _only_layer(value: Any, shape: Shape) -> dict[str, Any]:
     if not isinstance(value, list) or len(value) != 1:
         raise SealError(SealRefusal.LAYER_COUNT, "a sealed module has exactly one layer")
     layer = value[0]
-    if isinstance(layer, dict) and layer.get("mediaType") == PLAIN_LAYER_TYPE:
+    if isinstance(layer, dict) and layer.get("mediaType") == shape.plain_layer_type:
         raise SealError(
             SealRefusal.NOT_SEALED, "layer is a plaintext module, expected a sealed one"
         )
     found = canonical.members(layer, (*_DESCRIPTOR, "annotations"), "layer descriptor")
-    _require_type(found["mediaType"], LAYER_TYPE)
+    _require_type(found["mediaType"], shape.layer_type)
     return found
 
 
 def _annotations(value: Any) -> dict[str, Any]:
-    known = (ANNOTATION_OPTIONS, ANNOTATION_ENVELOPES)
+    known: tuple[str, ...] = (ANNOTATION_OPTIONS, ANNOTATION_ENVELOPES)
     if isinstance(value, dict):
+        known = (*known, *(name for name in OUTSIDE_ANNOTATIONS if name in value))
         for name in sorted(value.keys() - set(known)):
             if name.startswith(ANNOTATION_KEYS):
                 # Another way to the key would be one that neither broker nor policy controls.
@@ -162,7 +183,7 @@ def _annotations(value: Any) -> dict[str, Any]:
     return canonical.members(value, known, "layer annotations")
 
 
-def _envelopes(value: Any) -> tuple[Envelope, ...]:
+def _envelopes(value: Any, outside: OutsideKeys) -> tuple[Envelope, ...]:
     entries = canonical.text(value, "envelope annotation").split(",")
     if len(entries) > limits.ENVELOPES:
         detail = f"{len(entries)} envelopes, limit {limits.ENVELOPES}"
@@ -170,7 +191,7 @@ def _envelopes(value: Any) -> tuple[Envelope, ...]:
     found = tuple(
         Envelope.parse(canonical.b64decode(entry, what="envelope annotation")) for entry in entries
     )
-    require_one_scheme(found)
+    require_one_scheme(found, outside=len(outside))
     if found[0].is_recovery:
         raise SealError(SealRefusal.NOT_CANONICAL, "a recovery envelope comes before the brokers'")
     return found

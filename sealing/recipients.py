@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 from sealing import limits, names
@@ -12,6 +12,7 @@ from sealing.envelope import Envelope, EnvelopeContext, ShareHeader, seal_envelo
 from sealing.errors import SealError, SealRefusal
 from sealing.hpke import SealingKey
 from sealing.ocicrypt import PrivateOptions
+from sealing.outside import OutsideRecipients
 from sealing.shamir import Share, split
 
 # The kinds of holders, as the owner's statement lists them.
@@ -37,10 +38,11 @@ class Recipients:
     brokers: tuple[BrokerRecipient, ...]
     threshold: int = 1
     recovery: tuple[SealingKey, ...] = ()
+    outside: OutsideRecipients = field(default_factory=OutsideRecipients)
 
     def __post_init__(self) -> None:
         """Refuse what no reader would take. Raises `SealError`."""
-        count = len(self.brokers) + len(self.recovery)
+        count = len(self.brokers) + len(self.recovery) + len(self.outside)
         if not self.brokers or count > limits.ENVELOPES:
             detail = f"{len(self.brokers)} brokers and {len(self.recovery)} recovery keys"
             raise SealError(SealRefusal.ENVELOPE_COUNT, detail)
@@ -51,6 +53,8 @@ class Recipients:
             raise SealError(SealRefusal.SHARE_THRESHOLD, detail)
         if self.is_split and len({broker.identity for broker in self.brokers}) != len(self.brokers):
             raise SealError(SealRefusal.ENVELOPE_REPEATED, "one broker would have two shares")
+        if self.is_split and self.outside:
+            raise SealError(SealRefusal.SHARE_SET, "a whole key would lie beside the shares")
 
     @property
     def is_split(self) -> bool:
@@ -110,12 +114,15 @@ class Recipients:
         return ShareHeader(share.set, share.index, self.threshold, of, share.commitment)
 
 
-def require_one_scheme(envelopes: Sequence[Envelope]) -> None:
+def require_one_scheme(envelopes: Sequence[Envelope], *, outside: int = 0) -> None:
     """Accept envelopes that open in one way only, or raise `SealError`.
 
     Either every broker has the whole key, or each has another share of the same split: a whole key
-    beside shares would make the split a show.
+    beside shares, in an envelope or in one of the `outside` entries, would make the split a show.
     """
+    if len(envelopes) + outside > limits.ENVELOPES:
+        detail = f"{len(envelopes)} envelopes and {outside} others, limit {limits.ENVELOPES}"
+        raise SealError(SealRefusal.ENVELOPE_COUNT, detail)
     brokers = [envelope for envelope in envelopes if not envelope.is_recovery]
     if not brokers:
         raise SealError(SealRefusal.ENVELOPE_COUNT, "no envelope is for a broker")
@@ -124,11 +131,15 @@ def require_one_scheme(envelopes: Sequence[Envelope]) -> None:
     shares = [envelope.share for envelope in brokers if envelope.share is not None]
     if not shares:
         return
-    if len(shares) != len(brokers):
+    if len(shares) != len(brokers) or outside:
         raise SealError(SealRefusal.SHARE_SET, "whole keys lie beside shares")
+    _require_one_split(shares)
+    if len({envelope.broker for envelope in brokers}) != len(brokers):
+        raise SealError(SealRefusal.ENVELOPE_REPEATED, "one broker has two shares")
+
+
+def _require_one_split(shares: Sequence[ShareHeader]) -> None:
     if len({(share.set, share.threshold, share.of) for share in shares}) != 1:
         raise SealError(SealRefusal.SHARE_SET, "shares are of more than one split")
     if sorted(share.index for share in shares) != list(range(1, shares[0].of + 1)):
         raise SealError(SealRefusal.SHARE_SET, f"not one share of each of {shares[0].of}")
-    if len({envelope.broker for envelope in brokers}) != len(brokers):
-        raise SealError(SealRefusal.ENVELOPE_REPEATED, "one broker has two shares")

@@ -11,7 +11,6 @@ from typing import Any
 from sealing import names
 from sealing.bom import bill_of_materials
 from sealing.canonical import Buffer, digest_of
-from sealing.config import ModuleConfig
 from sealing.envelope import EnvelopeContext
 from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
@@ -19,6 +18,7 @@ from sealing.module_source import ModuleSource, source_of
 from sealing.oci.blob import Blob
 from sealing.ocicrypt import encrypt_layer
 from sealing.recipients import Recipients
+from sealing.shapes import WASM, Shape, packed
 from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
 
 
@@ -44,6 +44,7 @@ def seal(
     recipients: Recipients,
     owner: Signer,
     now: datetime,
+    shape: Shape = WASM,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> SealedModule:
     """Return the artifact whose module only `recipients` can release.
@@ -65,7 +66,7 @@ def seal(
     bill = bill_of_materials(source)
 
     # (3) Ciphertext under a fresh key, and the key for each recipient, bound to all it is for.
-    config, layer, manifest = _encrypt(source, labels, recipients, entropy)
+    config, layer, manifest = _encrypt(source, shape, labels, recipients, entropy)
 
     # (4) The owner signs manifest, capabilities and bill together.
     statement = SealedModuleStatement.about(
@@ -86,12 +87,14 @@ class _Labels:
 
 def _encrypt(
     module: ModuleSource,
+    shape: Shape,
     labels: _Labels,
     recipients: Recipients,
     entropy: Callable[[int], bytes],
 ) -> tuple[bytes, Blob, SealedManifest]:
-    layer, public, private = encrypt_layer(module, entropy=entropy)
-    config = ModuleConfig(private.digest).to_bytes()
+    plaintext, described = packed(shape, module)
+    layer, public, private = encrypt_layer(plaintext, entropy=entropy)
+    config = described.to_bytes()
     context = EnvelopeContext(
         module=labels.name,
         version=labels.version,
@@ -107,5 +110,7 @@ def _encrypt(
         layer_size=layer.size,
         public_options=public,
         envelopes=recipients.seal(private, context, entropy=entropy),
+        outside=recipients.outside.seal(private.to_json(), entropy=entropy),
+        shape=shape,
     )
     return config, layer, manifest

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from sealing import canonical
+from sealing import archive, canonical
 from sealing.bom import BillOfMaterials, bill_of_materials, require_core_module
 from sealing.canonical import Buffer
-from sealing.config import ModuleConfig
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
 from sealing.ocicrypt import PrivateOptions, decrypt_into
 from sealing.secret import SecretBuffer
+from sealing.shapes import PLUGIN_FILE, AnyConfig, CompatConfig, parse_config
 from sealing.signatures import require_signatures
 from sealing.statement import SealedModuleStatement
 
@@ -24,7 +24,7 @@ class VerifiedArtifact:
     """Profile, config and owner signature were all checked. Only `verify_artifact` makes one."""
 
     manifest: SealedManifest
-    config: ModuleConfig
+    config: AnyConfig
     statement: SealedModuleStatement
     owner: VerifyingKey
     # The owner's bundle: what a broker is shown.
@@ -52,7 +52,7 @@ def verify_artifact(
     # (1) The strict profile of the manifest, and the config it names.
     found = SealedManifest.parse(manifest)
     require_blob(config, digest=found.config_digest, size=found.config_size, what="config")
-    module_config = ModuleConfig.parse(config)
+    module_config = parse_config(found.shape, config)
 
     # (2) Enough of the trusted keys, its owner's among them, over exactly this manifest.
     signed = require_signatures(bundles, owners, threshold=threshold)
@@ -84,18 +84,57 @@ def require_blob(blob: Buffer, *, digest: str, size: int, what: str) -> None:
         raise SealError(SealRefusal.DIGEST_MISMATCH, f"{what} does not have its digest")
 
 
+@dataclass(frozen=True, slots=True)
+class UnsealedModule:
+    """A module in clear, in memory that its holder wipes."""
+
+    memory: SecretBuffer
+    module: memoryview = field(repr=False)
+
+
+def unseal_to_memory(
+    artifact: VerifiedArtifact, layer: Buffer, options: PrivateOptions
+) -> UnsealedModule:
+    """Return the module of an artifact of either shape, in memory of its own.
+
+    Raises `SealError`; then nothing of it is left in memory.
+    """
+    memory = SecretBuffer(artifact.manifest.layer_size)
+    with ExitStack() as on_failure:
+        on_failure.callback(memory.wipe)
+        if not isinstance(artifact.config, CompatConfig):
+            view = unseal(artifact, layer, options, memory)
+            on_failure.pop_all()
+            return UnsealedModule(memory, view)
+
+        # What was sealed is an archive: the module moves to memory of its own, this one is wiped.
+        _require_layer(artifact.manifest, layer)
+        view = _open_layer(artifact, layer, options, memory)
+        found = archive.unpack(view, name=PLUGIN_FILE)
+        view.release()
+    with ExitStack() as on_failure:
+        on_failure.callback(found.memory.wipe)
+        if found.tar_digest != artifact.config.tar_digest:
+            detail = "archive is another than the config names"
+            raise SealError(SealRefusal.PLAINTEXT_MISMATCH, detail)
+        _require_module(found.file, artifact.statement.bill)
+        on_failure.pop_all()
+    return UnsealedModule(found.memory, found.file)
+
+
 def unseal(
     artifact: VerifiedArtifact, layer: Buffer, options: PrivateOptions, out: SecretBuffer
 ) -> memoryview:
     """Return the module as a view of `out`, which has the size of the layer.
 
     No byte is decrypted before the layer's digest and HMAC hold, and a failure leaves only zeros
-    in `out`. Raises `SealError`; `ValueError` when `out` has another size.
+    in `out`. Raises `SealError`, also for an artifact whose layer is an archive, which may hold
+    more than `out`; `ValueError` when `out` has another size.
     """
-    manifest = artifact.manifest
-
     # (1) The ciphertext is the one the owner signed, and the key is for this plaintext.
-    require_blob(layer, digest=manifest.layer_digest, size=manifest.layer_size, what="layer")
+    if isinstance(artifact.config, CompatConfig):
+        raise SealError(SealRefusal.MEDIA_TYPE, "layer is an archive, expected a module")
+    _require_layer(artifact.manifest, layer)
     if options.digest != artifact.config.plaintext_digest:
         detail = "content key is for another plaintext than the config names"
         raise SealError(SealRefusal.PLAINTEXT_MISMATCH, detail)
@@ -104,17 +143,29 @@ def unseal(
         on_failure.callback(out.clear)
 
         # (2) HMAC in constant time, then decrypt in place.
-        view = decrypt_into(layer, options, manifest.public_options, out)
+        view = _open_layer(artifact, layer, options, out)
 
         # (3) It is the module that was sealed, to the last byte and the last import.
-        _require_module(view, options.digest, artifact.statement.bill)
+        _require_module(view, artifact.statement.bill)
         on_failure.pop_all()
     return view
 
 
-def _require_module(module: memoryview, digest: str, bill: BillOfMaterials) -> None:
-    if canonical.digest_of(module) != digest:
+def _require_layer(manifest: SealedManifest, layer: Buffer) -> None:
+    require_blob(layer, digest=manifest.layer_digest, size=manifest.layer_size, what="layer")
+
+
+def _open_layer(
+    artifact: VerifiedArtifact, layer: Buffer, options: PrivateOptions, out: SecretBuffer
+) -> memoryview:
+    """Return the plaintext that the content key is for, or raise; the caller clears `out`."""
+    view = decrypt_into(layer, options, artifact.manifest.public_options, out)
+    if canonical.digest_of(view) != options.digest:
         raise SealError(SealRefusal.PLAINTEXT_MISMATCH, "plaintext does not have its digest")
+    return view
+
+
+def _require_module(module: memoryview, bill: BillOfMaterials) -> None:
     require_core_module(module)
     if bill_of_materials(module) != bill:
         raise SealError(SealRefusal.BILL_MISMATCH, "module is not what its bill of materials says")

@@ -321,7 +321,7 @@ MANIFEST_CASES = (
         "envelope-of-another-scheme",
         "R2.6: no way to the key but ours",
         "envelope-scheme",
-        manifest=put("layers", 0, "annotations", f"{KEYS}jwe", value="e30="),
+        manifest=put("layers", 0, "annotations", f"{KEYS}pgp", value="e30="),
     ),
     refused(
         "no-envelope",

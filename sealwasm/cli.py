@@ -34,6 +34,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.publish:publish",
         "Seal, sign and push a module, and enrol its release policy.",
     ),
+    "list": ("sealwasm.commands.list:list_published", "List what is published at PLACE."),
+    "diff": ("sealwasm.commands.diff:diff", "Say what is different between two versions."),
+    "copy": ("sealwasm.commands.copy:copy", "Copy a sealed module with its signatures."),
     "pull": (
         "sealwasm.commands.pull:pull",
         "Copy a sealed module into an OCI image-layout folder.",

@@ -19,6 +19,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 5
     CONFLICT = 6
     UNREACHABLE = 7
+    DIFFERENT = 8
     BROKER_SEALED = 9
 
 
@@ -31,5 +32,6 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.NOT_FOUND: "a file, artifact, owner or policy does not exist",
     ExitCode.CONFLICT: "something is in the way: it exists already, or a version is too old",
     ExitCode.UNREACHABLE: "a broker or registry could not be reached; trying again may help",
+    ExitCode.DIFFERENT: "`sealwasm diff` found differences",
     ExitCode.BROKER_SEALED: "the broker cannot use its keys or its database at the moment",
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from sealing.errors import SealError
+from sealing.errors import SealError, SealRefusal
 
 if TYPE_CHECKING:
     from sealing.envelope import EnvelopeContext
@@ -14,8 +14,18 @@ if TYPE_CHECKING:
     from sealing.oci.reference import LayoutReference, RegistryReference
     from sealing.oci.store import ArtifactStore
     from sealing.oci.transfer import PulledDescription
+    from sealing.statement import SealedModuleStatement
     from sealing.unseal import VerifiedArtifact
 
+# About the line or the registry, and not about what a tag means.
+OF_THE_WAY: Final = (
+    SealRefusal.UNREACHABLE,
+    SealRefusal.UNAUTHORIZED,
+    SealRefusal.FORBIDDEN,
+    SealRefusal.REGISTRY_FAILED,
+    SealRefusal.REGISTRY_SLOW,
+    SealRefusal.REGISTRY_UNTRUSTED,
+)
 # Tags that belong to an artifact and are none themselves: cosign's, and lists of referrers.
 _BESIDE = "sha256-"
 
@@ -65,18 +75,15 @@ class Listed:
         return document | ({"refused": self.refusal} if self.refusal else {})
 
     def _created(self) -> str:
-        """Return when it was sealed, as the first readable statement about it says."""
+        """Return when it was sealed, by the owner or, unverified, by whoever signed."""
         from sealing.names import format_time
-        from sealing.statement import unverified_statement
 
         if self.artifact is not None:
             return format_time(self.artifact.statement.created)
-        for bundle in self.found.bundles if self.found else ():
-            try:
-                return format_time(unverified_statement(bundle).created)
-            except SealError:
-                continue
-        return ""
+        try:
+            return format_time(claimed(self.found)[0].created) if self.found else ""
+        except SealError:
+            return ""
 
 
 def is_beside(tag: str) -> bool:
@@ -90,13 +97,18 @@ def look_at(
     tag: str,
     owners: Sequence[VerifyingKey],
 ) -> Listed:
-    """Return what one tag means; whatever is wrong with it is said, not raised."""
+    """Return what one tag means; what is wrong with it is said, not raised.
+
+    Raises `SealError` where the way to it is broken: then nothing is known of it.
+    """
     from sealing.oci.transfer import describe
     from sealing.unseal import verify_artifact
 
     try:
         found = describe(store, reference.with_tag(tag))
     except SealError as error:
+        if error.code in OF_THE_WAY:
+            raise
         return Listed(tag, None, None, error.code.value)
     if not owners:
         return Listed(tag, found, None)
@@ -116,3 +128,24 @@ def published(
     for tag in store.tags():
         if not is_beside(tag):
             yield look_at(store, reference, tag, owners)
+
+
+def claimed(found: PulledDescription) -> tuple[SealedModuleStatement, tuple[str, ...]]:
+    """Return what the first readable statement about an artifact says, and who claims to sign it.
+
+    Believed by nobody who has an owner's key. Raises `SealError` if there is none.
+    """
+    from sealing.statement import unverified_key_hint, unverified_statement
+
+    statement, signers = None, []
+    for bundle in found.bundles:
+        try:
+            one = unverified_statement(bundle)
+            one.require_manifest(found.manifest)
+        except SealError:
+            continue
+        statement = statement or one
+        signers.append(unverified_key_hint(bundle))
+    if statement is None:
+        raise SealError(SealRefusal.SIGNATURE_MISSING, "nothing signed says what this module is")
+    return statement, tuple(signers)

@@ -1,0 +1,127 @@
+"""What is different between two sealed modules, as far as it can be seen without keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sealing.oci.transfer import PulledDescription
+    from sealing.statement import SealedModuleStatement
+
+
+class Sides(NamedTuple):
+    """One sealed module, and what its signed statement says."""
+
+    found: PulledDescription
+    statement: SealedModuleStatement
+    signers: tuple[str, ...]
+
+
+def differences(before: Sides, after: Sides) -> list[dict[str, Any]]:
+    """Return every difference: `from` and `to` of one value, or what was `added` and `removed`.
+
+    Empty means the same module under the same terms; its ciphertext may still be another.
+    """
+    return [
+        *_facts(before, after),
+        *_lists(before, after),
+        *_capabilities(before.statement.capabilities, after.statement.capabilities),
+    ]
+
+
+def _facts(before: Sides, after: Sides) -> Iterator[dict[str, Any]]:
+    pairs = zip(_values(before).items(), _values(after).values(), strict=True)
+    for (what, old), new in pairs:
+        if old != new:
+            yield {"what": what, "from": old, "to": new}
+
+
+def _values(side: Sides) -> dict[str, Any]:
+    statement, manifest = side.statement, side.found.manifest
+    bill = statement.bill
+    return {
+        "module": statement.module,
+        "version": statement.version,
+        "owner": statement.owner,
+        "release policy": statement.policy,
+        "threshold": statement.threshold,
+        # The config names the plaintext by its digest: other bytes, other code.
+        "code": manifest.config_digest,
+        "bytes": manifest.layer_size,
+        "functions": bill.functions,
+        "data bytes": bill.data.bytes,
+    }
+
+
+def _lists(before: Sides, after: Sides) -> Iterator[dict[str, Any]]:
+    for what, old in _named_lists(before).items():
+        new = _named_lists(after)[what]
+        if found := _changed(what, old, new):
+            yield found
+
+
+def _named_lists(side: Sides) -> dict[str, list[str]]:
+    bill, statement = side.statement.bill, side.statement
+    return {
+        "imports": [f"{one.module}.{one.name} {one.type}" for one in bill.imports],
+        "exports": [f"{one.name} {one.type}" for one in bill.exports],
+        "memories": [_memory(one.minimum, one.maximum) for one in bill.memories],
+        "brokers": list(statement.brokers),
+        "recipients": list(statement.recipients),
+        "signers": list(side.signers),
+    }
+
+
+def _memory(minimum: int, maximum: int | None) -> str:
+    return f"{minimum} to {'any number of' if maximum is None else maximum} pages"
+
+
+def _changed(what: str, old: Iterable[str], new: Iterable[str]) -> dict[str, Any] | None:
+    before, after = list(old), list(new)
+    added = [one for one in after if one not in before]
+    removed = [one for one in before if one not in after]
+    return {"what": what, "added": added, "removed": removed} if added or removed else None
+
+
+def _capabilities(
+    before: Mapping[str, Any], after: Mapping[str, Any], path: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Compare two capability policies member by member; lists of texts by what is in them."""
+    for key in [*before, *(key for key in after if key not in before)]:
+        old, new, where = before.get(key), after.get(key), f"{path}.{key}" if path else key
+        if old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from _capabilities(old, new, where)
+        elif _is_texts(old) and _is_texts(new):
+            found = _changed(f"capability {where}", old or (), new or ())
+            if found:
+                yield found
+        else:
+            yield {"what": f"capability {where}", "from": old, "to": new}
+
+
+def _is_texts(value: Any) -> bool:
+    if value is None:
+        return False
+    return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+
+
+def as_text(found: list[dict[str, Any]]) -> str:
+    """Return differences as lines: `what: old -> new`, and `+` and `-` for lists."""
+    lines = []
+    for one in found:
+        if "from" in one:
+            lines.append(f"{one['what']}: {_shown(one['from'])} -> {_shown(one['to'])}")
+            continue
+        lines.append(f"{one['what']}:")
+        lines += [f"  + {text}" for text in one["added"]]
+        lines += [f"  - {text}" for text in one["removed"]]
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    import json
+
+    return "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from sealing import names
-from sealing.bom import bill_of_materials
+from sealing.bom import BillOfMaterials, bill_of_materials
 from sealing.canonical import Buffer, digest_of
 from sealing.envelope import EnvelopeContext
 from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.module_source import ModuleSource, source_of
 from sealing.oci.blob import Blob
-from sealing.ocicrypt import encrypt_layer
+from sealing.ocicrypt import PrivateOptions, PublicOptions, encrypt_layer
 from sealing.recipients import Recipients
 from sealing.shapes import WASM, Shape, packed
 from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
@@ -32,6 +32,34 @@ class SealedModule:
     bundle: bytes = field(repr=False)
     manifest_digest: str
     statement: SealedModuleStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an owner says of a module: names, version and policies. Refuses what no reader takes."""
+
+    name: str
+    version: int
+    policy_name: str
+    capabilities: Mapping[str, Any] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check every name. Raises `SealError`."""
+        names.parse_name(self.name, "module name")
+        names.parse_version(self.version, "module version")
+        names.parse_name(self.policy_name, "policy name")
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedModule:
+    """A module that is ciphertext already, with the key to it, which is secret."""
+
+    layer: Blob = field(repr=False)
+    public: PublicOptions = field(repr=False)
+    private: PrivateOptions = field(repr=False)
+    config: bytes = field(repr=False)
+    bill: BillOfMaterials = field(repr=False)
+    shape: Shape = WASM
 
 
 def seal(
@@ -53,64 +81,66 @@ def seal(
     suite is that of each key. Raises `SealError`, and `ValueError` for a naive `now`.
     """
     # (1) Names and the policy, before any work.
-    labels = _Labels(
-        names.parse_name(name, "module name"),
-        names.parse_version(version, "module version"),
-        names.parse_name(policy_name, "policy name"),
-        digest_capabilities(capabilities),
-        owner.key_id,
-    )
+    terms = Terms(name, version, policy_name, capabilities)
+    digest_capabilities(capabilities)
 
-    # (2) What the module is made of, said in clear.
+    # (2) What the module is made of, said in clear; and its ciphertext under a fresh key.
     source = source_of(module)
     bill = bill_of_materials(source)
-
-    # (3) Ciphertext under a fresh key, and the key for each recipient, bound to all it is for.
-    config, layer, manifest = _encrypt(source, shape, labels, recipients, entropy)
-
-    # (4) The owner signs manifest, capabilities and bill together.
-    statement = SealedModuleStatement.about(
-        manifest, capabilities=capabilities, bill=bill, created=now
-    )
-    bundle = sign_statement(statement, owner)
-    return SealedModule(manifest.raw, config, layer, bundle, manifest.digest, statement)
-
-
-@dataclass(frozen=True, slots=True)
-class _Labels:
-    name: str
-    version: int
-    policy_name: str
-    capabilities_digest: str
-    owner: str
-
-
-def _encrypt(
-    module: ModuleSource,
-    shape: Shape,
-    labels: _Labels,
-    recipients: Recipients,
-    entropy: Callable[[int], bytes],
-) -> tuple[bytes, Blob, SealedManifest]:
-    plaintext, described = packed(shape, module)
+    plaintext, config = packed(shape, source)
     layer, public, private = encrypt_layer(plaintext, entropy=entropy)
-    config = described.to_bytes()
+    encrypted = EncryptedModule(layer, public, private, config.to_bytes(), bill, shape)
+
+    # (3) The key for each recipient, bound to all it is for, and the owner's signature.
+    return seal_encrypted(encrypted, terms, recipients, owner=owner, now=now, entropy=entropy)
+
+
+def seal_encrypted(
+    encrypted: EncryptedModule,
+    terms: Terms,
+    recipients: Recipients,
+    *,
+    owner: Signer,
+    now: datetime,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> SealedModule:
+    """Return an artifact over ciphertext that is there: new envelopes, new manifest and signature.
+
+    That key, ciphertext and bill of materials belong together is for the caller to have checked.
+    Raises `SealError`.
+    """
     context = EnvelopeContext(
-        module=labels.name,
-        version=labels.version,
-        owner=labels.owner,
-        policy=labels.policy_name,
-        capabilities=labels.capabilities_digest,
-        config=digest_of(config),
-        layer=layer.digest,
+        module=terms.name,
+        version=terms.version,
+        owner=owner.key_id,
+        policy=terms.policy_name,
+        capabilities=digest_capabilities(terms.capabilities),
+        config=digest_of(encrypted.config),
+        layer=encrypted.layer.digest,
     )
     manifest = write_manifest(
-        config=config,
-        layer_digest=context.layer,
-        layer_size=layer.size,
-        public_options=public,
-        envelopes=recipients.seal(private, context, entropy=entropy),
-        outside=recipients.outside.seal(private.to_json(), entropy=entropy),
-        shape=shape,
+        config=encrypted.config,
+        layer_digest=encrypted.layer.digest,
+        layer_size=encrypted.layer.size,
+        public_options=encrypted.public,
+        envelopes=recipients.seal(encrypted.private, context, entropy=entropy),
+        outside=recipients.outside.seal(encrypted.private.to_json(), entropy=entropy),
+        shape=encrypted.shape,
     )
-    return config, layer, manifest
+    return _signed(manifest, encrypted, terms, owner, now)
+
+
+def _signed(
+    manifest: SealedManifest,
+    encrypted: EncryptedModule,
+    terms: Terms,
+    owner: Signer,
+    now: datetime,
+) -> SealedModule:
+    statement = SealedModuleStatement.about(
+        manifest, capabilities=terms.capabilities, bill=encrypted.bill, created=now
+    )
+    bundle = sign_statement(statement, owner)
+    return SealedModule(
+        manifest.raw, encrypted.config, encrypted.layer, bundle, manifest.digest, statement
+    )

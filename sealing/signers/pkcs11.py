@@ -114,10 +114,18 @@ def _public(pkcs11: Any, key: Any) -> VerifyingKey:
     return public_of_token(bytes(key[attribute.EC_PARAMS]), bytes(key[attribute.EC_POINT]))
 
 
+def _log_in(pkcs11: Any, token: Any, pin: str | None) -> Any:
+    try:
+        return token.open(user_pin=pin)
+    except pkcs11.UserAlreadyLoggedIn:
+        # By another key of the same command: a token knows one login per process, not per session.
+        return token.open()
+
+
 @contextmanager
 def _session(pkcs11: Any, uri: Pkcs11Uri, pin: str | None) -> Iterator[Any]:
     with _asking_token(pkcs11):
-        session = _find_token(pkcs11, uri).open(user_pin=pin)
+        session = _log_in(pkcs11, _find_token(pkcs11, uri), pin)
     try:
         yield session
     finally:

@@ -67,6 +67,14 @@ def test_a_key_that_asks_every_time(token: SoftToken) -> None:
             signer.public.verify(signer.sign(DATA), DATA)
 
 
+def test_two_keys_of_one_token_at_once(token: SoftToken) -> None:
+    token.make_key("operator", 2, "edwards25519")
+    with open_signer(token.uri("object=release"), secrets=with_pin()) as owner:
+        with open_signer(token.uri("object=operator"), secrets=with_pin()) as operator:
+            operator.public.verify(operator.sign(DATA), DATA)
+        owner.public.verify(owner.sign(DATA), DATA)
+
+
 def test_the_session_ends_with_the_command(token: SoftToken) -> None:
     with open_signer(token.uri("object=release"), secrets=with_pin()) as signer:
         signer.sign(DATA)
@@ -129,6 +137,22 @@ def test_what_the_token_does_not_have(
     token: SoftToken, named: str, pin: str, code: SealRefusal
 ) -> None:
     assert refusal(token.uri(named), with_pin(pin)).code is code
+
+
+def test_a_public_key_is_asked_for_by_name(token: SoftToken) -> None:
+    with pytest.raises(SealError) as caught:
+        read_public_uri(token.uri(""), secrets=with_pin())
+    assert caught.value.code is SealRefusal.KEY_URI
+
+
+def test_a_token_with_more_keys_than_anybody_has(
+    token: SoftToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token.make_key("second", 2)
+    monkeypatch.setattr("sealing.limits.TOKEN_KEYS", 1)
+    with pytest.raises(SealError) as caught:
+        list_token_keys(parse_pkcs11_uri(token.uri("")))
+    assert caught.value.code is SealRefusal.KEY_UNAVAILABLE
 
 
 def test_a_pin_that_is_no_text(token: SoftToken) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sealing import limits
+from sealing import canonical, limits
 from sealing.bundle import UnverifiedBundle
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
+from sealing.statement import PREDICATE_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,16 @@ def _verified(bundle: bytes, trusted: Mapping[str, VerifyingKey]) -> tuple[Verif
     if key is None:
         detail = f"key {found.key_hint[:16]} is none of the {len(trusted)} expected owners"
         raise SealError(SealRefusal.SIGNER_UNKNOWN, detail)
-    return key, found.verify(key)
+    payload = found.verify(key)
+    _require_predicate(payload)
+    return key, payload
+
+
+def _require_predicate(payload: bytes) -> None:
+    """Refuse what an owner says of something else: attestations lie beside the statement."""
+    value = canonical.parse_json(payload, limit_bytes=limits.STATEMENT_BYTES, what="statement")
+    if not isinstance(value, dict) or value.get("predicateType") != PREDICATE_TYPE:
+        raise SealError(SealRefusal.STATEMENT_TYPE, f"expected {PREDICATE_TYPE}")
 
 
 def _agreed(

@@ -38,7 +38,18 @@ _REGISTRY: Final = "check the registry's address and that you may use it, then t
 OF_CODE: Final[dict[str, Advice]] = {
     # Artifacts and registries
     "seal-not-found": Advice(Kind.NOT_FOUND),
-    "seal-unauthorized": Advice(Kind.DENIED, next_step=_REGISTRY),
+    "seal-unauthorized": Advice(
+        Kind.DENIED,
+        next_step="say who you are: --registry-auth FILE, or log in with docker or podman",
+    ),
+    "seal-realm-refused": Advice(
+        Kind.DENIED,
+        next_step="ask the registry's operator for its token server; if it is the one that is "
+        "named: --registry-realm REGISTRY=HOST",
+    ),
+    "seal-credentials-unusable": Advice(
+        Kind.USAGE, next_step="correct what is named, or name another: --registry-auth FILE"
+    ),
     "seal-forbidden": Advice(Kind.DENIED, next_step=_REGISTRY),
     "seal-unreachable": Advice(Kind.UNREACHABLE),
     "seal-registry-refused": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),

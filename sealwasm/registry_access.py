@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,30 +107,22 @@ class RegistryAccess:
         from sealing.oci.credential_files import CredentialFile
         from sealing.oci.credentials import FirstOf
 
-        helpers = self._helpers()
+        ask = self._helpers().ask
         named = self.auth or self._named_by_environment()
-        if named:
-            return self._read(Path(named), helpers)
-        return FirstOf([CredentialFile(path, helpers.ask) for path in self._usual_places()])
-
-    def _read(self, path: Path, helpers: CredentialHelpers) -> CredentialSource:
-        """Return the credentials of a file that somebody named: it has to be there."""
-        import click
-
-        from sealing.oci.credential_files import read_credentials
-
+        if not named:
+            return FirstOf(
+                [CredentialFile(path, ask, _warn_readable) for path in self._usual_places()]
+            )
         try:
-            config, readable = read_credentials(path, helpers.ask)
+            # Somebody named it: that it can be read is said now and not when a registry asks.
+            return CredentialFile(Path(named), ask, _warn_readable).read()
         except FileNotFoundError as error:
             raise CliError(
                 Kind.NOT_FOUND,
                 "file-not-found",
-                f"no credentials for registries in {path}",
-                next_step=f"ls -la {path.parent}",
+                f"no credentials for registries in {named}",
+                next_step=f"ls -la {Path(named).parent}",
             ) from error
-        if readable:
-            click.echo(f"warning: others can read the credentials in {path}", err=True)
-        return config
 
     def _named_by_environment(self) -> str:
         """Return the file or folder that podman's or docker's variable names, or nothing."""
@@ -168,6 +161,14 @@ def access_of(given: dict[str, Any], environment: Mapping[str, str]) -> Registry
         realms=given.pop("registry_realm"),
         environment=environment,
     )
+
+
+@cache
+def _warn_readable(path: Path) -> None:
+    """Say it once, however many registries a command talks to."""
+    import click
+
+    click.echo(f"warning: others can read the credentials in {path}: chmod 600", err=True)
 
 
 def _require_private(path: Path) -> None:

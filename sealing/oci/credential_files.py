@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,25 +23,43 @@ class CredentialFile:
 
     path: Path
     ask: AskHelper = field(repr=False)
+    # Told the file when others can read the secrets in it.
+    warn: Callable[[Path], object] = field(repr=False)
 
     def find(self, registry: str, repository: str) -> Credential | None:
         """See `CredentialSource`."""
         try:
-            config, _ = read_credentials(self.path, self.ask)
+            config = self.read()
         except FileNotFoundError:
             return None
         return config.find(registry, repository)
 
+    def read(self) -> DockerConfig:
+        """Return what is in the file, or in the folder that holds one.
 
-def read_credentials(path: Path, ask: AskHelper) -> tuple[DockerConfig, bool]:
-    """Return what is in a file, or in a folder that holds one; and whether others can read it.
+        Raises `FileNotFoundError`, and `SealError` (`seal-credentials-unusable`) if it cannot be
+        read, others may write it (it can name programs to run), or what it says has no one meaning.
+        """
+        path = _file_of(self.path)
+        data, readable = _read(path)
+        try:
+            config = parse_docker_config(data, self.ask)
+        except SealError as error:
+            raise _unusable(path, error.detail) from error
+        if readable and config.entries:
+            self.warn(path)
+        return config
 
-    Raises `FileNotFoundError`, and `SealError` (`seal-credentials-unusable`) if it cannot be read,
-    others may write it (it can name programs to run), or what it says has no one meaning.
-    """
-    if path.is_dir():
-        found = [path / name for name in _NAMES_IN_A_FOLDER if (path / name).is_file()]
-        path = found[0] if found else path / _NAMES_IN_A_FOLDER[0]
+
+def _file_of(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = [path / name for name in _NAMES_IN_A_FOLDER if (path / name).is_file()]
+    return found[0] if found else path / _NAMES_IN_A_FOLDER[0]
+
+
+def _read(path: Path) -> tuple[bytes, bool]:
+    """Return the bytes of a file that nobody else can write, and whether others can read it."""
     try:
         with path.open("rb") as stream:
             facts = os.fstat(stream.fileno())
@@ -50,11 +69,7 @@ def read_credentials(path: Path, ask: AskHelper) -> tuple[DockerConfig, bool]:
         raise
     except OSError as error:
         raise _unusable(path, error.strerror or type(error).__name__) from error
-    try:
-        config = parse_docker_config(data, ask)
-    except SealError as error:
-        raise _unusable(path, error.detail) from error
-    return config, bool(config.entries) and bool(facts.st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    return data, bool(facts.st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
 def _require_ours(path: Path, facts: os.stat_result) -> None:

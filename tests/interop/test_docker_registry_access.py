@@ -104,7 +104,7 @@ def client_of(registry: DockerRegistry, folder: Path, entry: dict[str, str]) -> 
         pytest.fail(f"helper {name} was asked about {server}")
 
     settings = RegistrySettings(retry_seconds=())
-    login = RegistryAuthenticator(settings, CredentialFile(file, no_helper))
+    login = RegistryAuthenticator(settings, CredentialFile(file, no_helper, pytest.fail))
     return RegistryClient(registry.reference, settings=settings, authenticator=login)
 
 

@@ -13,7 +13,7 @@ import pytest
 from sealing.canonical import b64encode
 from sealing.errors import SealRefusal
 from sealing.oci import limits
-from sealing.oci.credential_files import CredentialFile, read_credentials
+from sealing.oci.credential_files import CredentialFile
 from sealing.oci.credential_helper import CredentialHelpers
 from sealing.oci.credentials import Credential, FirstOf, IdentityToken, NoCredentials
 from sealing.oci.settings import BasicCredentials
@@ -113,6 +113,14 @@ class TestHelpers:
         assert "VAULT" not in repr(helpers)
 
 
+def no_warning(path: Path) -> None:
+    pytest.fail(f"warned about {path}")
+
+
+def file(path: Path) -> CredentialFile:
+    return CredentialFile(path, no_helper, no_warning)
+
+
 def write(path: Path, **entries: Credential) -> Path:
     """Write docker's file with a person for each registry."""
     auths = {}
@@ -128,18 +136,18 @@ def write(path: Path, **entries: Credential) -> Path:
 class TestFiles:
     def test_plain(self, tmp_path: Path) -> None:
         path = write(tmp_path / "x.json", registry_example_com=ALICE)
-        assert CredentialFile(path, no_helper).find(HOST, "a") == ALICE
-        assert CredentialFile(path, no_helper).find("other.example.com", "a") is None
+        assert file(path).find(HOST, "a") == ALICE
+        assert file(path).find("other.example.com", "a") is None
 
     def test_absent(self, tmp_path: Path) -> None:
         for path in (tmp_path / "absent", tmp_path):
-            assert CredentialFile(path, no_helper).find(HOST, "a") is None
+            assert file(path).find(HOST, "a") is None
             with pytest.raises(FileNotFoundError):
-                read_credentials(path, no_helper)
+                file(path).read()
 
     def test_docker_folder(self, tmp_path: Path) -> None:
         write(tmp_path / "config.json", registry_example_com=ALICE)
-        assert CredentialFile(tmp_path, no_helper).find(HOST, "a") == ALICE
+        assert file(tmp_path).find(HOST, "a") == ALICE
 
     def test_mounted_secret(self, tmp_path: Path) -> None:
         # As the kubelet lays it out: links to links, so that all files change at once.
@@ -149,8 +157,10 @@ class TestFiles:
         (tmp_path / "..data").symlink_to(data.name)
         (tmp_path / ".dockerconfigjson").symlink_to("..data/.dockerconfigjson")
         write(tmp_path / "config.json", registry_example_com=BOB)
-        config, readable = read_credentials(tmp_path, no_helper)
-        assert (config.find(HOST, "a"), readable) == (ALICE, True)
+        warned: list[Path] = []
+        secret = CredentialFile(tmp_path, no_helper, warned.append)
+        assert secret.find(HOST, "a") == ALICE
+        assert warned == [tmp_path / ".dockerconfigjson"]
 
     @pytest.mark.parametrize(
         ("mode", "readable"), [(0o600, False), (0o400, False), (0o640, True), (0o644, True)]
@@ -158,18 +168,20 @@ class TestFiles:
     def test_readable_by_others(self, tmp_path: Path, mode: int, readable: bool) -> None:
         path = write(tmp_path / "x.json", registry_example_com=ALICE)
         path.chmod(mode)
-        assert read_credentials(path, no_helper)[1] is readable
+        warned: list[Path] = []
+        CredentialFile(path, no_helper, warned.append).read()
+        assert warned == [path] * readable
 
     def test_without_secrets_anybody_may_read_it(self, tmp_path: Path) -> None:
         path = write(tmp_path / "x.json")
         path.chmod(0o644)
-        assert read_credentials(path, no_helper)[1] is False
+        file(path).read()
 
     @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
     def test_writable_by_others(self, tmp_path: Path, mode: int) -> None:
         path = write(tmp_path / "x.json", registry_example_com=ALICE)
         path.chmod(mode)
-        assert refusal(CredentialFile(path, no_helper).find, HOST, "a") is UNUSABLE
+        assert refusal(file(path).find, HOST, "a") is UNUSABLE
 
     def test_of_another_user(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = write(tmp_path / "x.json", registry_example_com=ALICE)
@@ -177,35 +189,35 @@ class TestFiles:
         monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
         if owner == 0:  # What root wrote is good for everybody; give it to somebody else.
             os.chown(path, 12345, -1)
-        assert refusal(CredentialFile(path, no_helper).find, HOST, "a") is UNUSABLE
+        assert refusal(file(path).find, HOST, "a") is UNUSABLE
 
     def test_no_plain_file(self, tmp_path: Path) -> None:
-        assert refusal(CredentialFile(Path(os.devnull), no_helper).find, HOST, "a") is UNUSABLE
+        assert refusal(file(Path(os.devnull)).find, HOST, "a") is UNUSABLE
 
     def test_a_file_where_a_folder_should_be(self, tmp_path: Path) -> None:
         path = write(tmp_path / "x.json")
-        assert refusal(CredentialFile(path / "y.json", no_helper).find, HOST, "a") is UNUSABLE
+        assert refusal(file(path / "y.json").find, HOST, "a") is UNUSABLE
 
     def test_malformed(self, tmp_path: Path) -> None:
         path = write(tmp_path / "x.json")
         path.write_text("{")
         with pytest.raises(Exception, match=r"x\.json"):
-            read_credentials(path, no_helper)
+            file(path).read()
 
     def test_too_large(self, tmp_path: Path) -> None:
         path = write(tmp_path / "x.json")
         path.write_text("{}" + " " * limits.CREDENTIALS_BYTES)
-        assert refusal(CredentialFile(path, no_helper).find, HOST, "a") is UNUSABLE
+        assert refusal(file(path).find, HOST, "a") is UNUSABLE
 
     def test_several(self, tmp_path: Path) -> None:
         one = write(tmp_path / "1.json", other_example_com=ALICE)
         two = write(tmp_path / "2.json", registry_example_com=ALICE, other_example_com=BOB)
-        sources = [CredentialFile(path, no_helper) for path in (tmp_path / "0.json", one, two)]
+        sources = [file(path) for path in (tmp_path / "0.json", one, two)]
         several = FirstOf([NoCredentials(), *sources])
         assert several.find(HOST, "a") == ALICE
         assert several.find("other.example.com", "a") == ALICE
         assert several.find("third.example.com", "a") is None
 
     def test_secrets_are_not_shown(self, tmp_path: Path) -> None:
-        config, _ = read_credentials(write(tmp_path / "x", registry_example_com=ALICE), no_helper)
+        config = file(write(tmp_path / "x", registry_example_com=ALICE)).read()
         assert ALICE.password not in repr(config)

@@ -94,9 +94,11 @@ def retry_after(after: str, date: str) -> float | None:
 def parse_tags(body: bytes) -> tuple[str, ...]:
     """Return the tags in one answer to `/tags/list`, or raise `SealError`."""
     value = parse_json(body, limit_bytes=limits.TAGS_BYTES, what="tags")
-    found = value.get("tags", ()) if isinstance(value, dict) else ()
+    if not isinstance(value, dict):
+        raise _unreadable("list of tags")
     # Some registries say null where they have none.
-    if not isinstance(value, dict) or not isinstance(found, list | None):
+    found = value.get("tags")
+    if not isinstance(found, list | None):
         raise _unreadable("list of tags")
     if not all(is_tag(tag) for tag in found or ()):
         raise _unreadable("list of tags")

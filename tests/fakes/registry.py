@@ -15,11 +15,19 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
+from sealing.bundle import BUNDLE_TYPE
 from sealing.canonical import digest_of
-from sealing.oci.descriptor import INDEX_TYPE, parse_manifest
+from sealing.errors import SealError
+from sealing.oci.descriptor import (
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    Descriptor,
+    ManifestFacts,
+    parse_manifest,
+)
 from sealing.oci.reference import RegistryReference, is_digest
 from tests.fakes.registry_faults import Faults
 from tests.fakes.registry_wire import Request, Response, serving
@@ -47,8 +55,11 @@ class FakeRegistry(Faults):
         self.referrers_api = referrers_api
         self.mounts = mounts
         self.ranges = ranges
+        # Whether lists of referrers hold only what was asked for.
+        self.filters = True
         # Entries in one answer, of referrers and of tags.
         self.page_size = 100
+        self.also_listed: list[Descriptor] = []
         self.port = 0
         self._sessions = 0
         self._lock = threading.Lock()
@@ -70,6 +81,12 @@ class FakeRegistry(Faults):
     @property
     def manifests(self) -> dict[str, bytes]:
         return self.repository().manifests
+
+    def lists_as_referrer(self, data: bytes) -> None:
+        """Name `data` as a signature of whatever is asked for."""
+        stranger = Descriptor.of(data, MANIFEST_TYPE)
+        self.manifests[stranger.digest] = data
+        self.also_listed.append(replace(stranger, artifact_type=BUNDLE_TYPE))
 
     def seen(self, method: str) -> list[str]:
         return [request.path for request in self.requests if request.method == method]
@@ -174,10 +191,11 @@ class FakeRegistry(Faults):
         every = dict.fromkeys(self.repository(name).manifests.values())
         about = [
             facts.descriptor
-            for facts in map(parse_manifest, every)
-            if facts.subject is not None and facts.subject.digest == digest
+            for facts in map(_facts_or_none, every)
+            if facts is not None and facts.subject is not None and facts.subject.digest == digest
         ]
-        kind = request.query.get("artifactType", [None])[0]
+        about += self.also_listed
+        kind = request.query.get("artifactType", [None])[0] if self.filters else None
         found = [entry for entry in about if kind in (None, entry.artifact_type)]
         first = int(request.query.get("from", ["0"])[0])
         last = first + self.page_size
@@ -218,6 +236,13 @@ def _state(status: int, path: str, received: bytes | bytearray) -> Response:
 def _stored(name: str, digest: str) -> Response:
     place = f"/v2/{name}/blobs/{digest}"
     return Response(201, headers={"Location": place, "Docker-Content-Digest": digest})
+
+
+def _facts_or_none(data: bytes) -> ManifestFacts | None:
+    try:
+        return parse_manifest(data)
+    except SealError:
+        return None
 
 
 def _error(status: int, code: str, message: str) -> Response:

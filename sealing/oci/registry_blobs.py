@@ -56,13 +56,13 @@ class RegistryBlobs:
         return answer.status in _OK and answer.headers.get("content-length") in (None, str(size))
 
     def put(self, blob: Blob) -> None:
-        """Store a blob unless it is there; after a break it goes on where the registry is (6.2)."""
+        """Store a blob unless it is there; it goes on where a break left it (6.2, 6.3)."""
         if not self.has(blob.digest, blob.size):
             upload = Upload(self._uploads, blob, lambda: self.has(blob.digest, blob.size))
             self._http.retrying(upload.go_on, moved=lambda: upload.received)
 
     def mount(self, digest: str, size: int, source: RegistryBlobs) -> bool:
-        """Take a blob over from another repository; False where it has to be uploaded (6.3)."""
+        """Take a blob over from another repository; False where it has to be uploaded (6.4)."""
         if self.has(digest, size):
             return True
         if not self._http.is_same_registry(source._http):

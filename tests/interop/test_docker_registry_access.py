@@ -23,7 +23,7 @@ from sealing.oci.settings import PlainHttp, RegistrySettings
 from sealing.oci.transfer import pull, push
 from tests.fakes.certificates import Authority, Certified
 from tests.fakes.token_server import SERVICE, TokenServer, token_server
-from tests.interop.tools import DockerRegistry, docker_registry
+from tests.interop.tools import DockerRegistry, Skopeo, docker_registry
 from tests.unit.sealing.oci.samples import refusal, sealed
 
 pytestmark = pytest.mark.interop
@@ -94,14 +94,15 @@ def registry(server: SigningServer, tmp_path: Path) -> Iterator[DockerRegistry]:
         yield registry
 
 
+def no_helper(name: str, server: str) -> None:
+    pytest.fail(f"helper {name} was asked about {server}")
+
+
 def client_of(registry: DockerRegistry, folder: Path, entry: dict[str, str]) -> RegistryClient:
     """Return a client with what docker's configuration says about `registry`."""
     file = folder / "config.json"
     file.touch(0o600)
     file.write_text(json.dumps({"auths": {registry.reference.registry: entry}}))
-
-    def no_helper(name: str, server: str) -> None:
-        pytest.fail(f"helper {name} was asked about {server}")
 
     settings = RegistrySettings(retry_seconds=())
     login = RegistryAuthenticator(settings, CredentialFile(file, no_helper, pytest.fail))
@@ -123,7 +124,7 @@ class TestTokens:
         with client_of(registry, tmp_path, entry) as client:
             client.ping()
             push(client, sealed(), "v1")
-            assert pull(client, registry.reference).layer == sealed().layer
+            assert pull(client, registry.reference).digest == sealed().manifest_digest
         asked = [one.scopes for one in server.asked if one.who is not None]
         assert sorted(asked) == sorted(set(asked))  # One token for each scope.
 
@@ -131,7 +132,7 @@ class TestTokens:
         with client_of(registry, tmp_path, login_of("alice", "secret")) as client:
             push(client, sealed(), "v1")
         with client_of(registry, tmp_path, login_of("reader", "secret")) as client:
-            assert pull(client, registry.reference).layer == sealed().layer
+            assert pull(client, registry.reference).digest == sealed().manifest_digest
             assert refusal(push, client, sealed(), "v2") in (
                 SealRefusal.UNAUTHORIZED,
                 SealRefusal.FORBIDDEN,
@@ -151,6 +152,21 @@ class TestTokens:
         server.signer = Authority(tmp_path, "somebody-else").own
         with client_of(registry, tmp_path, login_of("alice", "secret")) as client:
             assert refusal(client.ping) is SealRefusal.UNAUTHORIZED
+
+
+def test_what_skopeo_wrote_when_it_logged_in(tmp_path: Path) -> None:
+    file = tmp_path / "auth.json"
+    with docker_registry(tmp_path, password=True) as registry:
+        host = registry.reference.registry
+        Skopeo(tmp_path).run(
+            "login", "--authfile", str(file), "--tls-verify=false",
+            "--username", "alice", "--password", "secret", host,
+        )  # fmt: skip
+        settings = RegistrySettings(retry_seconds=())
+        known = CredentialFile(file, no_helper, pytest.fail)
+        login = RegistryAuthenticator(settings, known)
+        with RegistryClient(registry.reference, settings=settings, authenticator=login) as client:
+            client.ping()
 
 
 class TestCertificates:
@@ -180,7 +196,7 @@ class TestCertificates:
         settings = self.settings(authority, authority.client())
         with RegistryClient(registry.reference, settings=settings) as client:
             push(client, sealed(), "v1")
-            assert pull(client, registry.reference).layer == sealed().layer
+            assert pull(client, registry.reference).digest == sealed().manifest_digest
 
     def test_none(self, registry: DockerRegistry, authority: Authority) -> None:
         settings = self.settings(authority, None)

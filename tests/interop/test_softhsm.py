@@ -16,9 +16,13 @@ from sealing.keys import Signer, VerifyingKey
 from sealing.signers.open import Secrets, open_signer, read_public_uri
 from sealing.signers.pkcs11 import list_token_keys
 from sealing.signers.pkcs11_uri import parse_pkcs11_uri
+from sealing.unseal import verify_artifact
 from sealwasm.cli import run_command
 from sealwasm.session import Session
+from tests.fakes.sealing import seal_for
 from tests.fakes.softhsm import PIN, SoftToken
+from tests.unit.sealing import makers
+from tests.unit.sealing.wasm_maker import SMALL
 
 pytestmark = pytest.mark.interop
 DATA = b"what an owner signs" * 100
@@ -221,6 +225,26 @@ def test_a_library_that_is_none(token: SoftToken, library: str) -> None:
     place = token.uri("object=release").replace(token.library, library)
     error = refusal(place)
     assert (error.code, library in error.detail) == (SealRefusal.KEY_UNAVAILABLE, True)
+
+
+@pytest.mark.parametrize("curve", ["secp256r1", "edwards25519"])
+def test_a_module_is_sealed_by_a_token(token: SoftToken, curve: str) -> None:
+    token.make_key("sealing", 5, curve)
+    with open_signer(token.uri("object=sealing"), secrets=with_pin()) as owner:
+        sealed = seal_for(
+            SMALL,
+            name="acme/scoring",
+            version=7,
+            policy_name="acme/prod",
+            capabilities=makers.CAPABILITIES,
+            broker_identity=makers.IDENTITY.key_id,
+            broker_key=makers.BROKER.public,
+            owner=owner,
+            now=makers.NOW,
+        )
+        public = owner.public
+    artifact = verify_artifact(sealed.manifest, sealed.config, [sealed.bundle], owners=[public])
+    assert artifact.owner == public
 
 
 def test_the_command_line_lists_and_shows(

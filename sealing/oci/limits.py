@@ -29,6 +29,12 @@ TAGS_BYTES = 2 << 20
 REFERRER_WRITE_TRIES = 4
 # `oci-layout` holds one short member.
 MARKER_BYTES = 1024
+# Files of an air-gap archive: an artifact, its signatures and as many attestations as are read.
+ARCHIVE_ENTRIES = 1024
+# The largest layer, and room for everything that is attached to it.
+ARCHIVE_BYTES = (512 << 20) + (128 << 20)
+# As large as a policy may be (policies.limits).
+ARCHIVE_POLICY_BYTES = 256 << 10
 
 # Read and write size: at 1 MiB the hash, not the number of calls, bounds the speed (measured).
 CHUNK_BYTES = 1 << 20
@@ -59,8 +65,7 @@ KEEPALIVE_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 1.0, 2.0)
 # Worth one more request for being able to go on after a break: a second on a fast line.
 SESSION_BYTES = 16 << 20
-# A try that carried a transfer this much further does not count: a bad line of eight hours still
-# ends, as sizes are bounded.
+# A try that carried a transfer this much further does not count; as sizes are bounded, tries are.
 RESUME_BYTES = 1 << 20
 # Blobs on their way at once: more than a few gain nothing on one line, and registries throttle.
 TRANSFERS = 4

@@ -14,10 +14,12 @@ from sealing.errors import SealRefusal
 from sealing.oci.blob import Blob
 from sealing.oci.copying import copy
 from sealing.oci.layout import OciLayout
+from sealing.oci.reference import RegistryReference
 from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import BasicCredentials
+from sealing.oci.settings import BasicCredentials, RegistrySettings
 from sealing.oci.transfer import describe, pull, push
 from sealing.unseal import verify_artifact
+from tests.fakes.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.fakes.sealing import bytes_of, part_of
 from tests.interop.tools import DockerRegistry, docker_registry
 from tests.unit.sealing import makers
@@ -123,3 +125,66 @@ class TestPassword:
             assert refusal(client.ping) is SealRefusal.UNAUTHORIZED
             assert refusal(push, client, sealed(), "v1") is SealRefusal.UNAUTHORIZED
             assert refusal(pull, client, registry.reference) is SealRefusal.UNAUTHORIZED
+
+
+class TestLinesThatBreak:
+    @pytest.fixture
+    def proxy(self, registry: DockerRegistry) -> Iterator[CuttingProxy]:
+        with cutting_proxy(registry.port) as proxy:
+            yield proxy
+
+    @pytest.fixture
+    def client(self, proxy: CuttingProxy) -> Iterator[RegistryClient]:
+        reference = RegistryReference(registry=f"127.0.0.1:{proxy.port}", repository="acme/scoring")
+        settings = RegistrySettings(retry_seconds=(0.01, 0.01, 0.01))
+        with RegistryClient(reference, settings=settings) as client:
+            yield client
+
+    @pytest.mark.parametrize("size", [1 << 20, 20 << 20])
+    @pytest.mark.parametrize("place", [0, 1, 300, 700, 100_000, 1_000_000])
+    def test_carry_everything_once(
+        self, client: RegistryClient, proxy: CuttingProxy, size: int, place: int
+    ) -> None:
+        data = bytes(range(256)) * (size // 256)
+        proxy.breaks_sending_after(place)
+        client.put_blob(Blob.of(data))
+        proxy.breaks_answering_after(place)
+        seen = bytearray()
+        client.fetch_blob(digest_of(data), size, seen.extend)
+        assert seen == data
+        assert proxy.cuts == 2
+
+
+class TestRepositoriesOfOneRegistry:
+    @pytest.fixture
+    def other(self, registry: DockerRegistry) -> Iterator[RegistryClient]:
+        reference = RegistryReference(
+            registry=f"127.0.0.1:{registry.port}", repository="acme/other"
+        )
+        with RegistryClient(reference) as client:
+            yield client
+
+    def test_blobs_are_mounted(self, client: RegistryClient, other: RegistryClient) -> None:
+        client.put_blob(Blob.of(samples.LAYER))
+        digest, size = digest_of(samples.LAYER), len(samples.LAYER)
+        assert not other.has_blob(digest, size)
+        assert other.mount_blob(digest, size, client)
+        assert other.get_blob(digest, size) == samples.LAYER
+        assert not other.mount_blob(samples.ABSENT, 1, client)
+
+    def test_artifacts_are_copied(
+        self, registry: DockerRegistry, client: RegistryClient, other: RegistryClient
+    ) -> None:
+        push(client, sealed(), "v1")
+        copy(client, registry.reference, other, "v2")
+        assert pull(other, registry.reference.with_digest(sealed().manifest_digest)) == pull(
+            client, registry.reference
+        )
+        assert "v2" in other.tags()
+
+
+def test_tags(client: RegistryClient) -> None:
+    assert refusal(client.tags) is SealRefusal.NOT_FOUND
+    for number in range(120):
+        samples.publish(client, samples.manifest(), tag=f"v{number}")
+    assert set(client.tags()) == {f"v{number}" for number in range(120)}

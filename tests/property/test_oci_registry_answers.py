@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sealing.errors import SealError
+from sealing.oci.blob import Blob
 from sealing.oci.reference import RegistryReference
 from sealing.oci.registry import RegistryClient
 from sealing.oci.settings import RegistrySettings
@@ -22,11 +23,17 @@ BLOB = b"abc"
 DIGEST = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 LINES = st.sampled_from(
     [
-        *(f"HTTP/1.1 {code} x" for code in (200, 206, 301, 307, 401, 404, 429, 503, 999, 100)),
+        *(
+            f"HTTP/1.1 {code} x"
+            for code in (200, 201, 202, 204, 206, 301, 307, 401, 404, 429, 503, 999, 100)
+        ),
         *("Content-Length: 3", "Content-Length: 4", "Content-Length: -1", "Content-Length: 3, 3"),
         *("Transfer-Encoding: chunked", "Content-Encoding: gzip", "Connection: close", ": x"),
         *("Location: /x", "Location: http://[", "Location: //xn--/", "Location: https://a:b@c.d/"),
         *("WWW-Authenticate: Basic", "Retry-After: 0", "Docker-Content-Digest: \xff", "\0", ""),
+        *("Content-Range: bytes 0-2/3", "Content-Range: bytes 1-2/3", "Range: 0-1", "Range: 0-9"),
+        *("Link: </x>; rel=next", "Link: <", "Link: </x>", "Date: Mon, 23 Nov 2026 12:00:00 GMT"),
+        *("Retry-After: Mon, 23 Nov 2026 12:00:01 GMT", '{"tags":["v1"]}', '{"tags":[1]}'),
         *("abc", "3", "{}", "HTTP/0.9 200", "HTTP/1.1 200"),
     ]
 )
@@ -79,13 +86,15 @@ def test_blob(parrot: Parrot, client: RegistryClient, answer: bytes) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(answer=ANSWERS)
-def test_manifest_and_referrers(parrot: Parrot, client: RegistryClient, answer: bytes) -> None:
+def test_everything_else(parrot: Parrot, client: RegistryClient, answer: bytes) -> None:
     parrot.answer = answer
     for action in (
         lambda: client.resolve("v1"),
         lambda: client.referrers(DIGEST, artifact_type="x"),
         lambda: client.put_manifest(samples.manifest(), tag="v1"),
         lambda: client.has_blob(DIGEST, len(BLOB)),
+        lambda: client.put_blob(Blob.of(BLOB)),
+        client.tags,
     ):
         with suppress(SealError):
             action()

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from sealing.canonical import digest_of
 from sealing.errors import SealRefusal
 from sealing.oci import limits, registry_http
 from sealing.oci.blob import Blob
@@ -368,6 +369,26 @@ class TestTls:
         public = replace(settings, plain_http=PlainHttp.NEVER, tls=None)
         with RegistryClient(registry.reference(), settings=public) as client:
             assert refusal(client.ping) is SealRefusal.REGISTRY_UNTRUSTED
+
+    def test_redirect_to_a_stranger_takes_no_credentials_along(
+        self, registry: FakeRegistry, settings: RegistrySettings, certificate: Path
+    ) -> None:
+        registry.blobs[digest_of(samples.LAYER)] = samples.LAYER
+        tls = ssl.create_default_context(cafile=str(certificate))
+        with running(FakeRegistry()) as first:
+            first.wants_basic("alice", "secret")
+            path = f"/v2/acme/scoring/blobs/{digest_of(samples.LAYER)}"
+            first.redirects("GET", "/blobs/", f"https://{registry.host}{path}")
+            own = replace(settings, tls=tls)
+            with RegistryClient(first.reference(), settings=own, authenticator=ALICE) as client:
+                registry.breaks_off_after(500, times=1)
+                layer = client.get_blob(digest_of(samples.LAYER), len(samples.LAYER))
+        assert layer == samples.LAYER
+        # Asked again after the break, the registry redirects again, and the rest comes from there.
+        assert [request.headers.get("range") for request in registry.requests] == [
+            None, "bytes=500-",
+        ]  # fmt: skip
+        assert not any("authorization" in request.headers for request in registry.requests)
 
     def test_authority_of_ones_own(
         self, registry: FakeRegistry, settings: RegistrySettings, certificate: Path

@@ -25,6 +25,7 @@ from policies.grant import effective_grant
 from policies.load import parse_canonical
 from policies.models import CapabilityPolicy, Guardrails, PolicyDocument, ReleasePolicy
 from sealing import canonical
+from sealing.hidden_bill import HiddenBill
 
 FindPolicy = Callable[[str, str], PolicyRow | None]
 _Kind = TypeVar("_Kind", bound=PolicyDocument)
@@ -114,6 +115,8 @@ def facts_of_module(module: OwnedModule) -> dict[str, ClaimValue]:
         "request.policy": statement.policy,
         "request.capabilities": statement.capabilities_digest,
         "request.manifest": statement.manifest,
+        "request.bill-hidden": isinstance(statement.bill, HiddenBill),
+        "request.brokers-needed": statement.threshold,
     }
 
 

@@ -18,6 +18,7 @@ from sealing.wasm_reader import unsupported
 from sealing.wasm_sections import MAGIC, SectionReader
 
 CORE: Final = "core"
+COMPONENT: Final = "component"
 _CORE_VERSION: Final = b"\x01\x00\x00\x00"
 _COMPONENT_LAYER: Final = b"\x01\x00"
 

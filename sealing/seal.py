@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sealing import names
 from sealing.bom import BillOfMaterials, bill_of_materials
 from sealing.canonical import Buffer, digest_of
+from sealing.config import ModuleConfig, os_of
+from sealing.disclosure import Bill, require_hidable
 from sealing.envelope import EnvelopeContext
+from sealing.hidden_bill import HiddenBill
 from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.module_source import ModuleSource, source_of
@@ -58,7 +61,7 @@ class EncryptedModule:
     public: PublicOptions = field(repr=False)
     private: PrivateOptions = field(repr=False)
     config: bytes = field(repr=False)
-    bill: BillOfMaterials = field(repr=False)
+    bill: Bill = field(repr=False)
     shape: Shape = WASM
 
 
@@ -73,26 +76,38 @@ def seal(
     owner: Signer,
     now: datetime,
     shape: Shape = WASM,
+    hide_details: bool = False,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> SealedModule:
     """Return the artifact whose module only `recipients` can release.
 
-    Whether the capability document is a valid policy is not checked: `policies` does that. The
-    suite is that of each key. Raises `SealError`, and `ValueError` for a naive `now`.
+    With `hide_details` only they learn its digest and bill of materials as well. Whether the
+    capability document is a valid policy is not checked: `policies` does that. The suite is that
+    of each key. Raises `SealError`, and `ValueError` for a naive `now`.
     """
     # (1) Names and the policy, before any work.
     terms = Terms(name, version, policy_name, capabilities)
     digest_capabilities(capabilities)
+    require_hidable(shape, hide_details=hide_details)
 
-    # (2) What the module is made of, said in clear; and its ciphertext under a fresh key.
+    # (2) What the module is made of, and its ciphertext under a fresh key.
     source = source_of(module)
     bill = bill_of_materials(source)
-    plaintext, config = packed(shape, source)
+    plaintext, config = packed(shape, source, bill)
     layer, public, private = encrypt_layer(plaintext, entropy=entropy)
     encrypted = EncryptedModule(layer, public, private, config.to_bytes(), bill, shape)
+    if hide_details:
+        encrypted = _hidden(encrypted, bill)
 
     # (3) The key for each recipient, bound to all it is for, and the owner's signature.
     return seal_encrypted(encrypted, terms, recipients, owner=owner, now=now, entropy=entropy)
+
+
+def _hidden(encrypted: EncryptedModule, bill: BillOfMaterials) -> EncryptedModule:
+    """Return the same ciphertext, with nothing beside it that tells what the module is."""
+    config = ModuleConfig.hiding(encrypted.layer.digest, os_of(bill))
+    commitment = HiddenBill.of(bill, encrypted.private.symkey)
+    return replace(encrypted, config=config.to_bytes(), bill=commitment)
 
 
 def seal_encrypted(

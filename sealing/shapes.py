@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sealing import archive, canonical, limits
+from sealing.bom import BillOfMaterials
 from sealing.canonical import Buffer
 from sealing.config import ARCHITECTURE, OS, ModuleConfig
 from sealing.errors import SealError, SealRefusal
@@ -30,7 +31,7 @@ class Shape:
     config_type: str
     plain_layer_type: str
     # Of the manifest, not of its layer.
-    annotations: Mapping[str, str] = field(repr=False)
+    annotations: Mapping[str, str] = field(repr=False, hash=False)
     layer_bytes: tuple[int, int]
 
     @property
@@ -127,10 +128,12 @@ class CompatSource:
         return archive.tar_chunks(PLUGIN_FILE, self._module.chunks(), self._module.size)
 
 
-def packed(shape: Shape, module: ModuleSource) -> tuple[ModuleSource, AnyConfig]:
+def packed(
+    shape: Shape, module: ModuleSource, bill: BillOfMaterials
+) -> tuple[ModuleSource, AnyConfig]:
     """Return what is encrypted for `module` in this shape, and the config beside it."""
     if shape is WASM:
-        return module, ModuleConfig(module.digest)
+        return module, ModuleConfig.of(bill, module.digest)
     source = CompatSource(module)
     return source, CompatConfig(source.tar_digest)
 

@@ -16,6 +16,7 @@ from sealing.bom import BillOfMaterials
 from sealing.bundle import UnverifiedBundle, sign_bundle
 from sealing.envelope import EnvelopeContext
 from sealing.errors import SealError, SealRefusal
+from sealing.hidden_bill import HiddenBill
 from sealing.keys import Signer, VerifyingKey
 from sealing.manifest import SealedManifest
 
@@ -34,9 +35,11 @@ _PREDICATE: Final = (
     "layer",
     "envelopes",
     "capabilities",
-    "bill-of-materials",
     "created",
 )
+# One of the two: the bill in clear, or a commitment to it.
+_BILL: Final = "bill-of-materials"
+_HIDDEN_BILL: Final = "hidden-bill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class SealedModuleStatement:
     envelopes: tuple[str, ...]
     capabilities: Mapping[str, Any] = field(repr=False)
     capabilities_digest: str
-    bill: BillOfMaterials = field(repr=False)
+    bill: BillOfMaterials | HiddenBill = field(repr=False)
     created: datetime
 
     @classmethod
@@ -65,7 +68,7 @@ class SealedModuleStatement:
         manifest: SealedManifest,
         *,
         capabilities: Mapping[str, Any],
-        bill: BillOfMaterials,
+        bill: BillOfMaterials | HiddenBill,
         created: datetime,
     ) -> Self:
         """Return the statement that fits `manifest`, whose envelopes agree with each other."""
@@ -114,7 +117,7 @@ class SealedModuleStatement:
             "layer": self.layer,
             "envelopes": list(self.envelopes),
             "capabilities": {"digest": self.capabilities_digest, "document": self.capabilities},
-            "bill-of-materials": self.bill.to_document(),
+            **_disclosed(self.bill),
             "created": names.format_time(self.created),
         }
 
@@ -141,7 +144,7 @@ class SealedModuleStatement:
         value = canonical.members(value, _STATEMENT, what)
         if (value["_type"], value["predicateType"]) != (IN_TOTO_TYPE, PREDICATE_TYPE):
             raise SealError(SealRefusal.STATEMENT_TYPE, f"expected {PREDICATE_TYPE}")
-        found = canonical.members(value["predicate"], _PREDICATE, "predicate")
+        found = _predicate(value["predicate"])
         capabilities, capabilities_digest = _capabilities(found["capabilities"])
         return cls(
             module=names.parse_name(found["module"], "module name"),
@@ -159,7 +162,7 @@ class SealedModuleStatement:
             envelopes=_envelopes(found["envelopes"]),
             capabilities=capabilities,
             capabilities_digest=capabilities_digest,
-            bill=BillOfMaterials.from_document(found["bill-of-materials"]),
+            bill=_bill(found),
             created=names.parse_time(found["created"], "created"),
         )
 
@@ -226,6 +229,23 @@ def digest_capabilities(capabilities: Mapping[str, Any]) -> str:
         detail = f"capability policy is {len(data)} bytes, limit {limits.CAPABILITIES_BYTES}"
         raise SealError(SealRefusal.TOO_LARGE, detail)
     return canonical.digest_of(data)
+
+
+def _predicate(value: Any) -> dict[str, Any]:
+    hidden = isinstance(value, dict) and _HIDDEN_BILL in value
+    return canonical.members(value, (*_PREDICATE, _HIDDEN_BILL if hidden else _BILL), "predicate")
+
+
+def _bill(predicate: Mapping[str, Any]) -> BillOfMaterials | HiddenBill:
+    if _HIDDEN_BILL in predicate:
+        return HiddenBill.parse(predicate[_HIDDEN_BILL])
+    return BillOfMaterials.from_document(predicate[_BILL])
+
+
+def _disclosed(bill: BillOfMaterials | HiddenBill) -> dict[str, Any]:
+    if isinstance(bill, HiddenBill):
+        return {_HIDDEN_BILL: bill.commitment}
+    return {_BILL: bill.to_document()}
 
 
 def _capabilities(value: Any) -> tuple[dict[str, Any], str]:

@@ -7,9 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from sealing import archive, canonical
-from sealing.bom import BillOfMaterials, bill_of_materials, require_core_module
+from sealing.bom import bill_of_materials, require_core_module
 from sealing.canonical import Buffer
+from sealing.disclosure import require_bill, require_disclosed_alike
 from sealing.errors import SealError, SealRefusal
+from sealing.hidden_bill import HiddenBill
 from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
 from sealing.ocicrypt import PrivateOptions, decrypt_into
@@ -32,6 +34,13 @@ class VerifiedArtifact:
     # Every trusted key that signed this very statement, the owner first, and their bundles.
     signers: tuple[VerifyingKey, ...]
     bundles: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def plaintext_digest(self) -> str | None:
+        """The digest of the module in clear, where the artifact tells it."""
+        if isinstance(self.config, CompatConfig) or isinstance(self.statement.bill, HiddenBill):
+            return None
+        return self.config.listed_digest
 
 
 def verify_artifact(
@@ -61,8 +70,10 @@ def verify_artifact(
     if statement.manifest != found.digest:
         raise SealError(SealRefusal.STATEMENT_MISMATCH, "statement is for another manifest")
 
-    # (3) Every field of the manifest and of each envelope's context is the one the owner signed.
+    # (3) Every field of the manifest and of each envelope's context is the one the owner signed,
+    # and the config tells no more and no less than the statement.
     statement.require_manifest(found)
+    require_disclosed_alike(statement.bill, module_config, found)
     ordered = signed.ordered(owner)
     return VerifiedArtifact(
         found,
@@ -117,7 +128,7 @@ def unseal_to_memory(
         if found.tar_digest != artifact.config.tar_digest:
             detail = "archive is another than the config names"
             raise SealError(SealRefusal.PLAINTEXT_MISMATCH, detail)
-        _require_module(found.file, artifact.statement.bill)
+        _require_module(found.file, artifact, options)
         on_failure.pop_all()
     return UnsealedModule(found.memory, found.file)
 
@@ -135,7 +146,8 @@ def unseal(
     if isinstance(artifact.config, CompatConfig):
         raise SealError(SealRefusal.MEDIA_TYPE, "layer is an archive, expected a module")
     _require_layer(artifact.manifest, layer)
-    if options.digest != artifact.config.plaintext_digest:
+    hidden = isinstance(artifact.statement.bill, HiddenBill)
+    if not hidden and options.digest != artifact.config.listed_digest:
         detail = "content key is for another plaintext than the config names"
         raise SealError(SealRefusal.PLAINTEXT_MISMATCH, detail)
 
@@ -146,7 +158,7 @@ def unseal(
         view = _open_layer(artifact, layer, options, out)
 
         # (3) It is the module that was sealed, to the last byte and the last import.
-        _require_module(view, artifact.statement.bill)
+        _require_module(view, artifact, options)
         on_failure.pop_all()
     return view
 
@@ -165,7 +177,8 @@ def _open_layer(
     return view
 
 
-def _require_module(module: memoryview, bill: BillOfMaterials) -> None:
+def _require_module(
+    module: memoryview, artifact: VerifiedArtifact, options: PrivateOptions
+) -> None:
     require_core_module(module)
-    if bill_of_materials(module) != bill:
-        raise SealError(SealRefusal.BILL_MISMATCH, "module is not what its bill of materials says")
+    require_bill(bill_of_materials(module), artifact.statement.bill, options.symkey)

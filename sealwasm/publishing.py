@@ -126,7 +126,6 @@ def _numbered(session: Session, order: SealOrder, highest: int) -> SealOrder:
 
 def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
     """Return the newest version if sealing again would only make another ciphertext of it."""
-    from sealing.config import ModuleConfig
     from sealwasm.sealing_work import load_capabilities_file
 
     newest = max(listed, key=lambda one: one.version, default=None)
@@ -134,12 +133,10 @@ def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
         return None
     if wish.order.version not in (0, newest.version):
         return None
-    config, statement = newest.artifact.config, newest.artifact.statement
-    if not isinstance(config, ModuleConfig):
-        return None
+    statement = newest.artifact.statement
     policy = load_capabilities_file(wish.order.capabilities)
     same = (
-        config.plaintext_digest == _digest_of_file(wish.order.module)
+        newest.artifact.plaintext_digest == _digest_of_file(wish.order.module)
         and statement.capabilities == policy.to_document()
         and statement.policy == wish.order.policy
         and statement.brokers == (wish.order.broker_identity,)

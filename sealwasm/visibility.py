@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sealing.disclosure import Bill
     from sealing.statement import SealedModuleStatement
 
 
 def seen_by(statement: SealedModuleStatement, *, ciphertext_bytes: int) -> dict[str, list[str]]:
     """Return what each party sees of a sealed module, the most curious first."""
-    bill = statement.bill
-    made_of = f"{len(bill.imports)} imports, {len(bill.exports)} exports, all by name"
     public = [
         f"{ciphertext_bytes} bytes of ciphertext: the size of the module, not its code",
         f"name {statement.module}, version {statement.version}, when it was sealed",
         f"owner key {statement.owner}",
         f"name of the release policy: {statement.policy}",
         "the capability policy, every word of it",
-        f"bill of materials: {made_of}, {bill.functions} functions, the tools that made it",
-        "the digest of the plaintext: who has the module already knows that it is this one",
+        *_told_of(statement.bill),
     ]
     brokers = "the broker" if len(statement.brokers) == 1 else f"{len(statement.brokers)} brokers"
     share = (
@@ -33,6 +31,21 @@ def seen_by(statement: SealedModuleStatement, *, ciphertext_bytes: int) -> dict[
         "node": ["all of that", "that it runs, for how long, with which inputs and outputs"],
         "runner in its TEE": ["the module, while it runs"],
     }
+
+
+def _told_of(bill: Bill) -> list[str]:
+    from sealing.hidden_bill import HiddenBill
+
+    if isinstance(bill, HiddenBill):
+        return [
+            "neither its imports nor its digest: those are for who has the content key; what the "
+            "capability policy grants is in clear nevertheless"
+        ]
+    made_of = f"{len(bill.imports)} imports, {len(bill.exports)} exports, all by name"
+    return [
+        f"bill of materials: {made_of}, {bill.functions} functions, the tools that made it",
+        "the digest of the plaintext: who has the module already knows that it is this one",
+    ]
 
 
 def as_lines(seen: dict[str, list[str]]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from policies.claim import BOOLEAN, CHOICE, HEX, TEXT, VERSION, Claim
+from policies.claim import BOOLEAN, CHOICE, HEX, INTEGER, TEXT, VERSION, Claim
 
 TEES: Final = (
     "snp",
@@ -27,6 +27,8 @@ ROWS: Final = (
     Claim("request.policy", TEXT, "name of the release policy the owner chose"),
     Claim("request.capabilities", TEXT, "digest of its capability policy"),
     Claim("request.manifest", TEXT, "digest of the sealed manifest"),
+    Claim("request.brokers-needed", INTEGER, "how many brokers it takes to open it"),
+    Claim("request.bill-hidden", BOOLEAN, "its bill of materials is not in clear"),
     Claim("ear.status", CHOICE, "result of the appraisal", choices=TIERS),
     Claim("ear.executables", CHOICE, "appraisal of what was launched", choices=TIERS),
     Claim("ear.hardware", CHOICE, "appraisal of processor and firmware", choices=TIERS),

@@ -18,6 +18,13 @@ from sealing import limits
 from sealing.bom import bill_of_materials
 from sealing.hpke import X25519, OpeningKey
 from tests.unit.sealing import makers
+from tests.unit.sealing.hidden_maker import (
+    OTHER_COMMITMENT,
+    hidden_config,
+    hidden_predicate,
+    hiding,
+    layer_digest,
+)
 from tests.unit.sealing.hpke_maker import ephemeral_for, seal_x25519
 from tests.unit.sealing.makers import Artifact, b64, flipped, make, unb64
 from tests.unit.sealing.wasm_maker import COMPONENT, FULL, SMALL, custom
@@ -525,7 +532,29 @@ CONFIG_CASES = (
         "platform",
         config=put("architecture", value="amd64"),
     ),
-    refused("config-os", "R5.2: WASI preview 1 only", "platform", config=put("os", value="wasip2")),
+    refused("config-os", "R5.2: WASI only", "platform", config=put("os", value="linux")),
+    refused(
+        "config-os-of-components",
+        "R5.4: wasip2 says what the component imports and exports",
+        "malformed",
+        config=put("os", value="wasip2"),
+    ),
+    refused(
+        "config-component-target",
+        "R5.4: a component has two lists of names and no more",
+        "unknown-member",
+        config=lambda document: document.update(
+            os="wasip2", component={"exports": [], "imports": [], "target": "wasi:cli/command"}
+        ),
+    ),
+    refused(
+        "config-component-names",
+        "R5.4: names are texts",
+        "malformed",
+        config=lambda document: document.update(
+            os="wasip2", component={"exports": [7], "imports": []}
+        ),
+    ),
     refused(
         "config-two-layers",
         "R5.3: one layer digest",
@@ -537,6 +566,79 @@ CONFIG_CASES = (
         "R1.5: no unknown member",
         "unknown-member",
         config=put("component", value={}),
+    ),
+)
+
+DISCLOSURE_CASES = (
+    accepted("hidden-details", "R7.7: neither bill nor plaintext digest is told", **hiding()),
+    refused(
+        "hidden-bill-plain-digest",
+        "R7.7: a hidden bill beside the plaintext's digest hides nothing",
+        "statement-mismatch",
+        predicate=hidden_predicate(),
+    ),
+    refused(
+        "plain-bill-hidden-digest",
+        "R7.7: a bill in clear, but another digest than the plaintext's",
+        "statement-mismatch",
+        config=hidden_config,
+    ),
+    refused(
+        "both-bills",
+        "R7.2: one bill, in clear or hidden",
+        "unknown-member",
+        predicate=put("hidden-bill", value=OTHER_COMMITMENT),
+    ),
+    refused("no-bill", "R7.2: there is a bill", "malformed", predicate=drop("bill-of-materials")),
+    refused(
+        "hidden-bill-not-hex",
+        "R7.2: a commitment has 64 lower hexadecimal digits",
+        "malformed",
+        **hiding(predicate=hidden_predicate("A" * 64)),
+    ),
+    refused(
+        "hidden-config-names",
+        "R7.7: a hidden component's names are not in its config",
+        "statement-mismatch",
+        **hiding(
+            config=lambda document: document.update(
+                os="wasip2",
+                layerDigests=[layer_digest()],
+                component={"exports": ["wasi:cli/run@0.2.0"], "imports": []},
+            )
+        ),
+    ),
+    refused(
+        "config-of-a-component",
+        "R7.7: the config is that of the module in the bill",
+        "statement-mismatch",
+        config=lambda document: document.update(
+            os="wasip2", component={"exports": [], "imports": []}
+        ),
+    ),
+    refused(
+        "hidden-bill-under-another-key",
+        "R9.6: the commitment is made with the content key",
+        "bill-mismatch",
+        stage=UNSEAL,
+        **hiding(predicate=hidden_predicate(OTHER_COMMITMENT)),
+    ),
+    refused(
+        "hidden-bill-of-another-module",
+        "R9.6: the commitment is to the module's bill",
+        "bill-mismatch",
+        stage=UNSEAL,
+        module=FULL,
+        **hiding(
+            config=lambda document: document.update(layerDigests=[layer_digest(FULL)]),
+        ),
+    ),
+    refused(
+        "hidden-key-of-another-plaintext",
+        "R9.4: the digest in the private options is the plaintext's, whatever the config tells",
+        "plaintext-mismatch",
+        stage=UNSEAL,
+        **hiding(privopts=lambda _: makers.options_json(makers.SYMKEY, OTHER_DIGEST, makers.NONCE)),
     ),
 )
 
@@ -893,6 +995,7 @@ CASES = (
     *CONFIG_CASES,
     *BUNDLE_CASES,
     *STATEMENT_CASES,
+    *DISCLOSURE_CASES,
     *OPENING_CASES,
     *UNSEAL_CASES,
 )

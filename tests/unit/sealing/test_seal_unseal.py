@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,12 @@ from sealing.keys import VerifyingKey
 from sealing.ocicrypt import PrivateOptions
 from sealing.seal import SealedModule
 from sealing.secret import SecretBuffer
+from sealing.shapes import COMPAT
 from sealing.unseal import VerifiedArtifact, unseal, verify_artifact
 from tests.fakes.sealing import bytes_of, seal_for
 from tests.unit.sealing import makers
+from tests.unit.sealing.hidden_maker import hiding
+from tests.unit.sealing.makers import unb64
 from tests.unit.sealing.wasm_maker import COMPONENT, FULL, SMALL
 
 FIXED = makers.FixedSealingKey.from_bytes(makers.BROKER.suite, makers.BROKER.public.raw)
@@ -48,10 +52,11 @@ def refusal_of(call, *args, **kwargs) -> SealRefusal:
 
 @pytest.mark.parametrize("owner", [makers.OWNER, makers.OWNER_ED25519])
 @pytest.mark.parametrize("suite", hpke.SUITES)
+@pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("module", [SMALL, FULL])
-def test_the_way_there_and_back(module: bytes, suite: str, owner) -> None:
+def test_the_way_there_and_back(module: bytes, hidden: bool, suite: str, owner) -> None:
     broker = OpeningKey.generate(suite)
-    sealed = seal_one(module, broker_key=broker.public, owner=owner)
+    sealed = seal_one(module, broker_key=broker.public, owner=owner, hide_details=hidden)
     artifact = verified(sealed, owner.public)
     options = open_envelope(artifact.manifest.envelopes[0], broker)
     with SecretBuffer(len(module)) as out:
@@ -70,6 +75,34 @@ def test_the_published_bytes_are_those_written_by_hand() -> None:
     assert sealed.manifest == expected.manifest
     assert sealed.bundle == expected.bundles[0]
     assert sealed.manifest_digest == makers.digest(expected.manifest)
+
+
+def test_a_hidden_one_is_what_was_written_by_hand_too() -> None:
+    sealed = seal_one(broker_key=FIXED, entropy=makers.fixed_entropy(), hide_details=True)
+    expected = makers.make(**hiding())
+    assert (sealed.config, sealed.manifest) == (expected.config, expected.manifest)
+    assert sealed.bundle == expected.bundles[0]
+
+
+def test_what_is_hidden_is_nowhere_in_the_artifact() -> None:
+    secrets = [b"fd_write", makers.digest(SMALL).encode(), b"_start"]
+    open_one, hidden = seal_one(), seal_one(hide_details=True, capabilities={"kind": "none"})
+    for sealed, found in ((open_one, True), (hidden, False)):
+        payload = unb64(json.loads(sealed.bundle)["dsseEnvelope"]["payload"])
+        parts = b"".join([sealed.manifest, sealed.config, payload, bytes_of(sealed.layer)])
+        assert [secret in parts for secret in secrets] == [found] * 3
+    assert verified(open_one).plaintext_digest == makers.digest(SMALL)
+    assert verified(hidden).plaintext_digest is None
+
+
+def test_the_same_module_is_committed_to_differently_every_time() -> None:
+    one, two = (verified(seal_one(hide_details=True)).statement.bill for _ in range(2))
+    assert one != two
+
+
+def test_a_container_image_hides_nothing() -> None:
+    code = refusal_of(seal_one, shape=COMPAT, hide_details=True)
+    assert code == SealRefusal.PLATFORM
 
 
 def test_every_sealing_has_its_own_key() -> None:
@@ -146,9 +179,12 @@ def test_bundles_of_other_kinds_beside_the_owners_change_nothing(foreign: bytes)
 def test_no_key_means_no_plaintext() -> None:
     sealed = seal_one()
     artifact = verified(sealed)
-    wrong = PrivateOptions(bytes(32), artifact.config.plaintext_digest, bytes(16))
+    wrong = PrivateOptions(bytes(32), artifact.config.listed_digest, bytes(16))
     with SecretBuffer(len(SMALL)) as out:
-        assert refusal_of(unseal, artifact, bytes_of(sealed.layer), wrong, out) == SealRefusal.HMAC_MISMATCH
+        assert (
+            refusal_of(unseal, artifact, bytes_of(sealed.layer), wrong, out)
+            == SealRefusal.HMAC_MISMATCH
+        )
         assert bytes(out.view) == bytes(len(SMALL))
 
 

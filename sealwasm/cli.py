@@ -37,6 +37,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("sealwasm.commands.list:list_published", "List what is published at PLACE."),
     "diff": ("sealwasm.commands.diff:diff", "Say what is different between two versions."),
     "copy": ("sealwasm.commands.copy:copy", "Copy a sealed module with its signatures."),
+    "export": (
+        "sealwasm.commands.export:export",
+        "Write a sealed module to one file, for where no network goes.",
+    ),
+    "import": (
+        "sealwasm.commands.import_:import_archive",
+        "Read a sealed module from a file that `export` wrote.",
+    ),
     "pull": (
         "sealwasm.commands.pull:pull",
         "Copy a sealed module into an OCI image-layout folder.",
@@ -45,7 +53,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.inspect:inspect",
         "Show what anyone can see of a sealed module.",
     ),
-    "verify": ("sealwasm.commands.verify:verify", "Check an artifact against its owner's key."),
+    "verify": ("sealwasm.commands.verify:verify", "Check an artifact against its owners' keys."),
+    "sign": ("sealwasm.commands.sign:sign", "Sign a published artifact with one more key."),
+    "attach": (
+        "sealwasm.commands.attach:attach",
+        "Attach provenance or a bill of materials to an artifact, signed.",
+    ),
     "owner": ("sealwasm.commands.owner:owner", "Enrol a module owner with a broker."),
     "broker": ("sealwasm.commands.broker:broker", "Set up and serve a key broker."),
     "run": ("sealwasm.commands.run:run", "Run a sealed module under its grant."),

@@ -9,11 +9,13 @@ import click
 
 from sealwasm.failure import CliError, Kind
 from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.times import UtcTime
 
 if TYPE_CHECKING:
     from sealing.keys import SigningKey
 
 _FORMATS = click.Choice(["pem", "cosign"])
+TIME = UtcTime()
 
 
 @click.group()
@@ -160,3 +162,37 @@ def list_keys(session: Session, place: str) -> None:
     header = ("KEY ID", "KIND", "FORM", "PLACE")
     rows = [(one["key_id"][:16], one["kind"], one["form"], one["place"]) for one in found]
     session.show(found, table=table(rows, header) if rows else f"no keys in {place}")
+
+
+@key.command()
+@click.argument("old", metavar="OLD")
+@click.option("--new", required=True, metavar="FILE", help="Public key that comes after OLD.")
+@click.option("--out", required=True, metavar="FILE", help="Where the key statement goes.")
+@click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens OLD.")
+@click.option("--root", metavar="FILE", help="The first public key, if OLD is not the first one.")
+@click.option(
+    "--key-statement",
+    "statements",
+    multiple=True,
+    metavar="FILE",
+    help="A statement so far; repeatable. All of them, with --root.",
+)
+@click.option("--not-before", type=TIME, help="When the new key starts to count (default: now).")
+@click.option(
+    "--old-not-after", type=TIME, help="When OLD expires; without it, it goes on as well."
+)
+@output_option
+@pass_session
+def rotate(session: Session, /, **given: Any) -> None:
+    """Say with the key OLD which key comes after it, so that nobody has to trust a new one by hand.
+
+    Whoever trusts OLD adds the statement: sealwasm verify REFERENCE --owner OLD.pub
+    --key-statement FILE. Published modules stay as they are; sign them again with: sealwasm sign.
+
+    Example: sealwasm key rotate owner.key --new owner-2.key.pub --out owner-2.json
+    """
+    from sealwasm.rotating import Rotation
+    from sealwasm.rotating import rotate as rotate_key
+
+    facts = rotate_key(Rotation(**given), now=session.now())
+    session.show(facts, table=table(list(facts.items())))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.options import owners_option, registry_options
+from sealwasm.options import registry_options
+from sealwasm.owner_trust_options import trust_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
+    from sealing.owner_trust import OwnerTrust
+    from sealwasm.owner_trust_options import TrustChoice
     from sealwasm.registry_access import RegistryAccess
+    from sealwasm.verification import Verification
 
 CHECKS = (
     "every blob has the digest and size that name it",
@@ -22,39 +26,74 @@ CHECKS = (
 
 
 @click.command()
-@click.argument("reference")
-@owners_option
+@click.argument("subject", metavar="REFERENCE|FILE")
+@trust_options
 @registry_options
 @output_option
 @pass_session
-def verify(
-    session: Session, reference: str, owners: tuple[str, ...], registry: RegistryAccess
-) -> None:
-    """Check an artifact against its owner's key.
+def verify(session: Session, subject: str, trust: TrustChoice, registry: RegistryAccess) -> None:
+    """Check an artifact against its owners' keys.
 
-    Not checked, as it takes the content key: that the ciphertext opens, and holds the module that
-    the bill of materials describes. The runner checks both before it runs anything.
+    Lists attestations and other signatures that are attached to it too: they count if a trusted
+    key signed them, and decide about nothing. Not checked, as it takes the content key: that the
+    ciphertext opens, and holds the module that the bill of materials describes. The runner checks
+    both before it runs anything. For a FILE in clear, checks the signature inside of it.
+
+    Example: sealwasm verify registry.example/acme/app:1 --owner alice.pub --owner bob.pub
+    --threshold 2
     """
-    from sealing.unseal import verify_artifact
-    from sealwasm.artifacts import pull_artifact
-    from sealwasm.keyfiles import load_public_key
+    from sealwasm.artifacts import looks_like_reference
+    from sealwasm.verification import verify_reference
 
-    keys = [load_public_key(path) for path in owners]
-    pulled = pull_artifact(reference, registry=registry)
-    artifact = verify_artifact(pulled.manifest, pulled.config, pulled.bundles, owners=keys)
+    owners = trust.load()
+    if not looks_like_reference(subject):
+        document = _module(session, subject, owners)
+        session.show(document, table=table(list(document.items())))
+        return
+    found = verify_reference(subject, owners, registry=registry, now=session.now())
+    document = _document(subject, found)
+    session.show(document, table=table(_rows(document)))
+
+
+def _document(reference: str, found: Verification) -> dict[str, Any]:
+    artifact = found.artifact
     statement = artifact.statement
-    document = {
+    return {
         "reference": reference,
         "verified": True,
         "manifest": artifact.manifest.digest,
         "module": statement.module,
         "version": statement.version,
         "owner": artifact.owner.key_id,
+        "signed_by": found.signers,
+        "owners_required": found.trust.threshold,
         "policy": statement.policy,
         "brokers": list(statement.brokers),
         "threshold": statement.threshold,
+        "statements": list(found.statements),
         "checks": list(CHECKS),
     }
-    rows: list[tuple[str, object]] = [(n, v) for n, v in document.items() if n != "checks"]
-    rows.extend(("checked", text) for text in CHECKS)
-    session.show(document, table=table(rows))
+
+
+def _rows(document: dict[str, Any]) -> list[tuple[str, object]]:
+    lists = ("signed_by", "statements", "checks")
+    rows: list[tuple[str, object]] = [(n, v) for n, v in document.items() if n not in lists]
+    rows.extend(("signed by", f"{one['owner']} ({one['key']})") for one in document["signed_by"])
+    for one in document["statements"]:
+        told = f"by {one['signer']}" if one["verified"] else f"not verified: {one['why']}"
+        rows.append(("also says", f"{one['type']} ({told})"))
+    rows.extend(("checked", text) for text in document["checks"])
+    return rows
+
+
+def _module(session: Session, path: str, trust: OwnerTrust) -> dict[str, Any]:
+    """Check the signature inside a module in clear."""
+    from sealing.wasm_signature import verify_module
+    from sealwasm.artifacts import read_module
+
+    signers = verify_module(read_module(path), keys=trust.resolve(session.now()).keys)
+    return {
+        "file": path,
+        "verified": True,
+        "signed_by": [key.key_id for key in signers],
+    }

@@ -1,0 +1,107 @@
+"""`sealwasm attach`: signed documents about an artifact, in the formats of others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealwasm.failure import CliError, Kind
+from sealwasm.options import owner_key_options, registry_options
+from sealwasm.owner_trust_options import trust_options
+from sealwasm.session import Session, output_option, pass_session, table
+
+if TYPE_CHECKING:
+    from sealwasm.owner_trust_options import TrustChoice
+    from sealwasm.registry_access import RegistryAccess
+
+
+@click.command()
+@click.argument("reference")
+@click.option("--provenance", metavar="FILE", help="SLSA provenance v1 (JSON) of the build.")
+@click.option("--sbom", metavar="FILE", help="Software bill of materials (CycloneDX, JSON).")
+@click.option(
+    "--generate",
+    is_flag=True,
+    help="Write those that no file is given for from what sealing knows: who sealed which module, "
+    "and its producers. How it was built, sealing did not see.",
+)
+@owner_key_options
+@trust_options
+@click.option("--dry-run", is_flag=True, help="Show what would be signed; sign nothing.")
+@registry_options
+@output_option
+@pass_session
+def attach(
+    session: Session,
+    /,
+    reference: str,
+    provenance: str | None,
+    sbom: str | None,
+    generate: bool,
+    dry_run: bool,
+    **given: Any,
+) -> None:
+    """Attach provenance or a bill of materials to an artifact, signed.
+
+    Anybody can read what is attached. The artifact is checked against --owner first, without one
+    against --key itself. cosign reads what is attached: cosign verify-attestation --type
+    slsaprovenance1.
+
+    Example: sealwasm attach registry.example/acme/app:1 --generate --key owner.key
+    """
+    if provenance is None and sbom is None and not generate:
+        raise CliError(
+            Kind.USAGE,
+            "usage",
+            "nothing to attach",
+            next_step="add --provenance FILE, --sbom FILE or --generate",
+        )
+    wanted = {"provenance": provenance, "sbom": sbom, "generate": generate}
+    facts = _attach(session, reference, wanted, dry_run=dry_run, **given)
+    session.show(facts, table=table(_rows(facts)))
+
+
+def _attach(
+    session: Session,
+    reference: str,
+    wanted: dict[str, Any],
+    *,
+    key: str,
+    passphrase_file: str | None,
+    trust: TrustChoice,
+    dry_run: bool,
+    registry: RegistryAccess,
+) -> dict[str, Any]:
+    from sealwasm.artifacts import parse_reference
+    from sealwasm.attesting import attest, facts_of, predicates, verified_artifact
+    from sealwasm.keyfiles import load_signing_key
+
+    place = parse_reference(reference)
+    signer = load_signing_key(key, passphrase_file)
+    owners = trust.load_or(signer.public)
+    with registry.open(place) as store:
+        artifact = verified_artifact(store, place, owners, now=session.now())
+        facts = facts_of(place, artifact) | {"signer": signer.key_id, "attached": []}
+        for kind, predicate in predicates(artifact, **wanted):
+            entry: dict[str, Any] = {"type": kind}
+            if dry_run:
+                entry["predicate"] = predicate
+            else:
+                entry["bundle"] = attest(store, artifact, signer, kind, predicate)
+            facts["attached"].append(entry)
+    session.say(
+        "dry run: nothing was attached" if dry_run else "next: sealwasm verify " + reference
+    )
+    return facts
+
+
+def _rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
+    from sealwasm.attesting import dumped
+
+    rows: list[tuple[str, object]] = [(n, v) for n, v in facts.items() if n != "attached"]
+    for one in facts["attached"]:
+        rows.append(("attached" if "bundle" in one else "would attach", one["type"]))
+        if "predicate" in one:
+            rows.extend(("", line) for line in dumped(one["predicate"]).splitlines())
+    return rows

@@ -1,0 +1,58 @@
+"""`sealwasm sign`: one more owner agrees with what the first one signed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sealwasm.options import owner_key_options, registry_options
+from sealwasm.owner_trust_options import trust_options
+from sealwasm.session import Session, output_option, pass_session, table
+
+if TYPE_CHECKING:
+    from sealwasm.owner_trust_options import TrustChoice
+    from sealwasm.registry_access import RegistryAccess
+
+
+@click.command()
+@click.argument("reference")
+@owner_key_options
+@trust_options
+@click.option("--dry-run", is_flag=True, help="Check and show what would be signed; sign nothing.")
+@registry_options
+@output_option
+@pass_session
+def sign(
+    session: Session,
+    /,
+    reference: str,
+    key: str,
+    passphrase_file: str | None,
+    trust: TrustChoice,
+    dry_run: bool,
+    registry: RegistryAccess,
+) -> None:
+    """Sign a published artifact with one more key.
+
+    The same statement is signed again, after it was checked against --owner: with this, two of
+    three owners can be asked for. A new key of the same owner signs older artifacts this way.
+
+    Example: sealwasm sign registry.example/acme/app:1 --key bob.key --owner alice.pub
+    """
+    from sealwasm.artifacts import parse_reference
+    from sealwasm.attesting import co_sign, facts_of, verified_artifact
+    from sealwasm.keyfiles import load_signing_key
+
+    place = parse_reference(reference)
+    owners = trust.load()
+    signer = load_signing_key(key, passphrase_file)
+    with registry.open(place) as store:
+        artifact = verified_artifact(store, place, owners, now=session.now())
+        facts = facts_of(place, artifact) | {"signer": signer.key_id, "signed": not dry_run}
+        if dry_run:
+            session.say("dry run: nothing was signed")
+        else:
+            facts["bundle"] = co_sign(store, artifact, signer)
+            session.say(f"next: sealwasm verify {facts['reference']} --threshold 2")
+    session.show(facts, table=table(list(facts.items())))

@@ -1,0 +1,123 @@
+"""What `verify` finds out: who signed an artifact, and what else is said about it and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sealing.errors import SealError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sealing.keys import VerifyingKey
+    from sealing.oci.store import ArtifactStore
+    from sealing.owner_trust import OwnerTrust, ResolvedTrust
+    from sealing.unseal import VerifiedArtifact
+    from sealwasm.registry_access import RegistryAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """An artifact that enough owners signed. `statements` are anybody's: each says if it counts."""
+
+    artifact: VerifiedArtifact
+    trust: ResolvedTrust
+    names: tuple[str, ...]
+    statements: tuple[dict[str, Any], ...] = field(repr=False)
+
+    @property
+    def signers(self) -> list[dict[str, Any]]:
+        """Every key that signed and counts, with the name its owner has here."""
+        return [
+            {"owner": one.owner, "key": one.key.key_id}
+            for key in self.artifact.signers
+            for one in self.trust.trusted
+            if one.key.key_id == key.key_id and one.signs_at(self.artifact.statement.created)
+        ]
+
+
+def verify_reference(
+    text: str, trust: OwnerTrust, *, registry: RegistryAccess, now: datetime
+) -> Verification:
+    """Return what is verified of the artifact at `text`, its ciphertext too, or raise."""
+    from sealing.oci.transfer import pull
+    from sealwasm.artifacts import parse_reference
+    from sealwasm.progress import progress_bar
+
+    reference = parse_reference(text)
+    resolved = trust.resolve(now)
+    with registry.open(reference) as store:
+        with progress_bar("pulling") as progress:
+            pulled = pull(store, reference, progress=progress)
+        artifact, names = require_owners(pulled.manifest, pulled.config, pulled.bundles, resolved)
+        found = statements_about(store, pulled.digest, resolved.keys)
+    return Verification(artifact, resolved, names, found)
+
+
+def require_owners(
+    manifest: bytes, config: bytes, bundles: Sequence[bytes], trust: ResolvedTrust
+) -> tuple[VerifiedArtifact, tuple[str, ...]]:
+    """Return the artifact and the names of the owners who agree, or raise `SealError`."""
+    from sealing.unseal import verify_artifact
+
+    artifact = verify_artifact(
+        manifest, config, bundles, owners=trust.keys, threshold=trust.threshold
+    )
+    names = trust.require(
+        artifact.signers, owner=artifact.owner, created=artifact.statement.created
+    )
+    return artifact, names
+
+
+def statements_about(
+    store: ArtifactStore, digest: str, keys: Sequence[VerifyingKey]
+) -> tuple[dict[str, Any], ...]:
+    """Return what others attached to `digest`: attestations and cosign's signatures."""
+    from sealing.oci.attestations import bundles_about, simple_signatures
+    from sealing.statement import PREDICATE_TYPE
+
+    found = [_attestation(bundle, digest, keys) for bundle in bundles_about(store, digest)]
+    found = [one for one in found if one["type"] != PREDICATE_TYPE]
+    found.extend(
+        _simple(layer.payload, layer.signature, digest, keys)
+        for layer in simple_signatures(store, digest)
+    )
+    return tuple(found)
+
+
+def _attestation(bundle: bytes, digest: str, keys: Sequence[VerifyingKey]) -> dict[str, Any]:
+    from sealing.sigstore import verify_attestation
+
+    try:
+        one = verify_attestation(bundle, manifest_digest=digest, keys=keys)
+    except SealError as error:
+        return {"type": _claimed_type(bundle), "verified": False, "why": error.code.value}
+    return {"type": one.predicate_type, "verified": True, "signer": one.signer.key_id}
+
+
+def _claimed_type(bundle: bytes) -> str:
+    from sealing.sigstore import ForeignBundle
+
+    try:
+        return ForeignBundle.parse(bundle).unverified_predicate_type
+    except SealError:
+        return "not readable"
+
+
+def _simple(
+    payload: bytes, signature: str, digest: str, keys: Sequence[VerifyingKey]
+) -> dict[str, Any]:
+    from sealing.cosign import verify_simple
+
+    found: dict[str, Any] = {"type": "cosign simple signature"}
+    try:
+        claim = verify_simple(payload, signature, manifest_digest=digest, keys=keys)
+    except SealError as error:
+        return found | {"verified": False, "why": error.code.value}
+    return found | {
+        "verified": True,
+        "signer": claim.signer.key_id,
+        "place": claim.docker_reference,
+    }

@@ -174,8 +174,10 @@ class SigningKey:
         try:
             return cls._of(serialization.load_pem_private_key(pem, passphrase))
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            code = SealRefusal.KEY_PASSPHRASE if encrypted else SealRefusal.KEY_INVALID
-            raise SealError(code, "private key file cannot be read") from error
+            if not encrypted:
+                raise _invalid("not a PEM file with a PKCS#8 or SEC1 private key") from error
+            detail = "private key file does not open: wrong passphrase, or a damaged file"
+            raise SealError(SealRefusal.KEY_PASSPHRASE, detail) from error
 
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
         """Return PKCS#8 PEM, under scrypt and AES-256 when a passphrase is given.

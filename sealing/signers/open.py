@@ -45,7 +45,7 @@ def open_key_file(place: str, secrets: Secrets) -> SigningKey:
     data = secrets.read_private(place)
     if is_cosign_key(data):
         return read_cosign_key(data, secrets.answer(f"Passphrase for {place}"))
-    if _ENCRYPTED in data.split(b"\n", 1)[0]:
+    if _ENCRYPTED in data:
         return SigningKey.from_pem(data, secrets.answer(f"Passphrase for {place}"))
     return SigningKey.from_pem(data, secrets.passphrase)
 

@@ -7,6 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,6 +93,14 @@ def test_the_door_opens_every_file(data: bytes) -> None:
     locked = data != OPEN
     assert opened(data, PASSPHRASE if locked else None) == OWNER
     assert opened(data, answer=PASSPHRASE if locked else b"") == OWNER
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+def test_the_door_opens_what_openssl_wrote_before_pkcs8(passphrase: bytes | None) -> None:
+    protection = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    sec1 = OWNER._key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, protection)
+    assert b"BEGIN EC PRIVATE KEY" in sec1
+    assert opened(sec1, answer=passphrase or b"") == OWNER
 
 
 @pytest.mark.parametrize("data", [OPEN, PROTECTED, COSIGN], ids=["open", "protected", "cosign"])

@@ -48,7 +48,7 @@ class RegistryAuthenticator:
         self, challenge: Challenge, registry: str, repository: str, scope: str
     ) -> Authorization | None:
         # (3) Whom the registry names, before anything is looked up or connected to.
-        url = _realm_url(challenge)
+        url = realm_url(challenge)
         realm = Realm(url.scheme == "https", url.netloc.decode("ascii"))
         self.realms.require_askable(realm, registry)
         # (4) A token of ours is for the registry, and asks nobody.
@@ -67,7 +67,7 @@ class RegistryAuthenticator:
         return fetch_token(request, self.settings)
 
 
-def _realm_url(challenge: Challenge) -> httpx.URL:
+def realm_url(challenge: Challenge) -> httpx.URL:
     """Return the URL of a token server, or raise `seal-registry-malformed`."""
     text = challenge.parameters.get("realm", "")
     bad = SealError(SealRefusal.REGISTRY_MALFORMED, "WWW-Authenticate: realm is not a URL")

@@ -6,7 +6,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["attestation"]):
+with atheris.instrument_imports(include=["attestation", "sealing"]):
     from attestation.errors import EvidenceError
     from tests.fuzz.registry import all_targets
 

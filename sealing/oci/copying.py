@@ -9,8 +9,10 @@ from sealing.oci.blob import Blob
 from sealing.oci.descriptor import parse_manifest
 from sealing.oci.progress import Progress, put_metered
 from sealing.oci.reference import Reference, check_tag, tag_of
+from sealing.oci.shape_index import entries, is_index
 from sealing.oci.store import ArtifactStore
-from sealing.oci.transfer import SIMPLE_SUFFIX, attach, describe, fetch_layer, has_manifest
+from sealing.oci.transfer import SIMPLE_SUFFIX, attach, describe_manifest, fetch_layer, has_manifest
+from sealing.unseal import require_blob
 
 
 def copy(
@@ -27,14 +29,32 @@ def copy(
     tag moves last. Raises `SealError`.
     """
     check_tag(tag)
-    found = describe(source, reference)
+    found = source.get_manifest(reference.target)
+    if not is_index(found):
+        return _copy_one(source, found, target, tag, progress)
+    # Every shape as it is, with what is attached to it; the index over them is the last.
+    for entry in entries(found):
+        manifest = source.get_manifest(entry.digest)
+        require_blob(manifest, digest=entry.digest, size=entry.size, what="manifest")
+        _copy_one(source, manifest, target, None, progress)
+    return target.put_manifest(found, tag=tag)
+
+
+def _copy_one(
+    source: ArtifactStore,
+    raw: bytes,
+    target: ArtifactStore,
+    tag: str | None,
+    progress: Progress | None,
+) -> str:
+    found = describe_manifest(source, SealedManifest.parse(raw))
     target.put_blob(Blob.of(found.config))
     _carry_layer(source, found.manifest, target, progress)
-    target.put_manifest(found.manifest.raw)
+    digest = target.put_manifest(found.manifest.raw)
     for attachment in found.attachments:
         attach(target, attachment)
     _copy_simple(source, target, tag_of(found.digest, SIMPLE_SUFFIX))
-    return target.put_manifest(found.manifest.raw, tag=tag)
+    return digest if tag is None else target.put_manifest(found.manifest.raw, tag=tag)
 
 
 def _carry_layer(

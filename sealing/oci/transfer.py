@@ -6,6 +6,7 @@ it is: `sealing.unseal.verify_artifact` does, with what `describe` returns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,8 +26,10 @@ from sealing.oci.descriptor import EMPTY_JSON, Descriptor
 from sealing.oci.parallel import put_all
 from sealing.oci.progress import Progress, collect_metered
 from sealing.oci.reference import Reference, check_tag, tag_of
+from sealing.oci.shape_index import followed, write_index
 from sealing.oci.store import ArtifactStore
 from sealing.seal import SealedModule
+from sealing.shapes import WASM, Shape
 from sealing.statement import PREDICATE_TYPE
 from sealing.unseal import require_blob
 
@@ -91,37 +94,44 @@ def push(
     The tag moves last: who finds the artifact by it finds its signature too. Raises `SealError`;
     what was stored until then stays, under no tag. Whether the signature holds is not checked.
     """
-    # (1) Nothing leaves that a reader would refuse.
     check_tag(tag)
-    layer = _require_whole(sealed, simple)
-
-    # (2) Blobs, then the manifest by its digest.
-    put_all(store, [(None, Blob.of(sealed.config)), ("layer", layer)], progress)
-    store.put_manifest(sealed.manifest)
-
-    # (3) The owner's signature: as referrer, and for older tools as `.sig` tag.
-    created = sealed.statement.created
-    referrer = bundle_manifest(
-        sealed.manifest, sealed.bundle, predicate_type=PREDICATE_TYPE, created=created
-    )
-    attach(store, Attachment(referrer, sealed.bundle))
-    if simple is not None and not has_manifest(store, simple.tag):
-        store.put_blob(Blob.of(simple.config))
-        store.put_blob(Blob.of(simple.payload))
-        store.put_manifest(simple_manifest(simple), tag=simple.tag)
-
-    # (4) The tag.
+    _store(store, sealed, simple, progress)
     return store.put_manifest(sealed.manifest, tag=tag)
 
 
-def describe(store: ArtifactStore, reference: Reference) -> PulledDescription:
+def push_shapes(
+    store: ArtifactStore,
+    sealed: Sequence[tuple[SealedModule, SimpleSignature | None]],
+    tag: str,
+    *,
+    progress: Progress | None = None,
+) -> str:
+    """Publish one module in several shapes as an image index under `tag`; return its digest.
+
+    As `push`: each shape with its signatures first, the tag last.
+    """
+    check_tag(tag)
+    index = write_index([each.manifest for each, _ in sealed])
+    for each, simple in sealed:
+        _store(store, each, simple, progress)
+    return store.put_manifest(index, tag=tag)
+
+
+def describe(
+    store: ArtifactStore, reference: Reference, *, shape: Shape = WASM
+) -> PulledDescription:
     """Return what can be known of an artifact without its ciphertext.
 
-    Raises `SealError`: not there, not of the strict profile, or any digest or size wrong.
+    Where the reference means an image index, it is that entry of it which has this `shape`. Raises
+    `SealError`: not there, not of the strict profile, or any digest or size wrong.
     """
     # (1) One request decides what the reference means; from here on everything is by digest.
-    manifest = SealedManifest.parse(store.get_manifest(reference.target))
+    found = store.get_manifest(reference.target)
+    return describe_manifest(store, SealedManifest.parse(followed(store, found, shape)))
 
+
+def describe_manifest(store: ArtifactStore, manifest: SealedManifest) -> PulledDescription:
+    """Return what the store has beside a manifest, as `describe`."""
     # (2) The config, within the limits that the profile has checked.
     config = store.get_blob(manifest.config_digest, manifest.config_size)
 
@@ -153,6 +163,32 @@ def attach(store: ArtifactStore, attachment: Attachment) -> None:
     store.put_blob(Blob.of(EMPTY_JSON))
     store.put_blob(Blob.of(attachment.bundle))
     store.put_manifest(attachment.manifest)
+
+
+def _store(
+    store: ArtifactStore,
+    sealed: SealedModule,
+    simple: SimpleSignature | None,
+    progress: Progress | None,
+) -> None:
+    """Store everything of an artifact, under no tag."""
+    # (1) Nothing leaves that a reader would refuse.
+    layer = _require_whole(sealed, simple)
+
+    # (2) Blobs, then the manifest by its digest.
+    put_all(store, [(None, Blob.of(sealed.config)), ("layer", layer)], progress)
+    store.put_manifest(sealed.manifest)
+
+    # (3) The owner's signature: as referrer, and for older tools as `.sig` tag.
+    created = sealed.statement.created
+    referrer = bundle_manifest(
+        sealed.manifest, sealed.bundle, predicate_type=PREDICATE_TYPE, created=created
+    )
+    attach(store, Attachment(referrer, sealed.bundle))
+    if simple is not None and not has_manifest(store, simple.tag):
+        store.put_blob(Blob.of(simple.config))
+        store.put_blob(Blob.of(simple.payload))
+        store.put_manifest(simple_manifest(simple), tag=simple.tag)
 
 
 def has_manifest(store: ArtifactStore, target: str) -> bool:

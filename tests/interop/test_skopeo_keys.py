@@ -260,7 +260,7 @@ def test_we_adopt_what_skopeo_encrypts(
 def test_a_module_in_an_image_is_refused(
     skopeo: Skopeo, holders: dict[str, Holder], tmp_path: Path
 ) -> None:
-    # skopeo compresses what is called a tar in an image, and wraps the digest of what it was before.
+    # skopeo compresses what is called a tar in an image, and wraps the digest of before.
     layout = encrypted_by_skopeo(skopeo, tmp_path, [holders["rsa"]], archive=False, image=True)
     manifest, config, layer = parts(layout)
     bundle = sign_bundle(statement_bytes(digest_of(manifest), COSIGN_SIGN, {}), makers.OWNER)

@@ -12,7 +12,7 @@ from attestation.claims import VerifiedClaims
 from attestation.ear import EarIssuer
 from keybroker.audit.leaf import ReleaseLeaf, encode_leaf
 from keybroker.keys import BrokerKeys
-from keybroker.modules import OwnedModule
+from keybroker.modules import KeyMaterial, OwnedModule
 from keybroker.ordered import ordered_json
 from keybroker.protocol import RELEASE_TYPE, format_time, release_info
 from keybroker.records import Attempt, decision_row, new_id, policy_reference
@@ -26,7 +26,6 @@ from keybroker.store.protocol import (
 )
 from policies.decision import Decision
 from sealing import canonical, dsse
-from sealing.ocicrypt import PrivateOptions
 
 RELEASED = "released"
 # A runner renews when a third of its lease is left: time for several tries.
@@ -54,7 +53,7 @@ class AnswerWriter:
         issuer = f"urn:sealwasm:broker:{keys.identity.key_id}"
         self._ear = EarIssuer(keys.ear_private_key(), issuer)
 
-    def write(self, attempt: Attempt, ruling: Ruling, content_key: PrivateOptions) -> ReleaseRecord:
+    def write(self, attempt: Attempt, ruling: Ruling, content_key: KeyMaterial) -> ReleaseRecord:
         """Return what is stored and sent for this release. The key in it is wrapped."""
         lease = self._lease(attempt, ruling)
         leaf = encode_leaf(_leaf(attempt, ruling, lease))
@@ -69,7 +68,7 @@ class AnswerWriter:
         response = {
             "release": dsse.sign(RELEASE_TYPE, payload, [self._keys.identity]).decode(),
             "wrapped_key": canonical.b64encode(
-                attempt.asked.runner_key.seal(content_key.to_json(), info=info)
+                attempt.asked.runner_key.seal(content_key.secret, info=info)
             ),
         }
         return ReleaseRecord(
@@ -130,10 +129,20 @@ class AnswerWriter:
                 ttl_seconds=seconds,
                 nonce=attempt.challenge.nonce,
             ),
+            **_share_of(attempt),
             "simulated": ruling.claims.simulated,
             "v": 1,
             "version": said.version,
         }
+
+
+def _share_of(attempt: Attempt) -> dict[str, Any]:
+    """Return what a runner is told about the share it gets; nothing of a whole key."""
+    share = attempt.share
+    if share is None:
+        return {}
+    told = {"index": share.index, "of": share.of, "set": share.set, "threshold": share.threshold}
+    return {"share": told}
 
 
 def _leaf(attempt: Attempt, ruling: Ruling, lease: LeaseRow) -> ReleaseLeaf:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from attestation.cache import BoundedCache
@@ -12,11 +12,11 @@ from keybroker.errors import BrokerCode, BrokerError
 from keybroker.keys import BrokerKeys
 from keybroker.limits import CACHED_MODULE_BYTES, CACHED_MODULES, CACHED_OWNERS
 from keybroker.store.protocol import OwnerRow
-from sealing.envelope import Envelope, open_envelope
+from sealing.envelope import Envelope, ShareHeader, open_envelope, open_secret
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
-from sealing.ocicrypt import PrivateOptions
+from sealing.shamir import open_share
 from sealing.statement import SealedModuleStatement, unverified_key_hint, verify_bundle
 
 FindOwner = Callable[[str], OwnerRow | None]
@@ -28,6 +28,14 @@ class OwnedModule:
 
     manifest: SealedManifest
     statement: SealedModuleStatement
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMaterial:
+    """What a broker can release of a content key: all of it or, with `share`, that share."""
+
+    secret: bytes = field(repr=False)
+    share: ShareHeader | None = None
 
 
 class Modules:
@@ -99,8 +107,8 @@ def _parsed(spki: bytes) -> VerifyingKey:
     return VerifyingKey.from_spki(spki)
 
 
-def open_content_key(module: OwnedModule, keys: BrokerKeys) -> PrivateOptions:
-    """Return the content key that the owner sealed for this broker, or raise.
+def open_content_key(module: OwnedModule, keys: BrokerKeys) -> KeyMaterial:
+    """Return the content key, or the share of it, that the owner sealed for this broker, or raise.
 
     The context of the envelope is the owner's already: `verify_module` compared it, and HPKE opens
     under no other. Raises `SealError`, and `BrokerError` with `ENVELOPE_FOR_ANOTHER_BROKER` or
@@ -111,7 +119,11 @@ def open_content_key(module: OwnedModule, keys: BrokerKeys) -> PrivateOptions:
         detail = f"module is sealed for {len(module.statement.brokers)} other brokers"
         raise BrokerError(BrokerCode.ENVELOPE_FOR_ANOTHER_BROKER, detail)
     envelope = _openable(ours, keys)
-    return open_envelope(envelope, keys.sealing_key(envelope.key))
+    key = keys.sealing_key(envelope.key)
+    if envelope.share is None:
+        return KeyMaterial(open_envelope(envelope, key).to_json())
+    share = open_share(open_secret(envelope, key), envelope.share)
+    return KeyMaterial(share.to_bytes(), envelope.share)
 
 
 def _openable(envelopes: Sequence[Envelope], keys: BrokerKeys) -> Envelope:

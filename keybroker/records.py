@@ -20,6 +20,7 @@ from keybroker.store.protocol import ChallengeUse, DecisionKind, DecisionRow, Re
 from policies.claims import ClaimValue
 from policies.decision import Decision
 from sealing import canonical
+from sealing.envelope import ShareHeader
 from sealing.hpke import SealingKey
 
 Entropy = Callable[[int], bytes]
@@ -57,6 +58,7 @@ class Attempt:
     facts: Mapping[str, ClaimValue] = field(default_factory=dict, repr=False)
     decision: Decision | None = None
     denial: Decision | None = None
+    share: ShareHeader | None = None
 
     @classmethod
     def begin(cls, asked: Asked, challenge: Challenge, *, at: datetime, entropy: Entropy) -> Self:
@@ -101,6 +103,7 @@ def decision_row(
         "facts": dict(sorted(attempt.facts.items())),
         "failed": attempt.rules,
         "reason": reason,
+        "share": f"{attempt.share.index} of {attempt.share.of}" if attempt.share else None,
     }
     return DecisionRow(
         id=attempt.id,

@@ -111,8 +111,9 @@ class ReleaseService:
         # (4.8) What may the module do there?
         grant = self.rulings.grant(module)
 
-        # (4.9) The content key, from the envelope the owner sealed for us.
+        # (4.9) The content key or our share of it, from the envelope the owner sealed for us.
         content_key = open_content_key(module, self.keys)
+        attempt.share = content_key.share
 
         # (4.10) Wrap it to the key inside the evidence, and sign what it is for.
         ruling = Ruling(claims, result, module, decision, grant)

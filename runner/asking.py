@@ -14,6 +14,7 @@ from keybroker.protocol import (
     RunnerKey,
 )
 from runner.attest import take_evidence
+from runner.broker import Broker
 from runner.errors import RunnerCode, RunnerError
 from runner.fetching import SignedModule
 from runner.order import World
@@ -34,12 +35,13 @@ class Asked:
 
 def make_request(
     world: World,
+    broker: Broker,
     module: SignedModule,
     *,
     runner_key: RunnerKey,
     receipt_key: VerifyingKey,
 ) -> Asked:
-    """Return the request for `module`: a fresh challenge, and evidence over all the rest.
+    """Return the request to `broker` for `module`: its fresh challenge, evidence over all the rest.
 
     Raises `RunnerError` if the artifact does not fit a request, the broker gives no
     challenge or the TEE no evidence.
@@ -47,16 +49,17 @@ def make_request(
     if len(module.manifest) > MAX_MANIFEST_BYTES or len(module.bundle) > MAX_BUNDLE_BYTES:
         detail = f"manifest of {len(module.manifest)} and signature of {len(module.bundle)} bytes"
         raise RunnerError(RunnerCode.ARTIFACT_REFUSED, f"{detail} are too large")
-    challenge = world.broker.challenge()
+    attester = world.attester(broker)
+    challenge = broker.challenge()
     unattested = ReleaseRequest(
         challenge=challenge.challenge,
         runner_key=runner_key,
         receipt_key=raw_ed25519(receipt_key),
-        evidence={"tee": world.attester.tee},
+        evidence={"tee": attester.tee},
         manifest=module.manifest,
         signatures=(module.bundle,),
         idempotency_key=base64.urlsafe_b64encode(world.entropy(IDEMPOTENCY_BYTES)).decode("ascii"),
     )
     binding = unattested.binding(challenge.nonce)
-    evidence = take_evidence(world.attester, binding.report_data())
+    evidence = take_evidence(attester, binding.report_data())
     return Asked(unattested.model_copy(update={"evidence": evidence.to_wire()}), binding)

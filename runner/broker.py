@@ -54,6 +54,16 @@ Answer = TypeVar("Answer", bound=Message)
 class Broker(Protocol):
     """What a run asks of a broker. Every answer is unverified; each call raises `RunnerError`."""
 
+    @property
+    def base(self) -> str:
+        """Where this broker is: for people, and to keep what belongs to it apart."""
+
+    def credential(self, request: AttestationKeyRequest) -> CredentialChallenge:
+        """Return a secret for the TPM and the key in `request`."""
+
+    def certify(self, request: ActivationRequest) -> AttestationKeyCertificate:
+        """Return the certificate of an attestation key."""
+
     def descriptor(self) -> bytes:
         """Return the signed descriptor."""
 

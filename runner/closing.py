@@ -1,20 +1,21 @@
-"""After a run: the proof that it is in the log, the receipt, and what goes back to the host."""
+"""After a run: the proofs that it is in the logs, the receipt, and what goes back to the host."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keybroker.protocol import format_time
 from policies.models import CapabilityPolicy
-from runner.asking import Asked
 from runner.broker import Broker
+from runner.collecting import Collected
 from runner.ending import Ending
 from runner.errors import RunnerError
 from runner.host_files import write_back
 from runner.inputs import Inputs, Offer, digest_of_trees
 from runner.order import Report, Terms
-from runner.receipt import Outputs, Predicate, Receipt, Result, sign_receipt
+from runner.receipt import Outputs, Predicate, Receipt, Result, ToldRelease, sign_receipt
 from runner.releasing import Released
 from runner.supervise import Ended
 from sealing.keys import SigningKey
@@ -24,8 +25,7 @@ from sealing.keys import SigningKey
 class Ran:
     """Everything about one sealed run that its receipt tells."""
 
-    asked: Asked
-    released: Released
+    collected: Collected
     grant: CapabilityPolicy
     inputs: Inputs
     ended: Ended
@@ -33,23 +33,24 @@ class Ran:
     finished: datetime
 
 
-def fetch_proof(broker: Broker, decision: str) -> str | None:
-    """Return the log's proof for `decision`, or None: a run that is over needs a receipt anyway."""
+def fetch_proofs(releases: Sequence[Released]) -> tuple[str | None, ...]:
+    """Return each log's proof of its release, or None: a run that is over needs its receipt."""
+    return tuple(_proof(each.broker, each.document.decision) for each in releases)
+
+
+def _proof(broker: Broker, decision: str) -> str | None:
     try:
         return broker.proof(decision)
     except RunnerError:
         return None
 
 
-def make_receipt(ran: Ran, terms: Terms, *, proof: str | None, key: SigningKey) -> bytes:
+def make_receipt(ran: Ran, terms: Terms, *, proofs: Sequence[str | None], key: SigningKey) -> bytes:
     """Return the signed receipt of a run: the first and only one of its key."""
-    released, ended = ran.released, ran.ended
+    collected, ended = ran.collected, ran.ended
     predicate = Predicate(
         v=1,
-        binding=ran.asked.binding,
-        evidence=ran.asked.request.evidence,
-        release=released.text,
-        proof=proof,
+        releases=tuple(map(_told, collected.releases, proofs)),
         engine=ended.locked.engine,
         grant=ran.grant.digest,
         guardrails=tuple(one.digest for one in terms.guardrails),
@@ -66,9 +67,18 @@ def make_receipt(ran: Ran, terms: Terms, *, proof: str | None, key: SigningKey) 
         finished=format_time(ran.finished),
         sequence=1,
         previous=None,
-        simulated=released.document.simulated,
+        simulated=collected.documents[0].simulated,
     )
-    return sign_receipt(Receipt.about(predicate, module=released.document.module), key)
+    return sign_receipt(Receipt.about(predicate, module=collected.documents[0].module), key)
+
+
+def _told(released: Released, proof: str | None) -> ToldRelease:
+    return ToldRelease(
+        binding=released.asked.binding,
+        evidence=released.asked.request.evidence,
+        release=released.text,
+        proof=proof,
+    )
 
 
 def hand_back(report: Report, offer: Offer, inputs: Inputs) -> Report:

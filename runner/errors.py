@@ -19,6 +19,7 @@ class RunnerCode(StrEnum):
     ENGINE_UNUSABLE = "engine-unusable"
     MODULE_INVALID = "module-invalid"
     MODULE_TOO_LARGE = "module-too-large"
+    COMPONENT_UNSUPPORTED = "component-unsupported"
     ENTRYPOINT_MISSING = "module-entrypoint-missing"
     FEATURE_NOT_GRANTED = "feature-not-granted"
     FEATURE_UNSUPPORTED = "feature-unsupported"
@@ -50,6 +51,8 @@ class RunnerCode(StrEnum):
     RELEASE_DENIED = "release-denied"
     KEY_NOT_OPENED = "release-key-not-opened"
     LEASE_EXPIRED = "lease-expired"
+    BROKERS_MISSING = "brokers-missing"
+    BROKER_REPEATED = "broker-repeated"
 
     # Receipts
     RECEIPT_MALFORMED = "receipt-malformed"

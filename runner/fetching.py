@@ -12,6 +12,8 @@ from runner.inputs import Offer, require_folders_granted, require_texts
 from runner.order import Terms
 from runner.refusing import refused_as
 from runner.worker import limits
+from sealing.bom import BillOfMaterials
+from sealing.config import ModuleConfig
 from sealing.keys import VerifyingKey
 from sealing.oci.reference import Reference
 from sealing.oci.store import ArtifactStore
@@ -26,8 +28,12 @@ class SignedModule:
 
     artifact: VerifiedArtifact
     config: bytes = field(repr=False)
-    bundle: bytes = field(repr=False)
     requested: CapabilityPolicy
+
+    @property
+    def bundle(self) -> bytes:
+        """The owner's signature: what a broker is shown."""
+        return self.artifact.bundle
 
     @property
     def manifest(self) -> bytes:
@@ -41,14 +47,24 @@ class SignedModule:
 
 
 def fetch_signed(
-    store: ArtifactStore, reference: Reference, *, owners: Sequence[VerifyingKey]
+    store: ArtifactStore,
+    reference: Reference,
+    *,
+    owners: Sequence[VerifyingKey],
+    threshold: int = 1,
 ) -> SignedModule:
-    """Return what `reference` names, if one of `owners` signed it. Raises `RunnerError`."""
+    """Return what `reference` names, if `threshold` of `owners` signed it. Raises `RunnerError`."""
     with refused_as(RunnerCode.ARTIFACT_REFUSED):
         found = describe(store, reference)
-        artifact = verify_artifact(found.manifest.raw, found.config, found.bundles, owners=owners)
+        artifact = verify_artifact(
+            found.manifest.raw,
+            found.config,
+            found.bundles,
+            owners=owners,
+            threshold=threshold,
+        )
     requested = parse_grant(artifact.statement.capabilities)
-    return SignedModule(artifact, found.config, artifact.bundle, requested)
+    return SignedModule(artifact, found.config, requested)
 
 
 def require_fit(module: SignedModule, offer: Offer, terms: Terms) -> None:
@@ -60,9 +76,13 @@ def require_fit(module: SignedModule, offer: Offer, terms: Terms) -> None:
     if size > limits.MAX_MODULE_BYTES:
         detail = f"module is {size} bytes, expected at most {limits.MAX_MODULE_BYTES}"
         raise RunnerError(RunnerCode.MODULE_TOO_LARGE, detail)
+    if isinstance(module.artifact.config, ModuleConfig) and module.artifact.config.component:
+        raise RunnerError(RunnerCode.COMPONENT_UNSUPPORTED, "this runner runs core modules only")
     grant = within(module.requested, terms.guardrails)
     bill = module.statement.bill
-    require_imports_granted(grant, [(one.module, one.name) for one in bill.imports])
+    # A hidden bill says nothing yet: the worker compares what the opened module imports.
+    if isinstance(bill, BillOfMaterials):
+        require_imports_granted(grant, [(one.module, one.name) for one in bill.imports])
     require_texts(offer)
     require_folders_granted(offer.folders, grant)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from policies.models import CapabilityPolicy
+from runner.collecting import Collected
 from runner.errors import RunnerCode, RunnerError
 from runner.fetching import SignedModule
 from runner.inputs import Inputs
-from runner.order import Terms
-from runner.releasing import Released
+from runner.order import Order, Terms
 from runner.worker import limits
-from runner.worker.messages import Call, Piece, PieceName, Start, TreeFile
+from runner.worker.messages import Call, Piece, PieceName, Sealed, Start, TreeFile
 from runner.worker.process import WorkerProcess
 from sealing import canonical
 
@@ -17,29 +17,31 @@ from sealing import canonical
 def hand_over_sealed(
     worker: WorkerProcess,
     module: SignedModule,
-    released: Released,
+    collected: Collected,
     *,
     layer: bytes,
-    request: str,
     inputs: Inputs,
-    terms: Terms,
+    order: Order,
 ) -> None:
     """Give the worker everything for a sealed module; it verifies all of it again.
 
-    `request` is the digest of the binding that the release answers. Raises `RunnerError`.
+    Raises `RunnerError`.
     """
+    releases, artifact = collected.releases, module.artifact
     for name, data in (
         (PieceName.MANIFEST, module.manifest),
         (PieceName.CONFIG, module.config),
-        (PieceName.BUNDLE, module.bundle),
-        (PieceName.OWNER, module.artifact.owner.spki),
-        (PieceName.IDENTITY, released.identity.spki),
-        (PieceName.RELEASE, released.answer),
+        *((PieceName.BUNDLE, bundle) for bundle in artifact.bundles),
+        *((PieceName.OWNER, signer.spki) for signer in artifact.signers),
+        *((PieceName.IDENTITY, released.identity.spki) for released in releases),
+        *((PieceName.RELEASE, released.answer) for released in releases),
         (PieceName.LAYER, layer),
     ):
         worker.send(Piece(name=name), data)
-    _hand_over_inputs(worker, inputs, terms)
-    worker.send(_start(inputs, terms, sealed=True, request=request))
+    _hand_over_inputs(worker, inputs, order.terms)
+    requests = tuple(released.asked.binding.digest() for released in releases)
+    sealed = Sealed(requests=requests, owner_threshold=order.owner_threshold)
+    worker.send(_start(inputs, order.terms, sealed=sealed))
 
 
 def hand_over_unsealed(
@@ -54,7 +56,7 @@ def hand_over_unsealed(
     worker.send(Piece(name=PieceName.GRANT), canonical.encode(policy.to_document()))
     worker.send(Piece(name=PieceName.MODULE), module)
     _hand_over_inputs(worker, inputs, terms)
-    worker.send(_start(inputs, terms, sealed=False, request=""))
+    worker.send(_start(inputs, terms))
 
 
 def _hand_over_inputs(worker: WorkerProcess, inputs: Inputs, terms: Terms) -> None:
@@ -68,9 +70,9 @@ def _hand_over_inputs(worker: WorkerProcess, inputs: Inputs, terms: Terms) -> No
             worker.send(TreeFile(mount=mount, path=path), data)
 
 
-def _start(inputs: Inputs, terms: Terms, *, sealed: bool, request: str) -> Start:
+def _start(inputs: Inputs, terms: Terms, *, sealed: Sealed | None = None) -> Start:
     required = tuple(sorted(terms.required))
-    return Start(sealed=sealed, request=request, mounts=tuple(inputs.trees), required=required)
+    return Start(sealed=sealed, mounts=tuple(inputs.trees), required=required)
 
 
 def _require_size(module: bytes) -> None:

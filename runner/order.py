@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -32,12 +32,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Which sealed module to run, whose signature makes it that module, and with what."""
+    """Which sealed module to run, whose signatures make it that module, and with what.
+
+    `owner_threshold` of `owners` have to have signed it.
+    """
 
     reference: Reference
     owners: tuple[VerifyingKey, ...]
     offer: Offer = field(default_factory=Offer)
     terms: Terms = field(default_factory=Terms)
+    owner_threshold: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +55,25 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside this process that a sealed run talks to."""
+    """Everything outside this process that a sealed run talks to.
+
+    `brokers` are asked in their order. `attester` is called for each: the key of a TPM counts with
+    the broker that certified it, and with no other.
+    """
 
     store: ArtifactStore
-    broker: Broker
-    attester: Attester
+    brokers: tuple[Broker, ...]
+    attester: Callable[[Broker], Attester]
     entropy: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a run ended. `receipt` is there for every sealed module, `decision` names its release."""
+    """How a run ended. `receipt` is there for every sealed module, `decisions` its releases."""
 
     ended: Ended
     receipt: bytes | None = field(default=None, repr=False)
-    decision: str = ""
+    decisions: tuple[str, ...] = ()
     simulated: bool = False
     # Per folder: what was changed on the host, and what of the host the guest did not get.
     written_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -83,10 +91,13 @@ class Report:
             milliseconds={**milliseconds, **ended.locked.milliseconds},
         )
 
-    def with_receipt(self, receipt: bytes, release: ReleaseDocument) -> Self:
-        """Return this report of a run that `release` allowed."""
+    def with_receipt(self, receipt: bytes, releases: Sequence[ReleaseDocument]) -> Self:
+        """Return this report of a run that `releases` allowed."""
         return replace(
-            self, receipt=receipt, decision=release.decision, simulated=release.simulated
+            self,
+            receipt=receipt,
+            decisions=tuple(release.decision for release in releases),
+            simulated=any(release.simulated for release in releases),
         )
 
     @property

@@ -16,15 +16,17 @@ from keybroker import protocol
 from keybroker.protocol import Binding, Digest, Evidence, ProtocolError, ReleaseDocument, Time
 from runner.ending import Ending
 from runner.errors import RunnerCode, RunnerError
-from sealing import canonical, dsse
+from sealing import canonical, dsse, limits
 from sealing.errors import SealError
 from sealing.keys import SigningKey, VerifyingKey
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:sealwasm:execution:v1"
-# A release document is at most 1 MiB and evidence some KiB; base64 in the envelope adds a third.
-MAX_RECEIPT_BYTES: Final = 4 * 1024 * 1024
+# A grant is at most 1 MiB, twice in base64 by the time it is here; as many releases as a key has
+# brokers, and some KiB of evidence with each.
+MAX_RECEIPT_BYTES: Final = limits.DSSE_BYTES
+MAX_RELEASES: Final = limits.ENVELOPES
 MAX_COUNTER: Final = 2**53 - 1
 
 ShortText = Annotated[str, Field(max_length=256)]
@@ -95,15 +97,34 @@ class Outputs(_Model):
     files: Digest
 
 
+class ToldRelease(_Model):
+    """One broker's release: what it was asked, with which evidence, its answer, its log's proof."""
+
+    binding: Binding
+    evidence: Evidence
+    release: Annotated[str, Field(min_length=2, max_length=protocol.MAX_RESPONSE_BYTES)]
+    proof: Annotated[str, Field(max_length=protocol.MAX_SMALL_BYTES)] | None
+
+    def document(self) -> ReleaseDocument:
+        """Return the broker's document. Its signature is not checked here."""
+        try:
+            return ReleaseDocument.parse(
+                _payload(self.release.encode("utf-8")),
+                limit_bytes=protocol.MAX_RESPONSE_BYTES,
+            )
+        except ProtocolError as error:
+            raise _malformed(f"release: {error.detail}") from error
+
+
 class Predicate(_Model):
     """Everything a verifier needs, so that a receipt is checked with nothing but trust anchors."""
 
     # Not Literal[1]: that would take `true` for 1.
     v: Annotated[int, Field(ge=1, le=1)]
-    binding: Binding
-    evidence: Evidence
-    release: Annotated[str, Field(min_length=2, max_length=protocol.MAX_RESPONSE_BYTES)]
-    proof: Annotated[str, Field(max_length=protocol.MAX_SMALL_BYTES)] | None
+    # One of the whole key, or one by each broker whose share was used.
+    releases: Annotated[
+        tuple[ToldRelease, ...], Field(min_length=1, max_length=MAX_RELEASES, strict=False)
+    ]
     engine: Engine
     grant: Digest
     guardrails: Annotated[tuple[Digest, ...], Field(max_length=16, strict=False)]
@@ -131,8 +152,8 @@ class Receipt(_Model):
 
     @classmethod
     def about(cls, predicate: Predicate, *, module: str) -> Self:
-        """Return the statement with `predicate` about the module its binding names."""
-        manifest = predicate.binding.manifest.removeprefix("sha256:")
+        """Return the statement with `predicate` about the module that its releases name."""
+        manifest = predicate.releases[0].binding.manifest.removeprefix("sha256:")
         subject = {"name": module, "digest": {"sha256": manifest}}
         return cls.model_validate(
             {
@@ -149,17 +170,11 @@ class Receipt(_Model):
 
     def receipt_key(self) -> VerifyingKey:
         """Return the key that must have signed. Only evidence bound to it makes it a runner's."""
-        return VerifyingKey.from_raw_ed25519(self.predicate.binding.receipt_key)
+        return VerifyingKey.from_raw_ed25519(self.predicate.releases[0].binding.receipt_key)
 
-    def release(self) -> ReleaseDocument:
-        """Return the broker's document. Its signature is not checked here."""
-        try:
-            return ReleaseDocument.parse(
-                _payload(self.predicate.release.encode("utf-8")),
-                limit_bytes=protocol.MAX_RESPONSE_BYTES,
-            )
-        except ProtocolError as error:
-            raise _malformed(f"release: {error.detail}") from error
+    def releases(self) -> tuple[ReleaseDocument, ...]:
+        """Return the documents of the brokers. Their signatures are not checked here."""
+        return tuple(told.document() for told in self.predicate.releases)
 
 
 def raw_ed25519(key: VerifyingKey) -> bytes:
@@ -188,11 +203,13 @@ def read_receipt(envelope: bytes) -> Receipt:
         dsse.verify(envelope, payload_type=PAYLOAD_TYPE, keys=[receipt.receipt_key()])
     except SealError as error:
         raise RunnerError(RunnerCode.RECEIPT_SIGNATURE, error.detail, reason=error.code) from error
-    # (3) Subject, binding, evidence and release are about one and the same request.
-    release = receipt.release()
-    _require_one_request(receipt, release)
+    # (3) Subject, bindings, evidence and releases are about one and the same run.
+    releases = receipt.releases()
+    for told, release in zip(receipt.predicate.releases, releases, strict=True):
+        _require_one_request(receipt, told, release)
+    _require_one_run(receipt.predicate.releases, releases)
     # (4) Result, times and sequence are possible.
-    _require_possible(receipt.predicate, release)
+    _require_possible(receipt.predicate, releases)
     return receipt
 
 
@@ -220,9 +237,8 @@ def _statement(payload: bytes) -> Receipt:
         raise _malformed(f"statement is wrong at {where}") from error
 
 
-def _require_one_request(receipt: Receipt, release: ReleaseDocument) -> None:
-    predicate = receipt.predicate
-    binding = predicate.binding
+def _require_one_request(receipt: Receipt, told: ToldRelease, release: ReleaseDocument) -> None:
+    binding = told.binding
     (subject,) = receipt.subject
     if f"sha256:{subject.digest.sha256}" != binding.manifest:
         raise RunnerError(RunnerCode.RECEIPT_SUBJECT, "subject is not the manifest of the request")
@@ -230,20 +246,36 @@ def _require_one_request(receipt: Receipt, release: ReleaseDocument) -> None:
         raise RunnerError(RunnerCode.RECEIPT_RELEASE, "release answers another request")
     if release.module != subject.name:
         raise RunnerError(RunnerCode.RECEIPT_RELEASE, f"release is for {release.module}")
-    if release.simulated != predicate.simulated:
+    if release.simulated != receipt.predicate.simulated:
         raise RunnerError(RunnerCode.RECEIPT_SIMULATED, "release and receipt disagree")
     try:
-        UnverifiedEvidence.from_wire(dict(predicate.evidence))
+        UnverifiedEvidence.from_wire(dict(told.evidence))
     except EvidenceError as error:
         raise _malformed(f"evidence: {error.detail}") from error
 
 
-def _require_possible(predicate: Predicate, release: ReleaseDocument) -> None:
+def _require_one_run(told: tuple[ToldRelease, ...], releases: tuple[ReleaseDocument, ...]) -> None:
+    """Accept releases to one worker that are one key: it alone, or as many shares as it takes."""
+    keys = {(each.binding.receipt_key, each.binding.runner_key.public) for each in told}
+    if len(keys) != 1 or len({(each.version, each.owner) for each in releases}) != 1:
+        raise RunnerError(RunnerCode.RECEIPT_RELEASE, "releases are of more than one run")
+    shares = [each.share for each in releases if each.share is not None]
+    splits = {(share.set, share.threshold, share.of) for share in shares}
+    needed = shares[0].threshold if shares else 1
+    indices = {share.index for share in shares}
+    one_key = len(releases) == needed and len(splits) <= 1 and len(indices) == len(shares)
+    if not one_key or len(shares) not in {0, needed}:
+        detail = f"{len(releases)} releases with {len(shares)} shares are not one key"
+        raise RunnerError(RunnerCode.RECEIPT_RELEASE, detail)
+
+
+def _require_possible(predicate: Predicate, releases: tuple[ReleaseDocument, ...]) -> None:
     result = predicate.result
     if (result.ending is Ending.EXIT) != (result.exit_code is not None):
         raise RunnerError(RunnerCode.RECEIPT_RESULT, f"exit code with ending {result.ending}")
     # Times of one form compare as text.
-    if not predicate.started <= predicate.finished or predicate.started >= release.lease.expires:
+    lease_ends = min(release.lease.expires for release in releases)
+    if not predicate.started <= predicate.finished or predicate.started >= lease_ends:
         raise RunnerError(RunnerCode.RECEIPT_TIMES, "ended before its start, or began too late")
     if (predicate.sequence == 1) != (predicate.previous is None):
         detail = f"sequence {predicate.sequence} does not fit its previous receipt"

@@ -1,4 +1,4 @@
-"""The broker that the owner named, and its release for one request."""
+"""One broker that the owner named, and its release for one request."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from runner.errors import RunnerCode, RunnerError
 from runner.fetching import SignedModule
 from runner.grants import parse_grant
 from runner.refusing import refused_as
+from sealing.envelope import Envelope
 from sealing.keys import VerifyingKey
 
 
@@ -29,6 +30,8 @@ from sealing.keys import VerifyingKey
 class Released:
     """A genuine release for our request. The key in it is wrapped to the worker's key."""
 
+    broker: Broker = field(repr=False)
+    asked: Asked = field(repr=False)
     answer: bytes = field(repr=False)
     text: str = field(repr=False)
     document: ReleaseDocument = field(repr=False)
@@ -80,8 +83,22 @@ def obtain_release(
     if got != (statement.module, statement.version, statement.owner):
         detail = f"release names {document.module} {document.version}"
         raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, detail)
+    _require_share(document, module.artifact.manifest.envelopes, identity)
     grant = parse_grant(document.grant)
     # No broker may give a module more than its owner asked for.
     with refused_as(RunnerCode.BROKER_NOT_GENUINE):
         require_within(grant, module.requested)
-    return Released(answer, text, document, identity, grant)
+    return Released(broker, asked, answer, text, document, identity, grant)
+
+
+def _require_share(
+    document: ReleaseDocument, envelopes: Sequence[Envelope], identity: VerifyingKey
+) -> None:
+    """Accept a release of what the owner sealed for `identity`: the whole key, or that share."""
+    theirs = (each.share for each in envelopes if each.broker == identity.key_id)
+    header = next(theirs, None)
+    expected = header and (header.set, header.index, header.threshold, header.of)
+    said = document.share
+    if (said and (said.set, said.index, said.threshold, said.of)) != expected:
+        detail = "release is not of the key or share that the owner sealed for this broker"
+        raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, detail)

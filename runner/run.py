@@ -7,14 +7,13 @@ worker makes the key that a release is wrapped to, verifies everything again, an
 from __future__ import annotations
 
 from policies.models import CapabilityPolicy
-from runner.asking import make_request
-from runner.closing import Ran, fetch_proof, hand_back, make_receipt
+from runner.closing import Ran, fetch_proofs, hand_back, make_receipt
+from runner.collecting import Collector
 from runner.fetching import SignedModule, fetch_ciphertext, fetch_signed, require_fit
 from runner.grants import within
 from runner.handing import hand_over_sealed, hand_over_unsealed
 from runner.inputs import Offer, take_inputs
 from runner.order import Order, Place, Report, Terms, World
-from runner.releasing import known_identity, obtain_release
 from runner.stopwatch import Stopwatch
 from runner.supervise import supervise, take_hello
 from runner.worker.kernel import LinuxKernel
@@ -32,15 +31,17 @@ def run_sealed(order: Order, place: Place, world: World) -> Report:
     leave_no_core(LinuxKernel())
     watch = Stopwatch(place.clock.monotonic)
 
-    # (1) The artifact but its ciphertext: every digest, the strict profile, the owner's signature.
-    module = fetch_signed(world.store, order.reference, owners=order.owners)
+    # (1) The artifact but its ciphertext: every digest, the strict profile, the owners' signatures.
+    module = fetch_signed(
+        world.store, order.reference, owners=order.owners, threshold=order.owner_threshold
+    )
 
     # (2) It must fit this node before anybody is asked for a key; then the ciphertext.
     require_fit(module, order.offer, order.terms)
     layer = fetch_ciphertext(world.store, module)
     watch.lap("pull")
 
-    # (3) A worker makes the key that the release will be wrapped to; we make the receipt key.
+    # (3) A worker makes the key that releases will be wrapped to; we make the receipt key.
     key = SigningKey.generate(ED25519)
     with place.spawn() as worker:
         ran = _attest_and_run(
@@ -48,13 +49,13 @@ def run_sealed(order: Order, place: Place, world: World) -> Report:
         )
 
     # (8) The worker is gone. Say what happened, under the key that the evidence vouches for.
-    proof = fetch_proof(world.broker, ran.released.document.decision)
-    receipt = make_receipt(ran, order.terms, proof=proof, key=key)
+    proofs = fetch_proofs(ran.collected.releases)
+    receipt = make_receipt(ran, order.terms, proofs=proofs, key=key)
     watch.lap("receipt")
 
     # (9) What the guest leaves in granted folders goes back to the host.
     report = Report.of(ran.ended, ran.inputs, watch.milliseconds)
-    return hand_back(report.with_receipt(receipt, ran.released.document), order.offer, ran.inputs)
+    return hand_back(report.with_receipt(receipt, ran.collected.documents), order.offer, ran.inputs)
 
 
 def _attest_and_run(
@@ -72,28 +73,21 @@ def _attest_and_run(
     runner_key = take_hello(worker).key
     watch.lap("worker")
 
-    # (4) A challenge of the broker that the owner named; evidence over the whole request.
-    identity = known_identity(world.broker, module.statement.brokers)
-    asked = make_request(world, module, runner_key=runner_key, receipt_key=key.public)
-    watch.lap("attest")
-
-    # (5) The release: by that broker, for this request, never wider than the owner asked.
-    released = obtain_release(world.broker, asked, module, identity, place.clock.now)
-    watch.lap("release")
+    # (4, 5) Releases by brokers that the owner named, as many as the key takes: each for its own
+    # challenge, with evidence over the whole request, never wider than the owner asked.
+    now = place.clock.now
+    collected = Collector(world, module, runner_key, key.public, now, watch).collect()
 
     # (6) The node may allow less again; no more than what is left is read from the host.
-    grant = within(released.grant, order.terms.guardrails)
+    grant = within(collected.grant(), order.terms.guardrails)
     inputs = take_inputs(order.offer, grant)
 
     # (7) The worker verifies all of it again, opens, compiles, locks itself down, and runs.
-    started = place.clock.now()
-    request = asked.binding.digest()
-    hand_over_sealed(
-        worker, module, released, layer=layer, request=request, inputs=inputs, terms=order.terms
-    )
-    ended = supervise(worker, grant, place.sinks, place.clock, lease_ends=released.lease_ends)
+    started = now()
+    hand_over_sealed(worker, module, collected, layer=layer, inputs=inputs, order=order)
+    ended = supervise(worker, grant, place.sinks, place.clock, lease_ends=collected.lease_ends)
     watch.lap("run")
-    return Ran(asked, released, grant, inputs, ended, started, place.clock.now())
+    return Ran(collected, grant, inputs, ended, started, now())
 
 
 def run_unsealed(

@@ -15,7 +15,8 @@ class Stopwatch:
         self.milliseconds: dict[str, int] = {}
 
     def lap(self, step: str) -> None:
-        """Book the time since the last lap on `step`."""
+        """Book the time since the last lap on `step`, with what is booked there already."""
         now = self._monotonic()
-        self.milliseconds[step] = round((now - self._last) * 1000)
+        earlier = self.milliseconds.get(step, 0)
+        self.milliseconds[step] = earlier + round((now - self._last) * 1000)
         self._last = now

@@ -25,12 +25,19 @@ class ContextOption(click.Option):
     """An option with a value in the context: given on the command line, or there, or a default.
 
     `beside` names the option that this one belongs to: what the context says of its own broker
-    says nothing about another one that is named on the command line.
+    says nothing about another one that is named on the command line. `take` picks the option's
+    value out of what the context says.
     """
 
     def __init__(
-        self, *args: Any, from_context: str, beside: str | None = None, **named: Any
+        self,
+        *args: Any,
+        from_context: str,
+        beside: str | None = None,
+        take: Callable[[Any], Any] = lambda found: found,
+        **named: Any,
     ) -> None:
+        self.take = take
         self.from_context = from_context
         self.beside = beside
         # click would call it required in the help, which it is only where no context says it.
@@ -67,7 +74,10 @@ class ContextOption(click.Option):
         other = opts.get(self.beside) if self.beside else None
         if isinstance(other, str) and other != context.get(self.beside or ""):
             return None
-        return context.get(self.from_context)
+        if isinstance(other, list | tuple) and other:
+            return None
+        found = context.get(self.from_context)
+        return None if found is None else self.take(found)
 
 
 def _require_one_broker(context: Context) -> None:

@@ -45,6 +45,21 @@ def broker_option(command: Command) -> Command:
     )(command)
 
 
+def brokers_option(command: Command) -> Command:
+    """Add `--broker`, once for each broker that may release the key or a share of it."""
+    return context_option(
+        "--broker",
+        "brokers",
+        from_context="brokers",
+        take=lambda places: [place.url for place in places],
+        multiple=True,
+        default=[DEFAULT_BROKER],
+        show_default=True,
+        metavar="URL",
+        help="A key broker; repeatable.",
+    )(command)
+
+
 def owner_key_options(command: Command) -> Command:
     """Add `--key` and `--passphrase-file`."""
     return key_options(required=True)(command)

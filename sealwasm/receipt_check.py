@@ -6,7 +6,7 @@ docs/specs/receipt.md, section "Verifying offline".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
@@ -30,13 +30,17 @@ from keybroker.protocol import (
     ReleaseDocument,
     parse_time,
 )
+from policies.errors import PolicyDenied
+from policies.narrowest import narrowest
 from runner.errors import RunnerCode, RunnerError
-from runner.receipt import read_receipt
+from runner.grants import parse_grant
+from runner.receipt import Receipt, read_receipt
 from sealing import canonical, dsse
 from sealing.errors import SealError
+from sealing.keys import VerifyingKey
 from sealwasm.evidence_advice import next_for
 from sealwasm.failure import CliError, Kind
-from sealwasm.receipt_findings import Check, Findings, Trust, refuse
+from sealwasm.receipt_findings import Check, Findings, ReleaseFindings, Trust, refuse
 
 # How far the clocks of broker and runner may be apart. The host sets the runner's clock, so a
 # receipt's times are only as good as this window around what the broker logged.
@@ -54,20 +58,26 @@ _STEP_ERRORS = (EvidenceError, BrokerError, ProtocolError, RunnerError, SealErro
 def verify_receipt(data: bytes, trust: Trust) -> Findings:
     """Return the findings of every check, or raise `CliError` naming the first that failed."""
     receipt = _step("form and signature of the receipt", lambda: read_receipt(data))
-    release = receipt.release()
-    findings = Findings(receipt, release, _step("log entry", lambda: _leaf_of(release)))
+    findings = Findings(receipt, _step("log entry", lambda: _releases_of(receipt)))
     findings.checks.append(Check("receipt", "signed by the receipt key in its binding"))
-    steps: list[tuple[str, Callable[[Findings, Trust], str]]] = [
+    of_release: list[tuple[str, Callable[[ReleaseFindings, Trust], str]]] = [
         ("release", _check_release),
         ("log entry", _check_leaf),
         ("inclusion", _check_inclusion),
         ("evidence", _check_evidence),
         ("attestation result", _check_result),
+    ]
+    for number, release in enumerate(findings.releases, start=1):
+        for name, step in of_release:
+            named = name if len(findings.releases) == 1 else f"{name} {number}"
+            shown = _step(named, lambda step=step, one=release: step(one, trust))  # type: ignore[misc]
+            findings.checks.append(Check(named, shown))
+    for name, check in (
+        ("brokers", _check_brokers),
         ("grant", _check_grant),
         ("times", _check_times),
-    ]
-    for name, step in steps:
-        shown = _step(name, lambda step=step: step(findings, trust))  # type: ignore[misc]
+    ):
+        shown = _step(name, lambda check=check: check(findings))  # type: ignore[misc]
         findings.checks.append(Check(name, shown))
     findings.checks += [_check_owner(findings, trust), _check_measurement(findings, trust)]
     return findings
@@ -89,6 +99,14 @@ def _step(name: str, check: Callable[[], Any]) -> Any:
         ) from error
 
 
+def _releases_of(receipt: Receipt) -> tuple[ReleaseFindings, ...]:
+    told = receipt.predicate.releases
+    return tuple(
+        ReleaseFindings(one, document, _leaf_of(document))
+        for one, document in zip(told, receipt.releases(), strict=True)
+    )
+
+
 def _leaf_of(release: ReleaseDocument) -> ReleaseLeaf:
     leaf = parse_leaf(release.leaf)
     if not isinstance(leaf, ReleaseLeaf):
@@ -96,18 +114,47 @@ def _leaf_of(release: ReleaseDocument) -> ReleaseLeaf:
     return leaf
 
 
-def _check_release(findings: Findings, trust: Trust) -> str:
-    identity = trust.descriptor.identity_key()
-    envelope = findings.receipt.predicate.release.encode("utf-8")
-    dsse.verify(envelope, payload_type=RELEASE_TYPE, keys=[identity])
-    return f"signed by broker {identity.key_id}"
+def _check_release(one: ReleaseFindings, trust: Trust) -> str:
+    """By one of the brokers that the verifier brought along: its key opens the signature."""
+    envelope = one.told.release.encode("utf-8")
+    keys = [descriptor.identity_key() for descriptor in trust.descriptors]
+    dsse.verify(envelope, payload_type=RELEASE_TYPE, keys=keys)
+    signed = (
+        descriptor
+        for descriptor, key in zip(trust.descriptors, keys, strict=True)
+        if _is_signed_by(envelope, key)
+    )
+    one.descriptor = next(signed)
+    return f"signed by broker {one.descriptor.identity_key().key_id}{_share_in(one.document)}"
 
 
-def _check_leaf(findings: Findings, trust: Trust) -> str:
+def _is_signed_by(envelope: bytes, key: VerifyingKey) -> bool:
+    try:
+        dsse.verify(envelope, payload_type=RELEASE_TYPE, keys=[key])
+    except SealError:
+        return False
+    return True
+
+
+def _share_in(release: ReleaseDocument) -> str:
+    share = release.share
+    return f", share {share.index} of {share.of}" if share else ""
+
+
+def _check_brokers(findings: Findings) -> str:
+    """No broker counts twice: a split key takes as many of them as its owner said."""
+    brokers = {one.broker().identity_key().key_id for one in findings.releases}
+    if len(brokers) != len(findings.releases):
+        raise refuse("receipt-release-differs", "two releases are by one broker")
+    share = findings.releases[0].document.share
+    return f"{share.threshold} of {share.of} that share the key" if share else "the whole key"
+
+
+def _check_leaf(one: ReleaseFindings, trust: Trust) -> str:
     """Every field of the entry but its time, which only the log says, follows from the rest."""
     del trust
-    leaf, release, predicate = findings.leaf, findings.release, findings.receipt.predicate
-    evidence = UnverifiedEvidence.from_wire(dict(predicate.evidence))
+    leaf, release, told = one.leaf, one.document, one.told
+    evidence = UnverifiedEvidence.from_wire(dict(told.evidence))
     expected = ReleaseLeaf(
         id=release.decision,
         at=leaf.at,
@@ -120,9 +167,9 @@ def _check_leaf(findings: Findings, trust: Trust) -> str:
         simulated=release.simulated,
         evidence=evidence.digest,
         manifest=release.manifest,
-        request=predicate.binding.digest(),
+        request=told.binding.digest(),
         grant=_grant_digest(release),
-        runner_key=predicate.binding.runner_key.sealing_key().key_id,
+        runner_key=told.binding.runner_key.sealing_key().key_id,
         lease=release.lease.id,
         lease_expires=parse_time(release.lease.expires),
     )
@@ -137,49 +184,49 @@ def _grant_digest(release: ReleaseDocument) -> str:
     return canonical.digest_of(canonical.encode(release.grant))
 
 
-def _check_inclusion(findings: Findings, trust: Trust) -> str:
-    proof = findings.receipt.predicate.proof
+def _check_inclusion(one: ReleaseFindings, trust: Trust) -> str:
+    del trust
+    proof = one.told.proof
     if proof is None:
         raise refuse("receipt-proof-missing", "the receipt carries no proof from the audit log")
-    head = verify_proof(
-        proof.encode("utf-8"), leaf=findings.release.leaf, log_key=trust.descriptor.log.key
-    )
+    head = verify_proof(proof.encode("utf-8"), leaf=one.document.leaf, log_key=one.broker().log.key)
     return f"in the log of {head.origin}, {head.size} entries"
 
 
-def _check_evidence(findings: Findings, trust: Trust) -> str:
-    predicate = findings.receipt.predicate
+def _check_evidence(one: ReleaseFindings, trust: Trust) -> str:
     claims = verify(
-        UnverifiedEvidence.from_wire(dict(predicate.evidence)),
-        report_data=ExpectedReportData(predicate.binding.report_data()),
+        UnverifiedEvidence.from_wire(dict(one.told.evidence)),
+        report_data=ExpectedReportData(one.told.binding.report_data()),
         endorsements=trust.endorsements,
         policy=trust.policy,
         anchors=trust.anchors,
-        now=findings.leaf.at,
+        now=one.leaf.at,
     )
-    if claims.simulated != predicate.simulated:
+    if claims.simulated != one.document.simulated:
         raise refuse("receipt-simulated", "evidence and receipt differ on being simulated")
-    findings.claims = claims
+    one.claims = claims
     root = "a SIMULATED vendor root" if claims.simulated else "the pinned vendor root"
     return f"{claims.tee} bound to this request, chained to {root}"
 
 
-def _check_result(findings: Findings, trust: Trust) -> str:
+def _check_result(one: ReleaseFindings, trust: Trust) -> str:
     import json
 
+    del trust
+    broker = one.broker()
     # Without a key in the descriptor this is the text "null", which is no key.
-    jwk = json.dumps(trust.descriptor.ear.get("jwk")).encode()
+    jwk = json.dumps(broker.ear.get("jwk")).encode()
     token = verify_ear(
-        findings.release.result,
+        one.document.result,
         keys=load_ear_keys(jwk),
         policy=EarPolicy(
-            issuer=f"urn:sealwasm:broker:{trust.descriptor.identity_key().key_id}",
+            issuer=f"urn:sealwasm:broker:{broker.identity_key().key_id}",
             audience=Unsafe.NOT_CHECKED,
-            nonce=findings.receipt.predicate.binding.nonce,
+            nonce=one.told.binding.nonce,
         ),
-        now=findings.leaf.at,
+        now=one.leaf.at,
     )
-    _require_same_attester(token, findings.verified_claims())
+    _require_same_attester(token, one.verified_claims())
     if token.status is Tier.CONTRAINDICATED:
         raise refuse("receipt-result", "the broker itself found this runner contraindicated")
     return f"EAR status {token.status.value}"
@@ -208,32 +255,39 @@ def _claim(said: object, name: str) -> object:
     return said.get(name) if isinstance(said, dict) else None
 
 
-def _check_grant(findings: Findings, trust: Trust) -> str:
-    del trust
+def _check_grant(findings: Findings) -> str:
     predicate = findings.receipt.predicate
     if predicate.guardrails:
         return f"cut by {len(predicate.guardrails)} guardrails of the node, as the runner says"
-    if predicate.grant != _grant_digest(findings.release):
+    documents = [one.document for one in findings.releases]
+    if predicate.grant != _narrowest_grant(documents):
         raise refuse("receipt-grant", "the grant of the run is not the released one")
-    return "the released one"
+    return "the released one" if len(documents) == 1 else "what all the brokers released"
 
 
-def _check_times(findings: Findings, trust: Trust) -> str:
-    del trust
-    leaf, predicate = findings.leaf, findings.receipt.predicate
-    first, last = leaf.at - CLOCKS_APART, leaf.lease_expires + CLOCKS_APART
+def _narrowest_grant(documents: Sequence[ReleaseDocument]) -> str:
+    try:
+        return narrowest([parse_grant(document.grant) for document in documents]).digest
+    except PolicyDenied as error:
+        raise refuse("receipt-grant", "no grant lies inside all the released ones") from error
+
+
+def _check_times(findings: Findings) -> str:
+    predicate, leaves = findings.receipt.predicate, [one.leaf for one in findings.releases]
+    first = max(leaf.at for leaf in leaves) - CLOCKS_APART
+    ends = min(leaf.lease_expires for leaf in leaves)
     started, finished = parse_time(predicate.started), parse_time(predicate.finished)
-    if started < first or finished > last:
+    if started < first or finished > ends + CLOCKS_APART:
         raise refuse(
             RunnerCode.RECEIPT_TIMES.value,
-            f"run from {predicate.started} to {predicate.finished}, released at {leaf.at} "
-            f"until {leaf.lease_expires}",
+            f"run from {predicate.started} to {predicate.finished}, released at "
+            f"{first + CLOCKS_APART} until {ends}",
         )
     return f"within the lease, by the runner's clock and {CLOCKS_APART} more"
 
 
 def _check_owner(findings: Findings, trust: Trust) -> Check:
-    owner = findings.release.owner
+    owner = findings.releases[0].document.owner
     if not trust.owners:
         return Check("owner", f"{owner}: whoever the broker knows; --owner", "-")
     if owner not in trust.owners:
@@ -242,9 +296,11 @@ def _check_owner(findings: Findings, trust: Trust) -> Check:
 
 
 def _check_measurement(findings: Findings, trust: Trust) -> Check:
-    measurement = findings.verified_claims().measurement.hex()
+    found = {one.verified_claims().measurement.hex() for one in findings.releases}
+    if len(found) != 1:
+        raise refuse("receipt-measurement", "the releases are for runners that measure differently")
     if not trust.measurements:
         return Check("measurement", "whatever the policy let pass; --measurement", "-")
-    if measurement not in trust.measurements:
-        raise refuse("receipt-measurement", f"the runner measures {measurement}")
+    if not found <= trust.measurements:
+        raise refuse("receipt-measurement", f"the runner measures {findings.measurement}")
     return Check("measurement", "as expected")

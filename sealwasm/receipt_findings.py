@@ -11,7 +11,7 @@ from attestation.policy import EvidencePolicy
 from attestation.trust import TrustAnchors
 from keybroker.audit.leaf import ReleaseLeaf
 from keybroker.protocol import Descriptor, ReleaseDocument
-from runner.receipt import Receipt
+from runner.receipt import Receipt, ToldRelease
 from sealwasm.failure import CliError, Kind
 
 
@@ -24,7 +24,7 @@ def refuse(code: str, why: str) -> CliError:
 class Trust:
     """Everything a verifier of receipts brings along. Nothing of it comes from the receipt."""
 
-    descriptor: Descriptor
+    descriptors: tuple[Descriptor, ...]
     anchors: TrustAnchors
     endorsements: Endorsements
     policy: EvidencePolicy
@@ -41,17 +41,40 @@ class Check(NamedTuple):
 
 
 @dataclass(slots=True)
-class Findings:
-    """What holds so far. `claims` is there once the evidence has verified."""
+class ReleaseFindings:
+    """One release of a receipt, and what holds of it so far: its broker, what its evidence proved.
 
-    receipt: Receipt
-    release: ReleaseDocument
+    `descriptor` and `claims` are there once their steps are done.
+    """
+
+    told: ToldRelease
+    document: ReleaseDocument
     leaf: ReleaseLeaf
-    checks: list[Check] = field(default_factory=list)
+    descriptor: Descriptor | None = None
     claims: VerifiedClaims | None = None
+
+    def broker(self) -> Descriptor:
+        """Return the broker that signed it. Raises `CliError` before that step."""
+        if self.descriptor is None:
+            raise refuse("receipt-release", "the release was not verified")
+        return self.descriptor
 
     def verified_claims(self) -> VerifiedClaims:
         """Return what the evidence proved. Raises `CliError` before that step."""
         if self.claims is None:
             raise refuse("receipt-evidence", "the evidence was not verified")
         return self.claims
+
+
+@dataclass(slots=True)
+class Findings:
+    """A receipt, its releases, and every check that was made."""
+
+    receipt: Receipt
+    releases: tuple[ReleaseFindings, ...]
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def measurement(self) -> str:
+        """What the runner measures, by the evidence of the first release."""
+        return self.releases[0].verified_claims().measurement.hex()

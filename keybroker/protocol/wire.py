@@ -12,9 +12,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from keybroker.protocol.messages import (
+    MAX_MEMBERS,
     MAX_SMALL_BYTES,
     Base64,
     ChallengeToken,
@@ -159,6 +160,24 @@ class Lease(Message):
     renew_after: Time
 
 
+SplitCount = Annotated[int, Field(ge=1, le=MAX_MEMBERS)]
+
+
+class ReleasedShare(Message):
+    """Which share of a split content key a release is of, as the owner's envelope names it."""
+
+    set: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    index: SplitCount
+    threshold: Annotated[int, Field(ge=2, le=MAX_MEMBERS)]
+    of: SplitCount
+
+
+def _is_said(value: object) -> object:
+    if value is None:
+        raise ValueError("null, expected a member or none")
+    return value
+
+
 class ReleaseDocument(Message):
     """What the broker signs about one release."""
 
@@ -177,6 +196,8 @@ class ReleaseDocument(Message):
     ]
     leaf: Annotated[Base64, Field(min_length=2, max_length=MAX_SMALL_BYTES)]
     request: Digest
+    # Absent where the release is of the whole key.
+    share: Annotated[ReleasedShare | None, BeforeValidator(_is_said)] = None
     simulated: bool
 
 

@@ -30,7 +30,7 @@ MAX_PATH_CHARS: Final = (MAX_NAME_BYTES + 1) * MAX_PATH_DEPTH
 # The reason a worker gives for a failure; the supervisor logs it and shows nothing of it outside.
 MAX_DETAIL_CHARS: Final = 512
 MAX_DENIALS: Final = 256
-# Pieces that come more than once: owner signatures and the node's guardrails.
+# Pieces that come more than once: owners and their signatures, releases, the node's guardrails.
 MAX_SEVERAL: Final = 16
 
 # A worker imports its code, makes a key pair and says so: far below a second on an idle machine.

@@ -55,7 +55,7 @@ def serve(channel: Channel, lockdown: Locker, *, now: Callable[[], datetime]) ->
 
     # (3) Verify again, open, decrypt into memory we own.
     if handover.start.sealed:
-        opened = open_sealed(handover, key, now=now())
+        opened = open_sealed(handover, handover.start.sealed, key, now=now())
     else:
         opened = open_unsealed(handover)
     watch.lap("open")
@@ -113,7 +113,7 @@ def _run(channel: Channel, program: Program, handover: Handover) -> None:
     for mount, files in outcome.written.items():
         for path, data in files.items():
             channel.send(TreeFile(mount=mount, path=path).to_header(), data)
-    channel.send(_done(outcome, sealed=handover.start.sealed).to_header())
+    channel.send(_done(outcome, sealed=handover.start.sealed is not None).to_header())
 
 
 def _program(opened: Opened) -> Program:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from keybroker.protocol import RunnerKey
+from keybroker.protocol import Digest, RunnerKey
 from runner.ending import Ending
 from runner.receipt import Engine, Lockdown
 from runner.worker import limits
@@ -44,7 +44,15 @@ PIECE_BYTES: dict[PieceName, int] = {
     PieceName.STDIN: limits.MAX_STDIN_BYTES,
 }
 # Pieces that may come more than once, in order.
-SEVERAL = frozenset({PieceName.BUNDLE, PieceName.GUARDRAILS})
+SEVERAL = frozenset(
+    {
+        PieceName.BUNDLE,
+        PieceName.OWNER,
+        PieceName.IDENTITY,
+        PieceName.RELEASE,
+        PieceName.GUARDRAILS,
+    }
+)
 
 
 class Header(BaseModel):
@@ -91,13 +99,22 @@ class TreeFile(Header):
     path: GuestPath
 
 
+class Sealed(Header):
+    """What the pieces of a sealed module must answer to."""
+
+    # The digest of the binding document that each release must answer, in their order.
+    requests: Annotated[
+        tuple[Digest, ...], Field(min_length=1, max_length=limits.MAX_SEVERAL, strict=False)
+    ]
+    # How many of the owners must have signed.
+    owner_threshold: Annotated[int, Field(ge=1, le=limits.MAX_SEVERAL)]
+
+
 class Start(Header):
-    """Supervisor: you have everything; go."""
+    """Supervisor: you have everything; go. `sealed` is there for a sealed module only."""
 
     type: Literal["start"] = "start"
-    sealed: bool
-    # For a sealed module: the digest of the binding document that the release must answer.
-    request: Annotated[str, Field(max_length=80)]
+    sealed: Sealed | None
     # Folders that come with files; one that is empty has no file frame to name it.
     mounts: Annotated[tuple[GuestPath, ...], Field(max_length=64, strict=False)]
     # Parts of the lock-down that the node insists on, by name.

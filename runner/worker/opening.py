@@ -6,21 +6,23 @@ process that talks to the world.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from keybroker.protocol import VerifiedRelease, verify_release
+from keybroker.protocol import VerifiedRelease
 from policies.models import CapabilityPolicy, Guardrails
+from policies.narrowest import narrowest
 from runner.errors import RunnerCode, RunnerError
 from runner.grants import parse_grant, read_grant, read_guardrails, within
 from runner.refusing import refused_as
 from runner.worker.handover import Handover
-from runner.worker.messages import PieceName
+from runner.worker.messages import PieceName, Sealed
+from runner.worker.unwrapping import unwrap, verify_releases
 from sealing.hpke import OpeningKey
 from sealing.keys import VerifyingKey
-from sealing.ocicrypt import PrivateOptions
 from sealing.secret import SecretBuffer
-from sealing.unseal import VerifiedArtifact, unseal, verify_artifact
+from sealing.unseal import unseal, verify_artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +34,27 @@ class Opened:
     grant: CapabilityPolicy
 
 
-def open_sealed(handover: Handover, key: OpeningKey, *, now: datetime) -> Opened:
-    """Return the sealed module and the grant that the broker bound to its key, or raise.
+def open_sealed(handover: Handover, said: Sealed, key: OpeningKey, *, now: datetime) -> Opened:
+    """Return the sealed module and the grant that its brokers bound to its key, or raise.
 
-    Raises `RunnerError`; then no plaintext is left in memory of ours.
+    `said` is what the supervisor demanded of owners and brokers. Raises `RunnerError`; then no
+    plaintext is left in memory of ours.
     """
-    # (1) The artifact, with the owner's signature over all of it.
+    # (1) The artifact, with enough owners' signatures over all of it.
     with refused_as(RunnerCode.ARTIFACT_REFUSED):
         artifact = verify_artifact(
             handover.one(PieceName.MANIFEST),
             handover.one(PieceName.CONFIG),
             handover.several(PieceName.BUNDLE),
-            owners=[VerifyingKey.from_spki(handover.one(PieceName.OWNER))],
+            owners=[VerifyingKey.from_spki(spki) for spki in handover.several(PieceName.OWNER)],
+            threshold=said.owner_threshold,
         )
-    # (2) The release, by the broker that the owner named, for this artifact and this very request.
-    release = _release(handover, artifact, now=now)
-    # (3) The grant: what the broker bound to the key, within the node's guardrails.
-    grant = within(parse_grant(release.document.grant), _guardrails(handover))
-    # (4) The content key, wrapped to our key and bound to every byte of the release.
-    with refused_as(RunnerCode.KEY_NOT_OPENED):
-        options = PrivateOptions.parse(key.open(release.wrapped_key, info=release.info))
+    # (2) Releases, by brokers that the owner named, for this artifact and these very requests.
+    releases = verify_releases(handover, said.requests, artifact, now=now)
+    # (3) The grant: what every broker bound to its key or share, within the node's guardrails.
+    grant = within(_released_grant(releases), _guardrails(handover))
+    # (4) The content key or its shares, wrapped to our key, bound to every byte of each release.
+    options = unwrap(releases, artifact.manifest, key)
     # (5) HMAC, decrypt, digest, bill of materials; in memory that is locked and wiped.
     memory = SecretBuffer(artifact.manifest.layer_size)
     try:
@@ -73,19 +76,9 @@ def open_unsealed(handover: Handover) -> Opened:
     return Opened(memory, memory.view, grant)
 
 
-def _release(handover: Handover, artifact: VerifiedArtifact, *, now: datetime) -> VerifiedRelease:
+def _released_grant(releases: Mapping[str, VerifiedRelease]) -> CapabilityPolicy:
     with refused_as(RunnerCode.BROKER_NOT_GENUINE):
-        identity = VerifyingKey.from_spki(handover.one(PieceName.IDENTITY))
-        release = verify_release(
-            handover.one(PieceName.RELEASE),
-            identity=identity,
-            manifest=artifact.manifest.digest,
-            request=handover.start.request,
-            now=now,
-        )
-    if identity.key_id not in artifact.statement.brokers:
-        raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, "the owner names other brokers")
-    return release
+        return narrowest([parse_grant(each.document.grant) for each in releases.values()])
 
 
 def _guardrails(handover: Handover) -> list[Guardrails]:

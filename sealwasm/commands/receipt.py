@@ -10,12 +10,12 @@ from sealwasm.commands.evidence import TCB_STATUSES, trust_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from keybroker.protocol import Descriptor
+    from keybroker.protocol import Descriptor, ReleaseDocument
     from runner.receipt import Receipt
     from sealwasm.receipt_findings import Trust
 
-# A receipt carries evidence, a release and a proof; runner.receipt has the same figure.
-RECEIPT_FILE_BYTES = 4 << 20
+# A receipt carries evidence, releases and proofs; runner.receipt has the same figure.
+RECEIPT_FILE_BYTES = 32 << 20
 
 
 @click.group()
@@ -38,14 +38,14 @@ def show(session: Session, file: str) -> None:
 
 
 def _summary(receipt_: Receipt) -> dict[str, Any]:
-    predicate, release = receipt_.predicate, receipt_.release()
+    predicate, releases = receipt_.predicate, receipt_.releases()
+    release = releases[0]
     return {
         "module": release.module,
         "version": release.version,
         "manifest": release.manifest,
         "owner": release.owner,
-        "policy": f"{release.policy.name} version {release.policy.version}",
-        "decision": release.decision,
+        "releases": [_release_summary(each) for each in releases],
         "ending": predicate.result.ending.value,
         "exit_code": predicate.result.exit_code,
         "started": predicate.started,
@@ -61,11 +61,39 @@ def _summary(receipt_: Receipt) -> dict[str, Any]:
     }
 
 
+def _release_summary(release: ReleaseDocument) -> dict[str, Any]:
+    share = release.share
+    return {
+        "decision": release.decision,
+        "policy": f"{release.policy.name} version {release.policy.version}",
+        "key": f"share {share.index} of {share.of}, {share.threshold} needed" if share else "whole",
+        "lease": release.lease.expires,
+    }
+
+
 @receipt.command()
 @click.argument("file")
-@click.option("--descriptor", metavar="FILE", help="The broker's signed descriptor, from a file.")
-@click.option("--broker", metavar="URL", help="Or ask the broker itself for it.")
-@click.option("--broker-identity", metavar="ID", help="Key id the broker must have.")
+@click.option(
+    "--descriptor",
+    "descriptors",
+    multiple=True,
+    metavar="FILE",
+    help="A broker's signed descriptor, from a file; repeatable.",
+)
+@click.option(
+    "--broker",
+    "brokers",
+    multiple=True,
+    metavar="URL",
+    help="Or ask the broker itself for it; repeatable.",
+)
+@click.option(
+    "--broker-identity",
+    "identities",
+    multiple=True,
+    metavar="ID",
+    help="Key id a broker must have; repeatable, in the order of the brokers.",
+)
 @click.option("--owner", "owners", multiple=True, metavar="FILE", help="Owner to expect.")
 @click.option("--measurement", "measurements", multiple=True, metavar="HEX", help="To expect.")
 @trust_options
@@ -81,15 +109,17 @@ def _summary(receipt_: Receipt) -> dict[str, Any]:
 def verify(session: Session, /, file: str, **given: Any) -> None:
     """Verify a receipt offline, back to the TEE vendor's root and the broker's log.
 
+    A run of a split key has a release by each broker whose share was used: name them all.
+
     Example: sealwasm receipt verify run.json --descriptor broker.json --trust-simulated tee
     """
     from sealwasm.files import read_file
     from sealwasm.receipt_check import verify_receipt
 
     data = read_file(file, limit_bytes=RECEIPT_FILE_BYTES)
-    findings = verify_receipt(data, _trust(_descriptor(given), given, _tee_of(data)))
+    findings = verify_receipt(data, _trust(_descriptors(given), given, _tee_of(data)))
     summary = _summary(findings.receipt)
-    measurement = findings.claims.measurement.hex() if findings.claims else ""
+    measurement = findings.measurement
     document = {
         "verified": True,
         "simulated": summary["simulated"],
@@ -108,27 +138,38 @@ def verify(session: Session, /, file: str, **given: Any) -> None:
     session.show(document, table=table(rows))
 
 
-def _descriptor(given: dict[str, Any]) -> Descriptor:
-    from keybroker.protocol import unverified_identity, verify_descriptor
+def _descriptors(given: dict[str, Any]) -> tuple[Descriptor, ...]:
+    """Return what the named brokers say of themselves: those in files, then those at URLs."""
+    from itertools import chain, repeat
+
     from sealwasm.broker_api import fetch_descriptor
     from sealwasm.failure import CliError, Kind
+
+    files, urls, identities = given["descriptors"], given["brokers"], given["identities"]
+    if not files and not urls:
+        raise CliError(
+            Kind.USAGE,
+            "broker-not-named",
+            "which broker released the key is not said",
+            why="a receipt counts only with the broker and the audit log that somebody trusts",
+            next_step="--descriptor FILE (sealwasm broker describe), or --broker URL",
+        )
+    if len(identities) > len(files) + len(urls):
+        raise CliError(Kind.USAGE, "usage", "there are more --broker-identity than brokers")
+    pins = chain(identities, repeat(None))
+    return (
+        *(_descriptor_in(path, next(pins)) for path in files),
+        *(fetch_descriptor(url, next(pins)) for url in urls),
+    )
+
+
+def _descriptor_in(path: str, identity: str | None) -> Descriptor:
+    from keybroker.protocol import unverified_identity, verify_descriptor
     from sealwasm.files import read_file
 
-    if given["descriptor"]:
-        data = read_file(given["descriptor"])
-        # A file named by its verifier is as good a pin as an id; an id beside it must agree.
-        return verify_descriptor(
-            data, identity=given["broker_identity"] or unverified_identity(data)
-        )
-    if given["broker"]:
-        return fetch_descriptor(given["broker"], given["broker_identity"])
-    raise CliError(
-        Kind.USAGE,
-        "broker-not-named",
-        "which broker released the key is not said",
-        why="a receipt counts only with the broker and the audit log that somebody trusts",
-        next_step="--descriptor FILE (sealwasm broker describe), or --broker URL",
-    )
+    data = read_file(path)
+    # A file named by its verifier is as good a pin as an id; an id beside it must agree.
+    return verify_descriptor(data, identity=identity or unverified_identity(data))
 
 
 def _tee_of(data: bytes) -> str:
@@ -137,19 +178,19 @@ def _tee_of(data: bytes) -> str:
     from runner.receipt import read_receipt
 
     try:
-        return read_receipt(data).predicate.evidence["tee"]
+        return read_receipt(data).predicate.releases[0].evidence["tee"]
     except RunnerError:
         # Verifying it will say what is wrong with it.
         return ""
 
 
-def _trust(descriptor: Descriptor, given: dict[str, Any], tee: str) -> Trust:
+def _trust(descriptors: tuple[Descriptor, ...], given: dict[str, Any], tee: str) -> Trust:
     from sealwasm.evidence_input import anchors_of, endorsements_of, policy_of
     from sealwasm.keyfiles import load_public_key
     from sealwasm.receipt_findings import Trust
 
     return Trust(
-        descriptor=descriptor,
+        descriptors=descriptors,
         anchors=anchors_of(given, tee),
         endorsements=endorsements_of(given),
         policy=policy_of(given),

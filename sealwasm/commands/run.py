@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.options import DEFAULT_BROKER, registry_options
+from sealwasm.options import brokers_option, registry_options
 from sealwasm.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from attestation.attesters import Attester
-    from runner.broker import HttpBroker
+    from runner.broker import Broker
     from runner.order import Place, Report, Terms
 
 # Of a folder with thousands of files nobody reads all names.
@@ -30,8 +32,13 @@ there is no receipt. It is limited by the capability policy and by nothing else.
     "--owner", "owners", multiple=True, metavar="FILE", help="Public key of an owner to trust."
 )
 @click.option(
-    "--broker", default=DEFAULT_BROKER, show_default=True, metavar="URL", help="The key broker."
+    "--threshold",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many of the owners must have signed.",
 )
+@brokers_option
 @click.option("--simulated-platform", metavar="FOLDER", help="Attest with simulated silicon.")
 @click.option("--tpm", metavar="PATH", help="Attest with a TPM: its device, or a socket of swtpm.")
 @click.option("--tpm-state", metavar="FOLDER", help="Where the TPM's certificates are kept.")
@@ -49,8 +56,9 @@ there is no receipt. It is limited by the capability policy and by nothing else.
 def run(session: Session, /, subject: str, unsealed: bool, **given: Any) -> int:
     """Run a sealed module under its grant.
 
-    Arguments for the guest follow `--`. Exit codes 0 to 127 are the guest's own, 128 and up are
-    ours: docs/reference/exit-codes.md.
+    Where its owner split the key over several brokers, name enough of them, or all: those that are
+    down or deny are passed over. Arguments for the guest follow `--`. Exit codes 0 to 127 are the
+    guest's own, 128 and up are ours: docs/reference/exit-codes.md.
 
     Example: sealwasm run oci:shop:app --owner owner.key.pub --simulated-platform tee -- -v
     """
@@ -77,14 +85,16 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
         require_place(Path(given["receipt"]))
     reference = parse_reference(subject)
     owners = tuple(load_public_key(path) for path in given["owners"])
-    broker = HttpBroker(given["broker"])
-    attester = _attester(session, given, broker)
-    order = Order(reference, owners, _offer(given), _terms(given))
+    brokers = tuple(HttpBroker(url) for url in given["brokers"])
+    attester = _attester(session, given)
+    terms = _terms(given)
+    order = Order(reference, owners, _offer(given), terms, owner_threshold=given["threshold"])
     with given["registry"].open(reference) as store:
-        return run_sealed(order, _place(session), World(store, broker, attester))
+        return run_sealed(order, _place(session), World(store, brokers, attester))
 
 
-def _attester(session: Session, given: dict[str, Any], broker: HttpBroker) -> Attester:
+def _attester(session: Session, given: dict[str, Any]) -> Callable[[Broker], Attester]:
+    """Return what attests to each broker: a TPM has a certificate of each, the others have none."""
     from runner.attest import pick_attester
     from runner.measure import runner_measurement
     from runner.tpm import tpm_attester
@@ -92,11 +102,13 @@ def _attester(session: Session, given: dict[str, Any], broker: HttpBroker) -> At
     platform, tpm = given["simulated_platform"], given["tpm"]
     _require(not (platform and tpm), "two TEEs are named", "--tpm or --simulated-platform")
     if tpm is None:
-        return pick_attester(Path(platform) if platform else None, runner_measurement())
+        attester = pick_attester(Path(platform) if platform else None, runner_measurement())
+        return lambda _broker: attester
     kept = given["tpm_state"]
     state = Path(kept) if kept else Path.home() / ".local" / "state" / "sealwasm" / "tpm"
     now = session.now()
-    return tpm_attester(Path(tpm), broker, runner_measurement(), state=state, now=now)
+    measured = runner_measurement()
+    return lambda broker: tpm_attester(Path(tpm), broker, measured, state=state, now=now)
 
 
 def _unsealed(session: Session, subject: str, given: dict[str, Any]) -> Report:

@@ -109,6 +109,7 @@ class Door:
     """The broker's HTTP edge, and everything on the way to it that can go wrong."""
 
     world: World
+    url: str = "https://broker.example"
     calls: list[str] = field(default_factory=list)
     alter: dict[str, Callable[[bytes], bytes]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
@@ -128,7 +129,7 @@ class Door:
 
     def broker(self) -> HttpBroker:
         client = httpx.Client(transport=httpx.MockTransport(self))
-        return HttpBroker("https://broker.example", client=client, sleep=lambda _: None)
+        return HttpBroker(self.url, client=client, sleep=lambda _: None)
 
 
 @dataclass
@@ -139,6 +140,7 @@ class Story:
     door: Door
     store: OciLayout
     folder: Path
+    further_doors: tuple[Door, ...] = ()
     stdout: bytearray = field(default_factory=bytearray)
 
     def publish(self, module: bytes = HELLO, tag: str = "v1", **changes: Any) -> SealedModule:
@@ -182,7 +184,9 @@ class Story:
             chosen = replace(chosen, offer=offer)
         if terms is not None:
             chosen = replace(chosen, terms=terms)
-        around = RunnerWorld(self.store, self.door.broker(), attester or self.world.guest())
+        doors = (self.door, *self.further_doors)
+        brokers = tuple(door.broker() for door in doors)
+        around = RunnerWorld(self.store, brokers, lambda _: attester or self.world.guest())
         return run_sealed(chosen, place or self.place(), around)
 
 

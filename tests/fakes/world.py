@@ -261,15 +261,21 @@ def make_world(
     guardrails: Sequence[str] = (),
     trust_simulated: bool = True,
     devices: SimulatedDevices | None = None,
+    beside: World | None = None,
     **settings: Any,
 ) -> Iterator[World]:
     """A broker in `folder`, with one owner and one policy enrolled.
 
     `devices` are ones whose vendor it knows as well; `settings` replace members of broker.yaml.
+    `beside` another world it has the same silicon, owner and clock, and a broker and operator of
+    its own.
     """
-    platform = make_platform(folder / "tee", now=START - timedelta(days=1))
+    platform = (
+        beside.platform if beside else make_platform(folder / "tee", now=START - timedelta(days=1))
+    )
     roots = platform.roots_pem() + (b"" if devices is None else devices.roots_pem())
-    operator, owner = SigningKey.generate("ed25519"), SigningKey.generate("p256")
+    operator = SigningKey.generate("ed25519")
+    owner = beside.owner if beside else SigningKey.generate("p256")
     evidence = EvidenceFiles(
         references=references(MEASUREMENT),
         certificates=platform.endorsements_pem(),
@@ -283,7 +289,7 @@ def make_world(
         evidence=evidence,
         guardrails={f"g{n}.yaml": text.encode() for n, text in enumerate(guardrails)},
     )
-    clock = Clock()
+    clock = beside.clock if beside else Clock()
     init_broker(folder / "broker", new, now=clock.now)
     written = folder / "broker" / "broker.yaml"
     config = yaml.safe_load(written.read_text()) | {

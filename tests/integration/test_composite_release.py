@@ -154,12 +154,12 @@ def test_a_receipt_of_a_run_beside_two_gpus_verifies(
         )
         roots = platform.roots_pem() + devices.roots_pem()
         trust = Trust(
-            descriptor=verify_descriptor(world.broker.descriptor, identity=world.identity),
+            descriptors=(verify_descriptor(world.broker.descriptor, identity=world.identity),),
             anchors=TrustAnchors.vendor().with_simulated(roots),
             endorsements=given,
             policy=EvidencePolicy(),
         )
-    claims = verify_receipt(kept[0], trust).verified_claims()
+    claims = verify_receipt(kept[0], trust).releases[0].verified_claims()
     assert claims.values["devices.count"] == 2
     with pytest.raises(CliError) as caught:
         verify_receipt(kept[0], replace(trust, anchors=trust_of_processor(platform)))

@@ -40,6 +40,7 @@ STEPS = [
     "inclusion",
     "evidence",
     "attestation result",
+    "brokers",
     "grant",
     "times",
 ]
@@ -56,6 +57,8 @@ class Signed:
     def changed(self, *, key: SigningKey | None = None, **members: Any) -> bytes:
         """The same statement with other members, under a key: its own unless another is named."""
         statement = self.receipt.to_document()
+        told = statement["predicate"]["releases"][0]
+        told |= {name: members.pop(name) for name in told.keys() & members.keys()}
         statement["predicate"] |= members
         return dsse.sign(
             "application/vnd.in-toto+json", canonical.encode(statement), [key or self.key]
@@ -77,7 +80,7 @@ def run_and_keep(story: Story, monkeypatch: pytest.MonkeyPatch) -> Signed:
     story.run()
     platform = story.world.platform
     trust = Trust(
-        descriptor=descriptor_of(story),
+        descriptors=(descriptor_of(story),),
         anchors=TrustAnchors.vendor().with_simulated(platform.roots_pem()),
         endorsements=Endorsements.parse([platform.endorsements_pem()], [platform.crl()]),
         policy=EvidencePolicy(),
@@ -111,8 +114,7 @@ def test_everything_is_checked(story: Story, signed: Signed) -> None:
     findings: Findings = verify_receipt(sign_receipt(signed.receipt, signed.key), trust)
     assert [check.name for check in findings.checks] == [*STEPS, "owner", "measurement"]
     assert all(check.state == "ok" for check in findings.checks)
-    assert findings.claims is not None
-    assert findings.claims.simulated
+    assert findings.releases[0].verified_claims().simulated
 
 
 def test_what_nobody_asked_for_is_not_called_ok(signed: Signed) -> None:
@@ -130,7 +132,7 @@ def test_a_key_that_no_evidence_vouches_for(signed: Signed) -> None:
     """Signed by somebody else; and by somebody who put the own key into the binding as well."""
     own = SigningKey.generate("ed25519")
     assert code_of(signed.changed(key=own), signed.trust) == "receipt-signature-invalid"
-    binding = signed.receipt.to_document()["predicate"]["binding"]
+    binding = signed.receipt.to_document()["predicate"]["releases"][0]["binding"]
     binding["receipt_key"] = canonical.b64encode(raw_ed25519(own.public))
     forged = signed.changed(key=own, binding=binding)
     assert code_of(forged, signed.trust) == "receipt-release-differs"
@@ -149,7 +151,7 @@ def other_lease(release: dict[str, Any]) -> dict[str, Any]:
 
 def resigned(story: Story, signed: Signed, change: Callable[[Any], Any]) -> bytes:
     """What a broker that lies would sign: another document than its log says."""
-    envelope = json.loads(signed.receipt.predicate.release)
+    envelope = json.loads(signed.receipt.predicate.releases[0].release)
     document = json.loads(canonical.b64decode(envelope["payload"], what="payload"))
     identity = story.world.broker.releases.keys.identity
     release = dsse.sign(RELEASE_TYPE, canonical.encode(change(document)), [identity])
@@ -223,9 +225,9 @@ def lying(story: Story, signed: Signed, document: dict[str, Any], leaf: bytes) -
 
 
 def released(signed: Signed) -> tuple[dict[str, Any], ReleaseLeaf]:
-    envelope = json.loads(signed.receipt.predicate.release)
+    envelope = json.loads(signed.receipt.predicate.releases[0].release)
     document = json.loads(canonical.b64decode(envelope["payload"], what="payload"))
-    leaf = parse_leaf(signed.receipt.release().leaf)
+    leaf = parse_leaf(signed.receipt.releases()[0].leaf)
     assert isinstance(leaf, ReleaseLeaf)
     return document, leaf
 
@@ -311,8 +313,8 @@ def test_an_entry_that_is_no_release(story: Story, signed: Signed) -> None:
 
 
 def test_a_descriptor_without_the_key_of_results(signed: Signed) -> None:
-    bare = signed.trust.descriptor.model_copy(update={"ear": {}})
-    trust = replace(signed.trust, descriptor=bare)
+    bare = signed.trust.descriptors[0].model_copy(update={"ear": {}})
+    trust = replace(signed.trust, descriptors=(bare,))
     assert code_of(signed.changed(), trust) == "bad-trust-anchor"
 
 
@@ -322,11 +324,11 @@ def test_another_broker_another_log_another_key(
     """Each of the three keys in a descriptor is what a step rests on."""
     with make_story(tmp_path) as other:
         theirs = descriptor_of(other)
-    ours = signed.trust.descriptor
+    ours = signed.trust.descriptors[0]
     for member, code in (
         ("identity", "seal-signer-unknown"),
         ("log", "audit-checkpoint-unsigned"),
         ("ear", "unknown-signing-key"),
     ):
         mixed = ours.model_copy(update={member: getattr(theirs, member)})
-        assert code_of(signed.changed(), replace(signed.trust, descriptor=mixed)) == code
+        assert code_of(signed.changed(), replace(signed.trust, descriptors=(mixed,))) == code

@@ -92,11 +92,14 @@ class Maker:
             "request": Binding.model_validate(self.binding).digest(),
             "simulated": True,
         }
-        self.predicate: dict[str, Any] = {
-            "v": 1,
+        self.told: dict[str, Any] = {
             "binding": self.binding,
             "evidence": {"tee": "snp", "report": canonical.b64encode(b"report")},
             "proof": None,
+        }
+        self.predicate: dict[str, Any] = {
+            "v": 1,
+            "releases": [self.told],
             "engine": {"name": "wasmtime", "version": "50.0.1", "profile": digest("profile")},
             "grant": digest("grant"),
             "guardrails": [],
@@ -129,11 +132,44 @@ class Maker:
     def receipt(self) -> bytes:
         """Return the receipt as it is now, signed."""
         payload = self.release_payload or canonical.encode(self.release)
-        if "release" not in self.predicate:
+        if "release" not in self.told:
             signed = dsse.sign(RELEASE_TYPE, payload, [fixed_key("broker")])
-            self.predicate["release"] = signed.decode()
+            self.told["release"] = signed.decode()
         data = self.alter_payload(canonical.encode(self.statement))
         return self.alter_envelope(dsse.sign(self.payload_type, data, self.keys))
+
+
+def _of_three(index: int, **changes: Any) -> dict[str, Any]:
+    return {"set": "5e" * 16, "index": index, "threshold": 2, "of": 3} | changes
+
+
+def _shares(*shares: dict[str, Any] | None, **second: Any) -> Change:
+    """A release for each of `shares`, by other brokers; `second` changes the second document."""
+
+    def change(maker: Maker) -> None:
+        told = []
+        for number, share in enumerate(shares):
+            binding = maker.binding | {"nonce": canonical.b64encode(bytes([number]) * 32)}
+            binding |= second.get("binding", {}) if number else {}
+            request = Binding.model_validate(binding).digest()
+            document = maker.release | {"request": request, "decision": f"decision-000{number + 1}"}
+            document |= {} if share is None else {"share": share}
+            document |= second.get("release", {}) if number else {}
+            signed = dsse.sign(
+                RELEASE_TYPE, canonical.encode(document), [fixed_key(f"broker {number}")]
+            )
+            told.append(maker.told | {"binding": binding, "release": signed.decode()})
+        maker.predicate["releases"] = told
+
+    return change
+
+
+_TWO = (_of_three(1), _of_three(3))
+_LATE = {
+    "id": "lease-00000002",
+    "expires": "2026-11-22T10:00:01Z",
+    "renew_after": "2026-11-22T10:00:01Z",
+}
 
 
 def _set(where: str, **members: Any) -> Change:
@@ -198,7 +234,10 @@ ACCEPTED: list[tuple[str, str, Change]] = [
     ("trap", "4.4.1", _set("predicate", result={"ending": "trap", "exit_code": None})),
     ("lease-expired", "3", _set("predicate", result={"ending": "lease-expired", "exit_code": None},
                                 usage={})),
-    ("with-a-proof", "3", _set("predicate", proof="c2sp.org/tlog-proof@v1\n")),
+    ("with-a-proof", "3", _set("told", proof="c2sp.org/tlog-proof@v1\n")),
+    ("two-shares-of-three", "4.3.4", _shares(*_TWO)),
+    ("sixteen-shares", "4.3.4",
+     _shares(*(_of_three(n, threshold=16, of=16) for n in range(1, 17)))),
     ("second-of-its-key", "4.4.3", _set("predicate", sequence=2, previous=digest("first"))),
     ("last-second-of-the-lease", "4.4.2", _set("predicate", started="2026-11-22T10:14:59Z",
                                                finished="2026-11-22T10:20:00Z")),
@@ -234,12 +273,12 @@ REFUSED: list[tuple[str, str, str, Change]] = [
     ("predicate-version", "3", MALFORMED, _set("predicate", v=2)),
     ("predicate-version-is-true", "3", MALFORMED, _set("predicate", v=True)),
     ("predicate-unknown-member", "3", MALFORMED, _set("predicate", more=1)),
-    ("proof-missing", "3", MALFORMED, _drop("predicate", "proof")),
+    ("proof-missing", "3", MALFORMED, _drop("told", "proof")),
     ("binding-unknown-member", "3", MALFORMED, _set("binding", more=1)),
     ("receipt-key-short", "3", MALFORMED,
      _set("binding", receipt_key=canonical.b64encode(bytes(31)))),
-    ("evidence-of-an-unknown-tee", "3", MALFORMED, _set("predicate", evidence={"tee": "abacus"})),
-    ("evidence-without-report", "3", MALFORMED, _set("predicate", evidence={"tee": "snp"})),
+    ("evidence-of-an-unknown-tee", "3", MALFORMED, _set("told", evidence={"tee": "abacus"})),
+    ("evidence-without-report", "3", MALFORMED, _set("told", evidence={"tee": "snp"})),
     ("engine-without-profile", "3", MALFORMED,
      _set("predicate", engine={"name": "wasmtime", "version": "50.0.1"})),
     ("ending-unknown", "3", MALFORMED,
@@ -247,15 +286,47 @@ REFUSED: list[tuple[str, str, str, Change]] = [
     ("usage-negative", "3", MALFORMED, _set("predicate", usage={"fuel": -1})),
     ("time-with-fraction", "3", MALFORMED, _set("predicate", started="2026-11-22T10:00:01.5Z")),
     ("time-with-offset", "3", MALFORMED, _set("predicate", started="2026-11-22T11:00:01+01:00")),
-    ("release-not-json", "3", MALFORMED, _set("predicate", release="{]")),
+    ("release-not-json", "3", MALFORMED, _set("told", release="{]")),
     ("release-payload-unknown", "3", MALFORMED,
      lambda maker: setattr(maker, "release_payload", b'{"v":1}')),
     ("release-for-another-manifest", "4.3.2", RELEASE, _set("release", manifest=digest("other"))),
     ("release-for-another-request", "4.3.2", RELEASE, _set("release", request=digest("other"))),
     ("release-for-another-module", "4.3.2", RELEASE, _set("release", module="example/other")),
     ("binding-changed", "4.3.2", RELEASE, _new_binding),
-    ("simulated-denied", "4.3.3", SIMULATED, _set("predicate", simulated=False)),
-    ("simulated-claimed", "4.3.3", SIMULATED, _set("release", simulated=False)),
+    ("no-release", "3", MALFORMED, _set("predicate", releases=[])),
+    ("releases-seventeen", "3", MALFORMED,
+     _shares(*(_of_three(1, threshold=16, of=16) for _ in range(17)))),
+    ("share-is-null", "3", MALFORMED, _set("release", share=None)),
+    ("share-of-one", "3", MALFORMED, _set("release", share=_of_three(1, threshold=1))),
+    ("share-without-set", "3", MALFORMED,
+     _set("release", share={"index": 1, "threshold": 2, "of": 3})),
+    ("release-unknown-member", "3", MALFORMED, _set("told", more=1)),
+    ("one-share-of-two", "4.3.4", RELEASE, _shares(_of_three(1))),
+    ("three-shares-of-two", "4.3.4", RELEASE, _shares(*_TWO, _of_three(2))),
+    ("two-whole-keys", "4.3.4", RELEASE, _shares(None, None)),
+    ("share-beside-a-whole-key", "4.3.4", RELEASE, _shares(_of_three(1), None)),
+    ("one-share-twice", "4.3.4", RELEASE, _shares(_of_three(1), _of_three(1))),
+    ("shares-of-two-splits", "4.3.4", RELEASE, _shares(_of_three(1), _of_three(3, set="00" * 16))),
+    ("shares-of-two-thresholds", "4.3.4", RELEASE, _shares(_of_three(1), _of_three(3, of=4))),
+    ("second-release-to-another-worker", "4.3.3", RELEASE,
+     _shares(*_TWO, binding={"runner_key": {"suite": "x25519-hkdfsha256-aes256gcm",
+                                            "public": canonical.b64encode(bytes(32))}})),
+    ("second-release-to-another-receipt-key", "4.3.3", RELEASE,
+     _shares(*_TWO, binding={"receipt_key": canonical.b64encode(bytes(32))})),
+    ("second-release-of-another-version", "4.3.3", RELEASE, _shares(*_TWO, release={"version": 4})),
+    ("second-release-of-another-owner", "4.3.3", RELEASE,
+     _shares(*_TWO, release={"owner": "cd" * 32})),
+    ("second-release-of-another-manifest", "4.3.1", SUBJECT,
+     _shares(*_TWO, binding={"manifest": digest("other")})),
+    ("second-release-of-another-module", "4.3.2", RELEASE,
+     _shares(*_TWO, release={"module": "example/other"})),
+    ("second-release-for-another-request", "4.3.2", RELEASE,
+     _shares(*_TWO, release={"request": digest("other")})),
+    ("second-lease-ended", "4.4.2", TIMES, _shares(*_TWO, release={"lease": _LATE})),
+    ("second-release-not-simulated", "4.3.5", SIMULATED,
+     _shares(*_TWO, release={"simulated": False})),
+    ("simulated-denied", "4.3.5", SIMULATED, _set("predicate", simulated=False)),
+    ("simulated-claimed", "4.3.5", SIMULATED, _set("release", simulated=False)),
     ("exit-without-code", "4.4.1", RESULT,
      _set("predicate", result={"ending": "exit", "exit_code": None})),
     ("trap-with-code", "4.4.1", RESULT,

@@ -23,7 +23,7 @@ def predicate() -> Predicate:
 def test_what_is_signed_reads_back() -> None:
     receipt = Receipt.about(predicate(), module="example/solver")
     assert sign_receipt(receipt, fixed_key("receipt")) == GOOD
-    assert receipt.release().decision == "decision-0001"
+    assert receipt.releases()[0].decision == "decision-0001"
     assert receipt.receipt_key() == fixed_key("receipt").public
 
 

@@ -67,20 +67,21 @@ def test_a_sealed_module_runs_and_its_receipt_says_so(story: Story) -> None:
     receipt = read_receipt(report.receipt)
     told = receipt.predicate
     assert receipt.subject[0].name == "acme/solver"
-    assert told.binding.manifest == canonical.digest_of(sealed.manifest)
+    assert told.releases[0].binding.manifest == canonical.digest_of(sealed.manifest)
     assert (told.result.ending, told.result.exit_code) == (Ending.EXIT, 7)
     assert told.outputs.stdout.digest == canonical.digest_of(bytes(story.stdout))
-    assert told.grant == parse_document(receipt.release().grant).digest
-    assert receipt.release().decision == report.decision
+    (release,) = receipt.releases()
+    assert told.grant == parse_document(release.grant).digest
+    assert (release.decision,) == report.decisions
     assert told.usage["stdout-bytes"] == len(story.stdout)
-    assert told.proof is not None
+    assert told.releases[0].proof is not None
     assert CANARY.encode() not in report.receipt
 
 
 def test_the_steps_come_in_their_order(story: Story) -> None:
     story.publish()
     report = story.run()
-    expected = ["/v1/broker", "/v1/challenges", RELEASES, f"/v1/audit/proofs/{report.decision}"]
+    expected = ["/v1/broker", "/v1/challenges", RELEASES, f"/v1/audit/proofs/{report.decisions[0]}"]
     assert story.door.calls == expected
     steps = ["pull", "worker", "attest", "release", "run", "receipt"]
     assert list(report.milliseconds) == [*steps, "compile", "lock-down", "open"]
@@ -96,7 +97,7 @@ def test_a_receipt_can_do_without_a_proof(story: Story) -> None:
     story.door.alter[RELEASES] = last_answer
     receipt = story.run().receipt
     assert receipt is not None
-    assert read_receipt(receipt).predicate.proof is None
+    assert read_receipt(receipt).predicate.releases[0].proof is None
 
 
 def test_the_node_may_allow_less_than_the_broker(story: Story) -> None:

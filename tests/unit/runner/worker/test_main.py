@@ -21,13 +21,14 @@ from runner.worker import limits, main, messages
 from runner.worker.frames import Channel
 from runner.worker.lockdown import Part
 from runner.worker.messages import Call, Failed, Hello, Locked, Piece, PieceName, Start, TreeFile
+from runner.worker.messages import Sealed as AnswersTo
 from sealing import canonical, dsse
 from sealing.keys import SigningKey
 from tests.fakes.story import CANARY, HELLO, PretendLock, Story, grant, make_story
 
 CALL = canonical.encode(Call(arguments=(), environment={}).to_header())
 GRANT = canonical.encode(grant())
-PLAIN = Start(sealed=False, request="", mounts=(), required=())
+PLAIN = Start(sealed=None, mounts=(), required=())
 UNSEALED = {
     PieceName.MODULE: HELLO,
     PieceName.GRANT: GRANT,
@@ -109,11 +110,12 @@ def sealed(tmp_path: Path) -> Iterator[Sealed]:
         talk = Talk(story.world.clock)
         key: RunnerKey = talk.hear().key
         module = fetch_signed(story.store, story.order().reference, owners=story.order().owners)
-        world = RunnerWorld(story.store, story.door.broker(), story.world.guest())
+        broker, guest = story.door.broker(), story.world.guest()
+        world = RunnerWorld(story.store, (broker,), lambda _: guest)
         receipt_key = SigningKey.generate("ed25519").public
-        asked = make_request(world, module, runner_key=key, receipt_key=receipt_key)
-        identity = known_identity(world.broker, story.world.identity)
-        released = obtain_release(world.broker, asked, module, identity, story.world.clock)
+        asked = make_request(world, broker, module, runner_key=key, receipt_key=receipt_key)
+        identity = known_identity(broker, [story.world.identity])
+        released = obtain_release(broker, asked, module, identity, story.world.clock)
         pieces = {
             PieceName.MANIFEST: module.manifest,
             PieceName.CONFIG: module.config,
@@ -125,7 +127,8 @@ def sealed(tmp_path: Path) -> Iterator[Sealed]:
             PieceName.CALL: CALL,
             PieceName.STDIN: b"",
         }
-        start = Start(sealed=True, request=asked.binding.digest(), mounts=(), required=())
+        said = AnswersTo(requests=(asked.binding.digest(),), owner_threshold=1)
+        start = Start(sealed=said, mounts=(), required=())
         yield Sealed(story, talk, pieces, start)
         talk.end()
 
@@ -179,7 +182,14 @@ MISTRUST: list[tuple[str, Callable[[Sealed], object], str]] = [
     ("guardrails that are none", _swap(PieceName.GUARDRAILS, GRANT), "grant-invalid"),
     ("a lease that is over", lambda s: s.story.world.clock.advance(hours=1), "lease-expired"),
     ("another request", lambda s: setattr(s, "start", s.start.model_copy(
-        update={"request": "sha256:" + "0" * 64})), "broker-not-genuine"),
+        update={"sealed": AnswersTo(requests=("sha256:" + "0" * 64,), owner_threshold=1)})),
+     "broker-not-genuine"),
+    ("more owners than signed", lambda s: setattr(s, "start", s.start.model_copy(
+        update={"sealed": s.start.sealed.model_copy(update={"owner_threshold": 2})})),
+     "artifact-refused"),
+    ("another number of requests", lambda s: setattr(s, "start", s.start.model_copy(
+        update={"sealed": AnswersTo(requests=("sha256:" + "0" * 64,) * 2, owner_threshold=1)})),
+     "broker-not-genuine"),
 ]  # fmt: skip
 
 

@@ -148,13 +148,11 @@ class _Shown:
     def of(cls, artifact: VerifiedArtifact) -> Self:
         """Return what generated documents may say."""
         from sealing.bom import BillOfMaterials
-        from sealing.config import ModuleConfig
 
-        bill, config = artifact.statement.bill, artifact.config
+        bill = artifact.statement.bill
         if not isinstance(bill, BillOfMaterials):
             return cls(None, ())
-        digest = config.listed_digest if isinstance(config, ModuleConfig) else None
-        return cls(digest, bill.producers)
+        return cls(artifact.plaintext_digest, bill.producers)
 
 
 def facts_of(reference: AnyReference, artifact: VerifiedArtifact) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sealing import limits
 from sealing.canonical import Buffer
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import ED25519, Signer, VerifyingKey
+from sealing.module_source import ByteView
 from sealing.wasm_reader import WasmReader, malformed, require_at_most, unsupported
 
 _MAGIC: Final = b"\0asm"
@@ -57,7 +58,7 @@ class _Signed:
 
 
 def signature_parts(
-    view: Buffer, pieces: Iterable[Buffer], key: Signer, *, delimiter: bytes
+    view: ByteView, pieces: Iterable[Buffer], key: Signer, *, delimiter: bytes
 ) -> tuple[bytes, bytes]:
     """Return what goes before and after the module's bytes behind its header to sign it.
 
@@ -165,14 +166,14 @@ def _hashes(view: memoryview, start: int, sections: Sequence[_Section]) -> tuple
     return tuple(hashes)
 
 
-def _header(view: Buffer) -> int:
+def _header(view: ByteView) -> int:
     """Return where the sections of a module or component begin."""
     if len(view) < _HEADER_BYTES or bytes(view[:4]) != _MAGIC:
         raise SealError(SealRefusal.NOT_WASM, "does not begin with the WebAssembly magic")
     return _HEADER_BYTES
 
 
-def _sections(view: Buffer, start: int) -> list[_Section]:
+def _sections(view: ByteView, start: int) -> list[_Section]:
     """Return every section from `start` on."""
     reader = WasmReader(view, start, len(view))
     found: list[_Section] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from policies.models import CapabilityPolicy
     from sealing.hpke import SealingKey
     from sealing.keys import Signer
+    from sealing.module_source import ModuleSource
     from sealing.seal import SealedModule
 
 
@@ -31,6 +33,8 @@ class SealOrder:
     broker: str
     broker_identity: str | None
     suite: str
+    # A key that signs the module itself too, before it is encrypted.
+    embed_signature: str | None = None
 
 
 def sealing_key_of(descriptor: Descriptor, suite: str) -> SealingKey:
@@ -77,7 +81,7 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
     from sealwasm.broker_api import fetch_descriptor
 
     # (1) The owner's inputs, checked as the runner will check them.
-    module = open_module(order.module)
+    module = _opened(order)
     policy = load_capabilities_file(order.capabilities)
     bill = bill_of_materials(module)
     require_covered(policy, [(item.module, item.name) for item in bill.imports])
@@ -98,6 +102,19 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
         owner=owner,
         now=now,
     )
+
+
+def _opened(order: SealOrder) -> ModuleSource:
+    """Return the module as it will be sealed: as it is, or with a signature inside."""
+    module = open_module(order.module)
+    if order.embed_signature is None:
+        return module
+    from sealing.signed_module import SignedModule
+    from sealing.wasm_signature import DELIMITER_BYTES
+    from sealwasm.keyfiles import load_signing_key
+
+    key = load_signing_key(order.embed_signature)
+    return SignedModule(module, key, delimiter=secrets.token_bytes(DELIMITER_BYTES))
 
 
 def facts_of(sealed: SealedModule) -> dict[str, Any]:

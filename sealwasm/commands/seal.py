@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 @owner_key_options
 @broker_options
 @suite_option
+@click.option(
+    "--embed-signature",
+    metavar="KEY",
+    help="Sign the module itself too, inside, with this Ed25519 key; may be the owner's.",
+)
 @click.option("--to", "target", required=True, metavar="oci:FOLDER:TAG", help="Where it goes.")
 @click.option("--dry-run", is_flag=True, help="Check and seal, but write nothing.")
 @registry_options

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import wasmtime
 
+from sealing import module_source
 from sealing.bom import bill_of_materials
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
+from sealing.module_source import ModuleFile
+from sealing.signed_module import SignedModule
 from sealing.wasm_signature import behind_header, is_signed, sign_module, verify_module
-from tests.unit.sealing.makers import OWNER, OWNER_ED25519, flipped, unb64
+from tests.unit.sealing.makers import OWNER, OWNER_ED25519, digest, flipped, unb64
 from tests.unit.sealing.wasm_maker import SMALL
 from tests.vectors import generate_wasm_signature
 
@@ -95,3 +99,23 @@ def test_only_ed25519_signs_and_only_once() -> None:
 def test_the_header_is_left_out_however_the_pieces_fall(size: int) -> None:
     pieces = [SMALL[at : at + size] for at in range(0, len(SMALL), size)]
     assert b"".join(behind_header(pieces)) == SMALL[8:]
+
+
+@pytest.mark.parametrize("block", [16, 64, 1 << 20])
+def test_a_large_module_is_signed_piece_by_piece(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module_source, "_BLOCK", block)
+    (tmp_path / "app.wasm").write_bytes(SMALL)
+    file = ModuleFile(os.open(tmp_path / "app.wasm", os.O_RDONLY))
+    source = SignedModule(file, OWNER_ED25519, delimiter=DELIMITER)
+    signed = sign_module(SMALL, OWNER_ED25519, delimiter=DELIMITER)
+    assert b"".join(source.chunks()) == signed
+    assert (source.size, source.digest) == (len(signed), digest(signed))
+    view = source.view()
+    assert len(view) == len(signed)
+    assert bytes(view[index] for index in range(len(signed))) == signed
+    for start in range(0, len(signed) + 2, 7):
+        for stop in range(0, len(signed) + 2, 5):
+            assert view[start:stop] == signed[start:stop]
+    assert bill_of_materials(source) == bill_of_materials(SMALL)

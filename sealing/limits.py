@@ -103,3 +103,6 @@ JWE_HEADER_BYTES = 4 << 10
 RSA_BITS = (2048, 4096)
 # A wrapped key is under 300 bytes, at most four characters each where they are written as numbers.
 COCO_PACKET_BYTES = 8 << 10
+# A recovery key is opened once in years and guessed at forever: 128 MiB, about half a second.
+RECOVERY_SCRYPT_N = 1 << 17
+RECOVERY_SCRYPT_P = 1

@@ -29,7 +29,8 @@ def read_passphrase(path: str | None) -> bytes | None:
     return lines[0]
 
 
-def _read_private(path: str) -> bytes:
+def read_private(path: str) -> bytes:
+    """Return a file that nobody else on the machine may read, or raise `CliError`."""
     data = read_file(path)
     mode = stat.S_IMODE(Path(path).stat().st_mode)
     if mode & 0o077:
@@ -42,7 +43,8 @@ def _read_private(path: str) -> bytes:
     return data
 
 
-def _ask(question: str) -> bytes:
+def ask_passphrase(question: str) -> bytes:
+    """Return what is typed at the terminal, unseen, or raise `CliError` where there is none."""
     if not os.isatty(0):
         raise CliError(
             Kind.USAGE,
@@ -55,7 +57,7 @@ def _ask(question: str) -> bytes:
 
 
 def _secrets(passphrase_file: str | None) -> Secrets:
-    return Secrets(_read_private, _ask, read_passphrase(passphrase_file))
+    return Secrets(read_private, ask_passphrase, read_passphrase(passphrase_file))
 
 
 def unusable(place: str, error: SealError) -> CliError:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from sealing.bom import BillOfMaterials
     from sealing.oci.transfer import PulledDescription
     from sealing.statement import SealedModuleStatement
 
@@ -39,7 +40,7 @@ def _facts(before: Sides, after: Sides) -> Iterator[dict[str, Any]]:
 
 def _values(side: Sides) -> dict[str, Any]:
     statement, manifest = side.statement, side.found.manifest
-    bill = statement.bill
+    bill = open_bill(statement)
     return {
         "module": statement.module,
         "version": statement.version,
@@ -49,9 +50,17 @@ def _values(side: Sides) -> dict[str, Any]:
         # The config names the plaintext by its digest: other bytes, other code.
         "code": manifest.config_digest,
         "bytes": manifest.layer_size,
-        "functions": bill.functions,
-        "data bytes": bill.data.bytes,
+        "bill of materials": "hidden" if bill is None else "public",
+        "functions": bill and bill.functions,
+        "data bytes": bill and bill.data.bytes,
     }
+
+
+def open_bill(statement: SealedModuleStatement) -> BillOfMaterials | None:
+    """Return the bill of materials, unless its owner hides it."""
+    from sealing.bom import BillOfMaterials
+
+    return statement.bill if isinstance(statement.bill, BillOfMaterials) else None
 
 
 def _lists(before: Sides, after: Sides) -> Iterator[dict[str, Any]]:
@@ -62,11 +71,11 @@ def _lists(before: Sides, after: Sides) -> Iterator[dict[str, Any]]:
 
 
 def _named_lists(side: Sides) -> dict[str, list[str]]:
-    bill, statement = side.statement.bill, side.statement
+    bill, statement = open_bill(side.statement), side.statement
     return {
-        "imports": [f"{one.module}.{one.name} {one.type}" for one in bill.imports],
-        "exports": [f"{one.name} {one.type}" for one in bill.exports],
-        "memories": [_memory(one.minimum, one.maximum) for one in bill.memories],
+        "imports": [f"{one.module}.{one.name} {one.type}" for one in bill.imports] if bill else [],
+        "exports": [f"{one.name} {one.type}" for one in bill.exports] if bill else [],
+        "memories": [_memory(one.minimum, one.maximum) for one in bill.memories] if bill else [],
         "brokers": list(statement.brokers),
         "recipients": list(statement.recipients),
         "signers": list(side.signers),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from runner.limits import MAX_MODULE_BYTES
 from sealwasm.failure import CliError, Kind
@@ -85,6 +87,28 @@ def make_folder(path: Path, *, mode: int = 0o777) -> None:
         path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         raise os_failure(error, path, "make the folder") from error
+
+
+@contextlib.contextmanager
+def stream_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """Give a stream to a new file, which is there as a whole after the block or not at all."""
+    refuse_existing(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        # link() fails where rename() would overwrite a file made in the meantime.
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise CliError(Kind.CONFLICT, "file-exists", f"{path} exists") from error
+    except OSError as error:
+        raise os_failure(error, path, "write") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_file(path: str | Path, data: bytes, *, mode: int = 0o644, replace: bool = False) -> None:

@@ -139,6 +139,11 @@ class OciLayout:
         with Folder.open(self._path) as folder:
             return self._index(folder).tags
 
+    def entries(self) -> tuple[Descriptor, ...]:
+        """Return what `index.json` lists, in its order. Raises `SealError`."""
+        with Folder.open(self._path) as folder:
+            return self._index(folder).entries
+
     def referrers(self, digest: str, *, artifact_type: str) -> tuple[Descriptor, ...]:
         """See `ArtifactStore`. Looks into every manifest that `index.json` lists."""
         check_digest(digest)

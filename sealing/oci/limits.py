@@ -57,6 +57,8 @@ SILENCE_SECONDS = 30.0
 # byte at a time.
 EXCHANGE_SECONDS = 60.0
 EXCHANGE_BYTES_PER_SECOND = 64 << 10
+# RFC 8446 section 5.1: what TLS gives at once, as plain text.
+RECORD_BYTES = 16 << 10
 # A socket with room takes about this much at once.
 WRITE_BYTES = 64 << 10
 # Longer than the pauses of one transfer; after it the peer has probably hung up.

@@ -13,42 +13,26 @@ from sealwasm.modules import open_module
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from keybroker.protocol import Descriptor
     from policies.models import CapabilityPolicy
-    from sealing.hpke import SealingKey
     from sealing.keys import Signer
     from sealing.module_source import ModuleSource
     from sealing.seal import SealedModule
+    from sealwasm.holders import Holders
 
 
 @dataclass(frozen=True, slots=True)
 class SealOrder:
-    """One owner's wish: which module, under which name and policies, for which broker."""
+    """One owner's wish: which module, under which name and policies, for whom."""
 
     module: str
     name: str
     version: int
     policy: str
     capabilities: str
-    broker: str
-    broker_identity: str | None
+    holders: Holders
     suite: str
     # A key that signs the module itself too, before it is encrypted.
     embed_signature: str | None = None
-
-
-def sealing_key_of(descriptor: Descriptor, suite: str) -> SealingKey:
-    """Return the broker's key for `suite`. There is no falling back to a weaker one."""
-    for described in descriptor.sealing_keys:
-        if described.suite == suite:
-            return described.sealing_key()
-    raise CliError(
-        Kind.NOT_FOUND,
-        "suite-not-offered",
-        f"the broker has no sealing key for {suite}",
-        why=f"it has: {', '.join(described.suite for described in descriptor.sealing_keys)}",
-        next_step="--suite NAME, if a weaker one is good enough for as long as the module lives",
-    )
 
 
 def load_capabilities_file(path: str) -> CapabilityPolicy:
@@ -76,18 +60,16 @@ def require_covered(policy: CapabilityPolicy, imports: list[tuple[str, str]]) ->
 def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModule:
     """Return the sealed module, or raise before anything is encrypted."""
     from sealing.bom import bill_of_materials
-    from sealing.recipients import Recipients
     from sealing.seal import seal
-    from sealwasm.broker_api import fetch_descriptor
 
     # (1) The owner's inputs, checked as the runner will check them.
-    module = _opened(order)
+    module = opened(order)
     policy = load_capabilities_file(order.capabilities)
     bill = bill_of_materials(module)
     require_covered(policy, [(item.module, item.name) for item in bill.imports])
 
     # (2) Who will be able to release the key.
-    descriptor = fetch_descriptor(order.broker, order.broker_identity)
+    recipients = order.holders.recipients(order.suite)
 
     # (3) Encrypt and sign.
     return seal(
@@ -96,15 +78,13 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
         version=order.version,
         policy_name=order.policy,
         capabilities=policy.to_document(),
-        recipients=Recipients.one(
-            descriptor.identity_key().key_id, sealing_key_of(descriptor, order.suite)
-        ),
+        recipients=recipients,
         owner=owner,
         now=now,
     )
 
 
-def _opened(order: SealOrder) -> ModuleSource:
+def opened(order: SealOrder) -> ModuleSource:
     """Return the module as it will be sealed: as it is, or with a signature inside."""
     module = open_module(order.module)
     if order.embed_signature is None:
@@ -125,6 +105,7 @@ def facts_of(sealed: SealedModule) -> dict[str, Any]:
         "owner": sealed.statement.owner,
         "policy": sealed.statement.policy,
         "brokers": list(sealed.statement.brokers),
+        "brokers_needed": sealed.statement.threshold,
         "manifest": sealed.manifest_digest,
         "layer": sealed.statement.layer,
         "bytes": sealed.layer.size,

@@ -11,12 +11,26 @@ import wasmtime
 
 from sealing import module_source
 from sealing.bom import bill_of_materials
+from sealing.envelope import open_envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
-from sealing.module_source import ModuleFile
+from sealing.module_source import ModuleBytes, ModuleFile
+from sealing.secret import SecretBuffer
 from sealing.signed_module import SignedModule
+from sealing.unseal import unseal, verify_artifact
 from sealing.wasm_signature import behind_header, is_signed, sign_module, verify_module
-from tests.unit.sealing.makers import OWNER, OWNER_ED25519, digest, flipped, unb64
+from tests.fakes.sealing import bytes_of, seal_for
+from tests.unit.sealing.makers import (
+    BROKER,
+    CAPABILITIES,
+    IDENTITY,
+    NOW,
+    OWNER,
+    OWNER_ED25519,
+    digest,
+    flipped,
+    unb64,
+)
 from tests.unit.sealing.wasm_maker import SMALL
 from tests.vectors import generate_wasm_signature
 
@@ -119,3 +133,25 @@ def test_a_large_module_is_signed_piece_by_piece(
         for stop in range(0, len(signed) + 2, 5):
             assert view[start:stop] == signed[start:stop]
     assert bill_of_materials(source) == bill_of_materials(SMALL)
+
+
+def test_the_signature_survives_unsealing() -> None:
+    source = SignedModule(ModuleBytes(SMALL), OWNER_ED25519, delimiter=DELIMITER)
+    sealed = seal_for(
+        source,
+        name="acme/scoring",
+        version=7,
+        policy_name="acme/prod",
+        capabilities=CAPABILITIES,
+        broker_identity=IDENTITY.key_id,
+        broker_key=BROKER.public,
+        owner=OWNER,
+        now=NOW,
+    )
+    bundles = [sealed.bundle]
+    artifact = verify_artifact(sealed.manifest, sealed.config, bundles, owners=[OWNER.public])
+    options = open_envelope(artifact.manifest.envelopes[0], BROKER)
+    with SecretBuffer(source.size) as out:
+        module = unseal(artifact, bytes_of(sealed.layer), options, out)
+        assert verify_module(module, keys=[OWNER_ED25519.public]) == (OWNER_ED25519.public,)
+        module.release()

@@ -6,15 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from sealing.keys import SigningKey
 from sealing.oci.layout import OciLayout
 from sealing.oci.transfer import push
-from sealing.wasm_signature import sign_module
+from sealing.wasm_signature import sign_module, verify_module
 from sealwasm.cli import run_command
 from sealwasm.exit_codes import ExitCode
+from sealwasm.sealing_work import SealOrder, opened
 from sealwasm.session import Session
+from tests.fakes.sealing import seal_for
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci.samples import sealed
 from tests.unit.sealing.wasm_maker import SMALL
@@ -254,3 +257,42 @@ def test_the_signature_inside_a_module_is_verified(shop: Shop) -> None:
     (shop.folder / "bare.wasm").write_bytes(SMALL)
     answer = shop.run("verify", "bare.wasm", "--owner", "bob.pub", code=ExitCode.NOT_VERIFIED)
     assert answer["code"] == "seal-signature-missing"
+
+
+def test_a_module_is_signed_inside_before_it_is_sealed(shop: Shop) -> None:
+    (shop.folder / "app.wasm").write_bytes(SMALL)
+    order = SealOrder(
+        module=shop.path("app.wasm"),
+        name="acme/scoring",
+        version=1,
+        policy="acme/prod",
+        capabilities="",
+        broker="",
+        broker_identity=None,
+        suite="",
+        embed_signature=shop.path("bob.key"),
+    )
+    with click.Context(click.Command("seal")):
+        signed = b"".join(opened(order).chunks())
+    assert verify_module(signed, keys=[BOB.public]) == (BOB.public,)
+
+
+def test_generated_documents_hide_what_the_artifact_hides(shop: Shop) -> None:
+    hidden = seal_for(
+        SMALL,
+        name="acme/scoring",
+        version=8,
+        policy_name="acme/prod",
+        capabilities={"kind": "none"},
+        broker_identity=makers.IDENTITY.key_id,
+        broker_key=makers.BROKER.public,
+        owner=OWNER,
+        now=makers.NOW,
+        hide_details=True,
+    )
+    push(OciLayout.open(shop.folder / "shop"), hidden, "v1")
+    shown = shop.run("attach", shop.reference, "--generate", "--key", "alice.key", "--dry-run")
+    text = json.dumps(shown)
+    assert "capability-policy" in text
+    assert makers.digest(SMALL).removeprefix("sha256:") not in text
+    assert shown["attached"][1]["predicate"]["components"] == []

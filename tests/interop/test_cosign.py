@@ -12,8 +12,11 @@ import pytest
 from sealing.cosign import simple_signature, verify_simple
 from sealing.errors import SealError, SealRefusal
 from sealing.oci.attestations import bundles_about, simple_signatures
-from sealing.oci.transfer import push
+from sealing.oci.transfer import pull, push
 from sealing.sigstore import COSIGN_SIGN, PROVENANCE, verify_attestation
+from sealing.unseal import verify_artifact
+from sealwasm.cli import run_command
+from sealwasm.session import Session
 from tests.interop.sigstore_tools import Cosign
 from tests.interop.tools import DockerRegistry, docker_registry
 from tests.unit.sealing import makers
@@ -125,3 +128,39 @@ def test_we_verify_the_signature_tag_of_cosign(shop: Shop) -> None:
             keys=list(keys.values()),
         )
     assert caught.value.code == SealRefusal.SIGNER_UNKNOWN
+
+
+def test_cosign_verifies_what_we_attach(shop: Shop) -> None:
+    owner = str(shop.cosign.folder / "owner.pem")
+    Path(owner).chmod(0o600)
+    assert run_command(["attach", shop.place, "--generate", "--key", owner], Session()) == 0
+    for kind in ("slsaprovenance1", "cyclonedx"):
+        answer = shop.cosign.verify_attestation(shop.place, shop.public("owner"), kind)
+        assert answer, answer.said
+        assert not shop.cosign.verify_attestation(shop.place, shop.public("stranger"), kind)
+    # The owner's statement still is the only one, and the artifact verifies.
+    with shop.registry.client() as client:
+        pulled = pull(client, shop.registry.reference)
+    found = verify_artifact(
+        pulled.manifest, pulled.config, pulled.bundles, owners=[makers.OWNER.public]
+    )
+    assert found.bundle == sealed().bundle
+
+
+def test_cosign_verifies_a_second_owner(shop: Shop) -> None:
+    second = shop.cosign.folder / "stranger.pem"
+    second.chmod(0o600)
+    assert not shop.cosign.verify(shop.place, shop.public("stranger"))
+    command = ["sign", shop.place, "--key", str(second), "--owner", str(shop.public("owner"))]
+    assert run_command(command, Session()) == 0
+    for name in ("owner", "stranger"):
+        assert shop.cosign.verify(shop.place, shop.public(name))
+
+
+def test_cosign_verifies_what_was_copied(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with docker_registry(tmp_path / "there") as there:
+        target = there.reference.location
+        assert run_command(["copy", shop.place, f"{target}:v1"], Session()) == 0
+        answer = shop.cosign.verify(f"{target}@{DIGEST}", shop.public("owner"))
+        assert answer, answer.said

@@ -90,7 +90,7 @@ def _scopes(challenge: Challenge, scope: str) -> list[str]:
     Words of another form are the registry's own (`aws`), without which some give no token.
     """
     own = [word for word in challenge.parameters.get("scope", "").split(" ") if ":" not in word]
-    return [word for word in (scope, *own) if word]
+    return [word for word in (*scope.split(" "), *own) if word]
 
 
 def _realm_refused(detail: str) -> SealError:

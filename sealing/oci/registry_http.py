@@ -127,9 +127,8 @@ class RegistryHttp:
     def exchange(self, call: Call, size: int) -> Iterator[httpx.Response]:
         """Give the answer with an expected status, its body of at most `size` not read yet."""
         sent = 0 if call.body is None else call.body.size - call.start
-        extensions = deadline(self._settings, sent + size)
         with reported(call.name):
-            response = self._authorized(call, extensions)
+            response = self._authorized(call, sent + size)
             try:
                 if response.status_code not in call.expect:
                     raise refusal_of(call.name, response)
@@ -137,17 +136,18 @@ class RegistryHttp:
             finally:
                 response.close()
 
-    def _authorized(self, call: Call, extensions: dict[str, Any]) -> httpx.Response:
-        """Send `call`; when the registry asks who we are, answer once."""
+    def _authorized(self, call: Call, size: int) -> httpx.Response:
+        """Send `call`, which moves `size` bytes; when asked who we are, answer once."""
         sent = self._login.current(call.scope)
-        response = self._followed(call, extensions, sent)
+        response = self._followed(call, deadline(self._settings, size), sent)
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         response.close()
         self._require_askable(call, response)
         challenges = response.headers.get_list("www-authenticate")
         answer = self._login.answer(call.scope, challenges, refused=sent)
-        response = self._followed(call, extensions, answer)
+        # The time begins anew: a helper may have waited for its user.
+        response = self._followed(call, deadline(self._settings, size), answer)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             response.close()
             self._login.forget(call.scope, answer)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from sealing.canonical import digest_of
 from sealing.errors import SealRefusal
 from sealing.oci import limits, registry_http, registry_token
 from sealing.oci.credentials import Credential, IdentityToken, RegistryToken
@@ -160,6 +161,20 @@ class TestTokens:
         assert server.asked == [Asked("GET", None, "", (PULL, "aws"))]
         assert server.requests[0].query["tenant"] == ["x"]
 
+    def test_two_for_a_mount(
+        self,
+        registry: FakeRegistry,
+        server: TokenServer,
+        connect: Connect,
+        settings: RegistrySettings,
+    ) -> None:
+        registry.repository("acme/other").blobs[digest_of(b"x")] = b"x"
+        server.guards(registry)
+        source = RegistryClient(registry.reference("acme/other"), settings=settings)
+        with source:
+            assert connect().mount_blob(digest_of(b"x"), 1, source)
+        assert (PUSH, "repository:acme/other:pull") in [one.scopes for one in server.asked]
+
 
 class TestTime:
     def test_renewed_before_it_runs_out(
@@ -196,6 +211,23 @@ class TestTime:
         time.now += 1
         client.ping()
         assert len(server.asked) == (2 if lasts else 3)
+
+    def test_of_the_user_is_not_the_registrys(
+        self,
+        registry: FakeRegistry,
+        settings: RegistrySettings,
+        time: FakeTime,
+    ) -> None:
+        class Slow(Known):
+            def find(self, registry: str, repository: str) -> Credential | None:
+                time.now += 10 * limits.EXCHANGE_SECONDS
+                return ALICE
+
+        registry.wants_basic(ALICE.username, ALICE.password)
+        login = RegistryAuthenticator(settings, Slow())
+        reference = registry.reference()
+        with RegistryClient(reference, settings=settings, authenticator=login) as client:
+            client.ping()
 
     def test_refused_early_it_is_asked_for_once_more(
         self, registry: FakeRegistry, server: TokenServer, connect: Connect

@@ -125,15 +125,39 @@ class TimedBackend(httpcore.NetworkBackend):
 class TimedStream(httpcore.NetworkStream):
     """A connection that waits for no read and no write longer than the exchange may last."""
 
-    def __init__(self, settings: RegistrySettings, inner: httpcore.NetworkStream) -> None:
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        inner: httpcore.NetworkStream,
+        *,
+        in_records: bool = False,
+    ) -> None:
         self._settings = settings
         self._inner = inner
+        self._in_records = in_records
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return the next bytes."""
         # httpcore asks for 64 KiB; as it takes any number, so few at a time only cost (measured).
         wanted = max(max_bytes, limits.CHUNK_BYTES)
-        return self._in_time(timeout, partial(self._inner.read, wanted))
+        if not self._in_records:
+            return self._in_time(timeout, partial(self._inner.read, wanted))
+        return b"".join(self._records(wanted, timeout))
+
+    def _records(self, wanted: int, timeout: float | None) -> Iterator[bytes]:
+        """Give what TLS has for us without waiting twice: it gives one record at a time."""
+        read = partial(self._inner.read, limits.RECORD_BYTES)
+        record = self._in_time(timeout, read)
+        while record:
+            yield record
+            wanted -= len(record)
+            if wanted <= 0 or not self._inner.get_extra_info("is_readable"):
+                return
+            try:
+                record = self._in_time(timeout, read)
+            except (httpcore.NetworkError, httpcore.TimeoutException):
+                # What came before it counts; the next read meets it again.
+                return
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of `buffer`."""
@@ -157,7 +181,7 @@ class TimedStream(httpcore.NetworkStream):
         """Return the connection with TLS on it."""
         step = partial(self._inner.start_tls, ssl_context, server_hostname)
         stream = self._in_time(timeout, step)
-        return TimedStream(self._settings, stream)
+        return TimedStream(self._settings, stream, in_records=True)
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the connection knows of itself."""

@@ -80,6 +80,8 @@ class Inner(httpcore.NetworkStream, httpcore.NetworkBackend):
     refused: set[str] = field(default_factory=set)
     steps: list[tuple[str, float]] = field(default_factory=list)
     closed: bool = False
+    # What reads give one after the other, if anything is said of that.
+    records: list[bytes | Exception] = field(default_factory=list)
 
     def step(self, name: str, seconds: float | None, error: type[Exception]) -> None:
         assert seconds is not None
@@ -90,7 +92,16 @@ class Inner(httpcore.NetworkStream, httpcore.NetworkBackend):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         self.step("read", timeout, httpcore.ReadTimeout)
-        return b"x" * max_bytes
+        if not self.records:
+            return b"x" * max_bytes
+        record = self.records.pop(0)
+        if isinstance(record, Exception):
+            raise record
+        return record
+
+    def get_extra_info(self, info: str) -> bool:
+        assert info == "is_readable"
+        return bool(self.records)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self.step(f"write {len(buffer)}", timeout, httpcore.WriteTimeout)
@@ -165,6 +176,49 @@ class TestSteps:
 def test_tls_keeps_the_time(inner: Inner, stream: TimedStream) -> None:
     secured = stream.start_tls(ssl.create_default_context(), HOST, END)
     assert refusal(secured.read, 1, 0.0) is SealRefusal.REGISTRY_SLOW
+
+
+class TestRecords:
+    @pytest.fixture
+    def secured(self, inner: Inner, stream: TimedStream) -> httpcore.NetworkStream:
+        return stream.start_tls(ssl.create_default_context(), HOST, END)
+
+    @pytest.mark.parametrize(
+        ("records", "data"),
+        [
+            ([b"a"], b"a"),
+            ([b"a", b"b", b"c"], b"abc"),
+            ([b""], b""),
+            ([b"a", b"", b"c"], b"a"),
+            ([b"a", httpcore.ReadError(), b"c"], b"a"),
+            ([b"a", httpcore.ReadTimeout(), b"c"], b"a"),
+        ],
+    )
+    def test_that_are_there_are_read_at_once(
+        self, inner: Inner, secured: httpcore.NetworkStream,
+        records: list[bytes | Exception], data: bytes,
+    ) -> None:  # fmt: skip
+        inner.records = records
+        assert secured.read(1, END) == data
+
+    def test_are_not_more_than_a_chunk(self, inner: Inner, secured: httpcore.NetworkStream) -> None:
+        record = bytes(limits.RECORD_BYTES)
+        inner.records = [record] * 100
+        assert len(secured.read(1, END)) == limits.CHUNK_BYTES
+
+    @pytest.mark.parametrize("error", [httpcore.ReadError(), httpcore.ReadTimeout()])
+    def test_of_which_the_first_fails(
+        self, inner: Inner, secured: httpcore.NetworkStream, error: Exception
+    ) -> None:
+        inner.records = [error]
+        with pytest.raises(type(error)):
+            secured.read(1, END)
+
+    def test_have_no_more_time_than_the_exchange(
+        self, inner: Inner, secured: httpcore.NetworkStream
+    ) -> None:
+        inner.records, inner.takes = [b"a"] * 100, 1.0
+        assert refusal(secured.read, 1, 10.0) is SealRefusal.REGISTRY_SLOW
 
 
 def test_a_peer_that_takes_little_at_a_time(inner: Inner, stream: TimedStream) -> None:

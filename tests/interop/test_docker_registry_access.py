@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from sealing.canonical import b64encode
 from sealing.errors import SealRefusal
+from sealing.oci.copying import copy
 from sealing.oci.credential_files import CredentialFile
+from sealing.oci.reference import RegistryReference
 from sealing.oci.registry import RegistryClient
 from sealing.oci.registry_auth import RegistryAuthenticator
 from sealing.oci.registry_tls import ClientCertificate, registry_tls
@@ -98,7 +100,12 @@ def no_helper(name: str, server: str) -> None:
     pytest.fail(f"helper {name} was asked about {server}")
 
 
-def client_of(registry: DockerRegistry, folder: Path, entry: dict[str, str]) -> RegistryClient:
+def client_of(
+    registry: DockerRegistry,
+    folder: Path,
+    entry: dict[str, str],
+    reference: RegistryReference | None = None,
+) -> RegistryClient:
     """Return a client with what docker's configuration says about `registry`."""
     file = folder / "config.json"
     file.touch(0o600)
@@ -106,7 +113,8 @@ def client_of(registry: DockerRegistry, folder: Path, entry: dict[str, str]) -> 
 
     settings = RegistrySettings(retry_seconds=())
     login = RegistryAuthenticator(settings, CredentialFile(file, no_helper, pytest.fail))
-    return RegistryClient(registry.reference, settings=settings, authenticator=login)
+    place = reference or registry.reference
+    return RegistryClient(place, settings=settings, authenticator=login)
 
 
 def login_of(username: str, password: str) -> dict[str, str]:
@@ -137,6 +145,21 @@ class TestTokens:
                 SealRefusal.UNAUTHORIZED,
                 SealRefusal.FORBIDDEN,
             )
+
+    def test_copy_within_the_registry_mounts(
+        self, registry: DockerRegistry, server: SigningServer, tmp_path: Path
+    ) -> None:
+        alice = login_of("alice", "secret")
+        other = replace(registry.reference, repository="acme/other")
+        with (
+            client_of(registry, tmp_path, alice) as client,
+            client_of(registry, tmp_path, alice, other) as target,
+        ):
+            push(client, sealed(), "v1")
+            copy(client, registry.reference, target, "v1")
+            assert pull(target, other).digest == sealed().manifest_digest
+        both = ("repository:acme/other:pull,push", "repository:acme/scoring:pull")
+        assert both in [one.scopes for one in server.asked]
 
     @pytest.mark.parametrize("entry", [{}, login_of("alice", "wrong"), {"identitytoken": "wrong"}])
     def test_stranger(

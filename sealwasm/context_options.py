@@ -75,7 +75,9 @@ class ContextOption(click.Option):
         if isinstance(other, str) and other != context.get(self.beside or ""):
             return None
         if isinstance(other, list | tuple) and other:
-            return None
+            places: tuple[BrokerPlace, ...] = context.get("brokers") or ()
+            if list(other) != [place.url for place in places]:
+                return None
         found = context.get(self.from_context)
         return None if found is None else self.take(found)
 

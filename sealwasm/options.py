@@ -60,6 +60,30 @@ def brokers_option(command: Command) -> Command:
     )(command)
 
 
+def sealing_brokers_options(command: Command) -> Command:
+    """Add `--broker` and `--broker-identity`, once for each broker, and `--threshold`."""
+    command = context_option(
+        "--threshold",
+        from_context="threshold",
+        beside="brokers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="How many of the brokers it takes. Above 1 none of them has the whole key.",
+    )(command)
+    command = context_option(
+        "--broker-identity",
+        "identities",
+        from_context="brokers",
+        take=lambda places: [place.identity or "" for place in places],
+        beside="brokers",
+        multiple=True,
+        metavar="ID",
+        help="Key id of each broker, in their order. Needed unless they are on this machine.",
+    )(command)
+    return brokers_option(command)
+
+
 def owner_key_options(command: Command) -> Command:
     """Add `--key` and `--passphrase-file`."""
     return key_options(required=True)(command)

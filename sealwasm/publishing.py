@@ -139,7 +139,8 @@ def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
         newest.artifact.plaintext_digest == _digest_of_file(wish.order.module)
         and statement.capabilities == policy.to_document()
         and statement.policy == wish.order.policy
-        and statement.brokers == (wish.order.broker_identity,)
+        and statement.brokers == wish.order.brokers.identities
+        and statement.threshold == wish.order.brokers.threshold
     )
     return newest if same else None
 
@@ -158,23 +159,28 @@ def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run
         return
     named = f"{release.name} version {release.metadata.version}"
     if dry_run:
-        session.say(f"dry run: release policy {named} would be sent to {order.broker}")
+        for broker in order.brokers.brokers:
+            session.say(f"dry run: release policy {named} would be sent to {broker.url}")
         return
     with steps.doing(ENROL):
-        sent = ensure_policy(
-            release,
-            url=order.broker,
-            identity=order.broker_identity or "",
-            owner=owner,
-            now=session.now(),
-        )
-    if sent:
-        session.say(f"release policy {named} counts at {order.broker} from now on")
-    else:
-        session.say(
-            f"the broker has {named} or a newer one already; "
-            "after a change raise metadata.version in the file"
-        )
+        sent = [
+            ensure_policy(
+                release,
+                url=broker.url,
+                identity=broker.identity or "",
+                owner=owner,
+                now=session.now(),
+            )
+            for broker in order.brokers.brokers
+        ]
+    for broker, is_new in zip(order.brokers.brokers, sent, strict=True):
+        if is_new:
+            session.say(f"release policy {named} counts at {broker.url} from now on")
+        else:
+            session.say(
+                f"{broker.url} has {named} or a newer one already; "
+                "after a change raise metadata.version in the file"
+            )
 
 
 def _push(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sealing.keys import Signer
     from sealing.module_source import ModuleSource
     from sealing.seal import SealedModule
-    from sealwasm.holders import Holders
+    from sealwasm.chosen_brokers import ChosenBrokers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class SealOrder:
     version: int
     policy: str
     capabilities: str
-    holders: Holders
+    brokers: ChosenBrokers
     suite: str
     # A key that signs the module itself too, before it is encrypted.
     embed_signature: str | None = None
@@ -69,7 +69,7 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
     require_covered(policy, [(item.module, item.name) for item in bill.imports])
 
     # (2) Who will be able to release the key.
-    recipients = order.holders.recipients(order.suite)
+    recipients = order.brokers.recipients(order.suite)
 
     # (3) Encrypt and sign.
     return seal(

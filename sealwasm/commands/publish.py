@@ -9,10 +9,10 @@ import click
 from sealwasm.completing import references
 from sealwasm.context_options import context_option
 from sealwasm.options import (
-    broker_options,
     key_options,
     module_options,
     registry_options,
+    sealing_brokers_options,
     suite_option,
 )
 from sealwasm.session import Session, dry_run_option, facts_table, output_option, pass_session
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--version", type=click.IntRange(min=1), help="Default: one more than the highest there."
 )
 @key_options(required=False)
-@broker_options
+@sealing_brokers_options
 @suite_option
 @context_option("--publish-to", from_context="publish-to", hidden=True)
 @registry_options
@@ -120,9 +120,9 @@ def _publish(
 def _wish(session: Session, source: str, target: str | None, given: dict[str, Any]) -> Wish:
     """Return what is wanted, everything of it checked that can be without a network."""
     from sealwasm.artifacts import parse_reference
+    from sealwasm.chosen_brokers import ChosenBrokers
     from sealwasm.context_options import missing_option
     from sealwasm.enrolling import load_release_file
-    from sealwasm.pinning import broker_identity
     from sealwasm.publishing import Wish, place_for, require_name
     from sealwasm.sealing_work import SealOrder
 
@@ -137,15 +137,14 @@ def _wish(session: Session, source: str, target: str | None, given: dict[str, An
     if place is None:
         raise missing_option(session, "PLACE", "publish-to")
     reference = parse_reference(place)
-    identity = broker_identity(given["broker"], given["broker_identity"])
+    brokers = ChosenBrokers.taken_from(given).pinned()
     order = SealOrder(
         module=source,
         name=given["name"],
         version=given["version"] or 0,
         policy=policy,
         capabilities=given["capabilities"],
-        broker=given["broker"],
-        broker_identity=identity,
+        brokers=brokers,
         suite=given["suite"],
     )
     return Wish(order, reference, reference.tag is not None, release)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.options import (
-    broker_options,
     module_options,
     owner_key_options,
     registry_options,
+    sealing_brokers_options,
     suite_option,
 )
 from sealwasm.session import Session, output_option, pass_session, table
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @module_options(required=True)
 @click.option("--version", type=click.IntRange(min=1), required=True, help="Only ever goes up.")
 @owner_key_options
-@broker_options
+@sealing_brokers_options
 @suite_option
 @click.option(
     "--embed-signature",
@@ -55,11 +55,12 @@ def seal(
     --capabilities grant.yaml --key owner.key --to oci:shop:app
     """
     from sealwasm.artifacts import parse_reference, push_artifact
+    from sealwasm.chosen_brokers import ChosenBrokers
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.sealing_work import SealOrder, facts_of, seal_order
 
     parse_reference(target)
-    order = SealOrder(**wish)
+    order = SealOrder(brokers=ChosenBrokers.taken_from(wish), **wish)
     owner = load_signing_key(key, passphrase_file)
     sealed = seal_order(order, owner=owner, now=session.now())
     facts = facts_of(sealed)

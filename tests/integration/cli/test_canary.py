@@ -21,8 +21,9 @@ from sealing.hpke import HYBRID
 from sealing.keys import SigningKey
 from sealwasm.artifacts import push_artifact
 from sealwasm.broker_api import exchange
+from sealwasm.chosen_brokers import sealing_key_of
 from sealwasm.demo.stage import entry_point
-from sealwasm.sealing_work import load_capabilities_file, sealing_key_of
+from sealwasm.sealing_work import load_capabilities_file
 from tests.fakes.sealing import seal_for
 
 # All on one worker of the test runner: they share a world, and guides use the default port.

@@ -25,6 +25,9 @@ from tests.unit.sealing.wasm_maker import SMALL
 OWNER, BOB = makers.OWNER, makers.OWNER_ED25519
 PROVENANCE = {"buildDefinition": {"buildType": "x"}, "runDetails": {"builder": {"id": "y"}}}
 
+# Who will release the key: nobody is asked before the module is read.
+NOBODY: Any = None
+
 
 class Shop:
     """An artifact in a folder, keys beside it, and the command line."""
@@ -267,8 +270,7 @@ def test_a_module_is_signed_inside_before_it_is_sealed(shop: Shop) -> None:
         version=1,
         policy="acme/prod",
         capabilities="",
-        broker="",
-        broker_identity=None,
+        brokers=NOBODY,
         suite="",
         embed_signature=shop.path("bob.key"),
     )

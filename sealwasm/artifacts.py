@@ -68,13 +68,13 @@ def push_artifact(
     from sealing.oci.transfer import push
 
     reference = parse_reference(text)
-    simple = _simple_signature(sealed, reference, owner)
+    simple = simple_signature_for(sealed, reference, owner)
     with registry.open(reference, create=True) as store, progress_bar("pushing") as progress:
         digest = push(store, sealed, reference.target, simple=simple, progress=progress)
     return f"{reference.location}@{digest}"
 
 
-def _simple_signature(
+def simple_signature_for(
     sealed: SealedModule, reference: AnyReference, owner: Signer | None
 ) -> SimpleSignature | None:
     """Return cosign's older signature, which says where the artifact is: a folder is nowhere."""

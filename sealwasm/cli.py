@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ import click
 from sealwasm.exit_codes import ExitCode
 from sealwasm.failure import CliError, Kind
 from sealwasm.lazy import LazyGroup
-from sealwasm.session import Session
+from sealwasm.session import Session, silence_stdout
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("sealwasm.commands.demo:demo", "Run the main job end to end on a simulated TEE."),
@@ -49,6 +48,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.pull:pull",
         "Copy a sealed module into an OCI image-layout folder.",
     ),
+    "rewrap": (
+        "sealwasm.commands.rewrap:rewrap",
+        "Seal a published module for other brokers or holders, ciphertext untouched.",
+    ),
+    "adopt": (
+        "sealwasm.commands.adopt:adopt",
+        "Seal what skopeo encrypted, over the same ciphertext.",
+    ),
+    "recover": (
+        "sealwasm.commands.recover:recover",
+        "Open a sealed module offline with the owner's recovery key.",
+    ),
     "inspect": (
         "sealwasm.commands.inspect:inspect",
         "Show what anyone can see of a sealed module.",
@@ -58,6 +69,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "attach": (
         "sealwasm.commands.attach:attach",
         "Attach provenance or a bill of materials to an artifact, signed.",
+    ),
+    "rotate": (
+        "sealwasm.commands.rotate:rotate",
+        "Put another key in the place of an owner's.",
+    ),
+    "revoke": (
+        "sealwasm.commands.revoke:revoke",
+        "Tell brokers that nobody gets a key for it any more.",
     ),
     "owner": ("sealwasm.commands.owner:owner", "Enrol a module owner with a broker."),
     "broker": ("sealwasm.commands.broker:broker", "Set up and serve a key broker."),
@@ -113,7 +132,7 @@ def run_command(arguments: Sequence[str], session: Session) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
-        return session.fail(CliError(Kind.USAGE, "interrupted", "interrupted"))
+        return session.fail(CliError(Kind.INTERRUPTED, "interrupted", "stopped by Ctrl-C"))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return ExitCode.USAGE
@@ -123,7 +142,7 @@ def run_command(arguments: Sequence[str], session: Session) -> int:
         return session.fail(error)
     except BrokenPipeError:
         # The reader of our output went away; say nothing, and keep Python from saying it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the one process edge: packages' errors become text here
         from sealwasm.translate import translate

@@ -26,21 +26,29 @@ _ALSO = "jwe:KEY.pub, jwe:KEY.jwk or coco:kbs:///REPOSITORY/TYPE/TAG=KEYFILE"
 
 def holder_options(command: Command) -> Command:
     """Add `--recovery-key` and `--also`."""
-    also = click.option(
-        "--also",
-        multiple=True,
-        metavar="KIND:KEY",
-        help=f"Let another key open the module past every broker: {_ALSO}. Repeatable; it weakens "
-        "what the module is promised, and everybody can see that it was done.",
-    )
-    recovery = click.option(
-        "--recovery-key",
+    return also_option(recovery_option("--recovery-key")(command))
+
+
+def recovery_option(name: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the public recovery keys, under a name that is free."""
+    return click.option(
+        name,
         "recovery_keys",
         multiple=True,
         metavar="FILE",
         help="Public recovery key of the owner, for the day when all brokers are gone; repeatable.",
     )
-    return also(recovery(command))
+
+
+def also_option(command: Command) -> Command:
+    """Add `--also`."""
+    return click.option(
+        "--also",
+        multiple=True,
+        metavar="KIND:KEY",
+        help=f"Let another key open the module past every broker: {_ALSO}. Repeatable; it weakens "
+        "what the module is promised, and everybody can see that it was done.",
+    )(command)
 
 
 def with_holders(
@@ -78,7 +86,7 @@ def read_outside(also: Sequence[str]) -> OutsideRecipients:
         if kind == "jwe" and rest:
             jwe.append(_jwe_public(rest))
         elif kind == "coco" and "=" in rest:
-            coco.append(_coco(rest))
+            coco.append(read_coco(rest))
         else:
             raise CliError(
                 Kind.USAGE,
@@ -131,7 +139,8 @@ def _jwe_public(path: str) -> JwePublicKey:
     return _read(path, lambda: JwePublicKey.parse(read_file(path)), expected)
 
 
-def _coco(text: str) -> CocoKey:
+def read_coco(text: str) -> CocoKey:
+    """Return the wrapping key in `KID=FILE`, or raise `CliError`."""
     from sealing.coco import CocoKey
     from sealwasm.keyfiles import read_private
 

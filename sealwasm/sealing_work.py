@@ -33,6 +33,11 @@ class SealOrder:
     suite: str
     # A key that signs the module itself too, before it is encrypted.
     embed_signature: str | None = None
+    # Who else can open it: files of recovery keys, and what `--also` was told.
+    recovery_keys: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    # `wasm` or `compat`: docs/specs/sealed-module.md, "Shapes".
+    shape: str = "wasm"
 
 
 def load_capabilities_file(path: str) -> CapabilityPolicy:
@@ -61,6 +66,8 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
     """Return the sealed module, or raise before anything is encrypted."""
     from sealing.bom import bill_of_materials
     from sealing.seal import seal
+    from sealing.shapes import SHAPES
+    from sealwasm.holders import with_holders
 
     # (1) The owner's inputs, checked as the runner will check them.
     module = opened(order)
@@ -69,7 +76,8 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
     require_covered(policy, [(item.module, item.name) for item in bill.imports])
 
     # (2) Who will be able to release the key.
-    recipients = order.brokers.recipients(order.suite)
+    brokers = order.brokers.recipients(order.suite)
+    recipients = with_holders(brokers, order.recovery_keys, order.also)
 
     # (3) Encrypt and sign.
     return seal(
@@ -81,6 +89,7 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
         recipients=recipients,
         owner=owner,
         now=now,
+        shape=SHAPES[order.shape],
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.failure import CliError, Kind
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, dry_files_option, output_option, pass_session, table
 from sealwasm.times import UtcTime
 
 if TYPE_CHECKING:
@@ -56,13 +56,24 @@ def _encoded(signing_key: SigningKey, form: str, passphrase: bytes | None) -> by
     help="cosign: a file that cosign signs with as well; needs a passphrase.",
 )
 @click.option("--passphrase-file", metavar="FILE", help="Encrypt with the first line of FILE.")
+@click.option(
+    "--recovery",
+    "recovery_name",
+    metavar="NAME",
+    help="Make no signing key but a recovery key of this name: it opens modules that were sealed "
+    "with --recovery-key OUT.pub, without any broker. Always with a passphrase.",
+)
+@dry_files_option
 @output_option
 @pass_session
 def generate(session: Session, /, out: str, kind: str, form: str, **given: Any) -> None:
-    """Generate a signing key.
+    """Generate a signing key, or a recovery key.
 
     Example: sealwasm key generate --out owner.key
     """
+    if given["recovery_name"] is not None:
+        _generate_recovery_key(session, out, given)
+        return
     from sealing.keys import SigningKey
     from sealwasm.files import refuse_existing, write_file
     from sealwasm.keyfiles import read_passphrase
@@ -80,6 +91,14 @@ def generate(session: Session, /, out: str, kind: str, form: str, **given: Any) 
         "public": str(public_path),
         "encrypted": passphrase is not None,
     }
+    session.show(facts, table=table(list(facts.items())))
+
+
+def _generate_recovery_key(session: Session, out: str, given: dict[str, Any]) -> None:
+    from sealwasm.recovery import generate_recovery_key
+
+    facts = generate_recovery_key(out, given["recovery_name"], given["passphrase_file"])
+    session.say(f"keep {out} and its passphrase offline, and apart: nobody else can help you")
     session.show(facts, table=table(list(facts.items())))
 
 
@@ -114,6 +133,7 @@ def show(session: Session, place: str, passphrase_file: str | None) -> None:
 @click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens the key.")
 @click.option("--new-passphrase-file", metavar="FILE", help="First line of FILE opens the new one.")
 @click.option("--unsafe-unencrypted", is_flag=True, help="Write a key that needs no passphrase.")
+@dry_files_option
 @output_option
 @pass_session
 def export(session: Session, /, file: str, out: str, form: str, **given: Any) -> None:
@@ -181,6 +201,7 @@ def list_keys(session: Session, place: str) -> None:
 @click.option(
     "--old-not-after", type=TIME, help="When OLD expires; without it, it goes on as well."
 )
+@dry_files_option
 @output_option
 @pass_session
 def rotate(session: Session, /, **given: Any) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.holders import holder_options, warn
 from sealwasm.options import (
     module_options,
     owner_key_options,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @owner_key_options
 @sealing_brokers_options
 @suite_option
+@holder_options
 @click.option(
     "--embed-signature",
     metavar="KEY",
@@ -63,6 +65,7 @@ def seal(
     order = SealOrder(brokers=ChosenBrokers.taken_from(wish), **wish)
     owner = load_signing_key(key, passphrase_file)
     sealed = seal_order(order, owner=owner, now=session.now())
+    warn(session, sealed.statement.recipients)
     facts = facts_of(sealed)
     if dry_run:
         session.say("dry run: nothing was written")

@@ -1,0 +1,72 @@
+"""`sealwasm recover`: a module back in clear, with the owner's own key and no broker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealwasm.options import registry_options
+from sealwasm.owner_trust_options import trust_options
+from sealwasm.session import Session, facts_table, output_option, pass_session
+
+if TYPE_CHECKING:
+    from sealwasm.owner_trust_options import TrustChoice
+    from sealwasm.registry_access import RegistryAccess
+
+
+@click.command()
+@click.argument("reference")
+@click.option("--recovery-key", metavar="FILE", help="Private recovery key of the owner.")
+@click.option("--jwe-key", metavar="FILE", help="Private key of a JWE recipient (PEM or JWK).")
+@click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens that key.")
+@click.option("--to", "target", required=True, metavar="FILE", help="Where the module goes.")
+@trust_options
+@registry_options
+@output_option
+@pass_session
+def recover(
+    session: Session,
+    /,
+    reference: str,
+    recovery_key: str | None,
+    jwe_key: str | None,
+    passphrase_file: str | None,
+    target: str,
+    trust: TrustChoice,
+    registry: RegistryAccess,
+) -> None:
+    """Open a sealed module offline and write it, in clear, to a file.
+
+    For the day when its brokers are gone. The owner's signature is checked before anything is
+    opened, and the module has to be the one that was signed. What is written is plaintext: mode
+    0600, and yours to delete.
+
+    Example: sealwasm recover oci:shop:app --recovery-key backup.key --owner owner.key.pub
+    --to app.wasm
+    """
+    from sealwasm.artifacts import parse_reference
+    from sealwasm.attesting import verified_artifact
+    from sealwasm.files import refuse_existing, write_file
+    from sealwasm.resealing import OwnKeyChoice, recovered
+
+    refuse_existing(Path(target))
+    place = parse_reference(reference)
+    owners = trust.load()
+    key = OwnKeyChoice(recovery_key, jwe_key, passphrase_file)
+    with registry.open(place) as store:
+        artifact = verified_artifact(store, place, owners, now=session.now())
+        opened = recovered(store, artifact, key.load())
+    with opened.memory:
+        write_file(target, bytes(opened.module), mode=0o600)
+        size = len(opened.module)
+    session.say(f"warning: {target} is the module in clear; delete it when you are done")
+    facts = {
+        "module": artifact.statement.module,
+        "version": artifact.statement.version,
+        "manifest": artifact.manifest.digest,
+        "file": target,
+        "bytes": size,
+    }
+    session.show(facts, table=facts_table(facts))

@@ -1,0 +1,96 @@
+"""`sealwasm rewrap`: the same ciphertext for other brokers or holders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealwasm.holders import also_option, recovery_option, warn
+from sealwasm.options import (
+    owner_key_options,
+    registry_options,
+    sealing_brokers_options,
+    suite_option,
+)
+from sealwasm.session import (
+    Session,
+    dry_run_option,
+    facts_table,
+    output_option,
+    pass_session,
+)
+
+if TYPE_CHECKING:
+    from sealwasm.registry_access import RegistryAccess
+
+
+@click.command()
+@click.argument("reference")
+@click.option("--recovery-key", metavar="FILE", help="Private recovery key of the owner.")
+@click.option("--jwe-key", metavar="FILE", help="Private key of a JWE recipient (PEM or JWK).")
+@click.option(
+    "--opening-passphrase-file", metavar="FILE", help="First line of FILE opens that key."
+)
+@owner_key_options
+@sealing_brokers_options
+@suite_option
+@recovery_option("--recovery-key-for")
+@also_option
+@click.option("--version", type=click.IntRange(min=1), help="Another version than it has.")
+@click.option("--policy", metavar="NAME", help="Another release policy than it has.")
+@click.option("--to", "target", required=True, metavar="REFERENCE", help="Where it goes.")
+@registry_options
+@dry_run_option
+@output_option
+@pass_session
+def rewrap(
+    session: Session,
+    /,
+    reference: str,
+    target: str,
+    registry: RegistryAccess,
+    dry_run: bool,
+    **given: Any,
+) -> None:
+    """Seal a published module for other brokers or holders without touching its ciphertext.
+
+    It has to be signed by --key, and --recovery-key or --jwe-key opens it. Envelopes, manifest and
+    signature are new; layer and config stay, and within one registry no byte of them moves. Who
+    could open the old artifact still can: to take a module away from somebody, seal it again.
+
+    Example: sealwasm rewrap registry.example/acme/app:7 --recovery-key backup.key --key owner.key
+    --broker https://new.example --to registry.example/acme/app:7b
+    """
+    from sealing.owner_trust import OwnerTrust
+    from sealing.rewrap import terms_of
+    from sealwasm.artifacts import parse_reference
+    from sealwasm.attesting import verified_artifact
+    from sealwasm.chosen_brokers import ChosenBrokers
+    from sealwasm.holders import with_holders
+    from sealwasm.keyfiles import load_signing_key
+    from sealwasm.resealing import OwnKeyChoice, push_over, rewrapped
+    from sealwasm.sealing_work import facts_of
+
+    place, goal = parse_reference(reference), parse_reference(target)
+    brokers = ChosenBrokers.taken_from(given)
+    choice = OwnKeyChoice(given["recovery_key"], given["jwe_key"], given["opening_passphrase_file"])
+    owner = load_signing_key(given["key"], given["passphrase_file"])
+    with registry.open(place) as source:
+        trust = OwnerTrust.of([owner.public])
+        artifact = verified_artifact(source, place, trust, now=session.now())
+        key = choice.load()
+        recipients = with_holders(
+            brokers.recipients(given["suite"]), given["recovery_keys"], given["also"]
+        )
+        terms = terms_of(artifact, version=given["version"], policy=given["policy"])
+        sealed = rewrapped(source, artifact, key, terms, recipients, owner=owner, now=session.now())
+        warn(session, sealed.statement.recipients)
+        facts = facts_of(sealed)
+        if dry_run:
+            session.say("dry run: nothing was written")
+        else:
+            with registry.open(goal, create=True) as store:
+                facts["reference"] = push_over(source, store, sealed, goal, owner)
+            session.say(f"next: sealwasm verify {facts['reference']}")
+    session.show(facts, table=facts_table(facts))

@@ -71,6 +71,11 @@ def sealing_brokers_options(command: Command) -> Command:
         show_default=True,
         help="How many of the brokers it takes. Above 1 none of them has the whole key.",
     )(command)
+    return every_broker_options(command)
+
+
+def every_broker_options(command: Command) -> Command:
+    """Add `--broker` and `--broker-identity`, once for each broker that is told something."""
     command = context_option(
         "--broker-identity",
         "identities",

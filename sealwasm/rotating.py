@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ def rotate(order: Rotation, *, now: datetime) -> dict[str, Any]:
     require_place(Path(order.out))
     new = load_public_key(order.new)
     old = load_signing_key(order.old, order.passphrase_file)
-    chain = _chain(order, old.public, now)
+    chain = chain_to(old.public, order.root, order.statements, now=now)
     envelope = sign_key_statement(
         chain,
         old,
@@ -55,13 +56,15 @@ def rotate(order: Rotation, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _chain(order: Rotation, old: VerifyingKey, now: datetime) -> Chain:
-    """Return the chain that the new statement goes on, `old` at its head."""
+def chain_to(
+    old: VerifyingKey, root_path: str | None, statements: Sequence[str], *, now: datetime
+) -> Chain:
+    """Return the chain that a new statement goes on, `old` at its head."""
     from sealing.key_statement import KeyPeriod, follow
     from sealwasm.files import read_file
     from sealwasm.keyfiles import load_public_key
 
-    if (order.root is None) != (not order.statements):
+    if (root_path is None) != (not statements):
         raise CliError(
             Kind.USAGE,
             "usage",
@@ -69,13 +72,13 @@ def _chain(order: Rotation, old: VerifyingKey, now: datetime) -> Chain:
             why="a later statement goes on a chain that starts at the first key",
             next_step="--root FIRST.pub, and --key-statement FILE for every statement so far",
         )
-    root = old if order.root is None else load_public_key(order.root)
-    chain = follow(KeyPeriod(root), [read_file(path) for path in order.statements], now=now)
+    root = old if root_path is None else load_public_key(root_path)
+    chain = follow(KeyPeriod(root), [read_file(path) for path in statements], now=now)
     if chain.head.key_id != old.key_id:
         raise CliError(
             Kind.USAGE,
             "key-not-head",
-            f"{order.old} is not the key that the statements end in",
+            f"{old.key_id} is not the key that the statements end in",
             why=f"they end in {chain.head.key_id}",
             next_step="sign with that key",
         )

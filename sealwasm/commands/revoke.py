@@ -1,0 +1,81 @@
+"""`sealwasm revoke`: no runner gets a key for it any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sealwasm.context_options import context_option
+from sealwasm.options import every_broker_options, owner_key_options, registry_options
+from sealwasm.session import (
+    Session,
+    dry_run_option,
+    facts_table,
+    output_option,
+    pass_session,
+    table,
+)
+
+
+@click.command()
+@click.argument("reference", required=False)
+@context_option("--name", "module", from_context="module", metavar="NAME", help="The module.")
+@click.option(
+    "--through",
+    type=click.IntRange(min=1),
+    metavar="VERSION",
+    help="Revoke every version of the module up to this one.",
+)
+@click.option(
+    "--whole-key", is_flag=True, help="Revoke the key itself, and all it signed and will sign."
+)
+@click.option("--reason", required=True, metavar="TEXT", help="For the audit log, in clear.")
+@click.option(
+    "--of",
+    "owner",
+    metavar="FILE",
+    help="Public key of the owner, where --key is the operator's.",
+)
+@owner_key_options
+@every_broker_options
+@registry_options
+@dry_run_option
+@output_option
+@pass_session
+def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: Any) -> None:
+    """Tell brokers that nobody gets a key any more for an artifact, versions, or a key's modules.
+
+    It cannot be taken back: publish a higher version instead. What runs goes on until its lease
+    ends. A module that was sealed again over the same code is another artifact.
+
+    Example: sealwasm revoke --through 3 --name acme/solver --reason 'wrong answers'
+    """
+    from sealwasm.chosen_brokers import ChosenBrokers
+    from sealwasm.keyfiles import load_public_key, load_signing_key
+    from sealwasm.taking_back import revocation_for, revoked_thing, tell_brokers
+
+    brokers = ChosenBrokers.of(given["brokers"], given["identities"], 1)
+    revokes = revoked_thing(
+        given["registry"],
+        reference=reference,
+        module=given["module"],
+        through=given["through"],
+        whole_key=given["whole_key"],
+    )
+    signer = load_signing_key(given["key"], given["passphrase_file"])
+    owner = load_public_key(given["owner"]).key_id if given["owner"] else signer.key_id
+    document = revocation_for(
+        revokes, owner=owner, reason=given["reason"], signer=signer, now=session.now()
+    )
+    facts: dict[str, Any] = {"owner": owner, "revokes": revokes.model_dump(mode="json")}
+    if dry_run:
+        session.say("dry run: no broker was told")
+        facts["brokers"] = [one.url for one in brokers.brokers]
+        session.show(facts, table=facts_table(facts))
+        return
+    answers = tell_brokers(session, brokers, "/v1/revocations", document)
+    session.say("what has a key now keeps it until its lease ends")
+    facts["answers"] = answers
+    rows = [(each["broker"], each["revocation"], f"leaf {each['leaf_index']}") for each in answers]
+    session.show(facts, table=table(rows, ("BROKER", "REVOCATION", "LOG")))

@@ -1,0 +1,75 @@
+"""`sealwasm rotate`: another key in the place of an owner's, for readers and for brokers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealwasm.options import every_broker_options, owner_key_options
+from sealwasm.session import (
+    Session,
+    dry_run_option,
+    facts_table,
+    output_option,
+    pass_session,
+)
+
+
+@click.command()
+@click.option("--new-key", required=True, metavar="KEY", help="The key that comes next.")
+@click.option("--new-passphrase-file", metavar="FILE", help="First line of FILE opens the new key.")
+@click.option(
+    "--statement",
+    required=True,
+    metavar="FILE",
+    help="Where the key statement goes, for everybody who trusts the old key.",
+)
+@click.option("--root", metavar="FILE", help="The first public key, if this is not the first one.")
+@click.option(
+    "--key-statement",
+    "statements",
+    multiple=True,
+    metavar="FILE",
+    help="A statement so far; repeatable. All of them, with --root.",
+)
+@owner_key_options
+@every_broker_options
+@dry_run_option
+@output_option
+@pass_session
+def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
+    """Put another key in the place of the owner's: a key statement, and every broker told.
+
+    Modules that are published stay what they are, and both keys count. Name of the owner, release
+    policies, versions and revocations go along. When nothing needs the old key any more:
+    sealwasm revoke --whole-key --key OLD.
+
+    Example: sealwasm rotate --key owner.key --new-key owner-2.key --statement owner-2.json
+    """
+    from sealing.key_statement import sign_key_statement
+    from sealwasm.chosen_brokers import ChosenBrokers
+    from sealwasm.files import require_place, write_file
+    from sealwasm.keyfiles import load_signing_key
+    from sealwasm.rotating import chain_to
+    from sealwasm.taking_back import rotation_for, tell_brokers
+
+    brokers = ChosenBrokers.of(given["brokers"], given["identities"], 1)
+    out = Path(given["statement"])
+    require_place(out)
+    old = load_signing_key(given["key"], given["passphrase_file"])
+    new = load_signing_key(given["new_key"], given["new_passphrase_file"])
+    now = session.now()
+    facts = {"old": old.key_id, "new": new.key_id, "statement": str(out)}
+    chain = chain_to(old.public, given["root"], given["statements"], now=now)
+    statement = sign_key_statement(chain, old, new.public, now=now)
+    if dry_run:
+        session.say("dry run: nothing was written and no broker was told")
+    else:
+        document = rotation_for(old, new, now)
+        answers = tell_brokers(session, brokers, "/v1/owners/rotations", document)
+        write_file(out, statement)
+        facts["brokers"] = ", ".join(each["broker"] for each in answers)
+        session.say(f"next: put {given['new_key']} into the context: sealwasm context add --help")
+    session.show(facts, table=facts_table(facts))

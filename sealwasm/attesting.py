@@ -32,7 +32,7 @@ def verified_artifact(
 
     found = describe(store, reference)
     manifest, config, bundles = found.manifest.raw, found.config, found.bundles
-    return require_owners(manifest, config, bundles, trust.resolve(now))[0]
+    return require_owners(manifest, config, bundles, trust.resolve(now))
 
 
 def co_sign(store: ArtifactStore, artifact: VerifiedArtifact, key: Signer) -> str:

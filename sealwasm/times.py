@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    _Type = click.ParamType[datetime]
+else:
+    # Generic only in later releases of click than the oldest that will do.
+    _Type = click.ParamType
 
-class UtcTime(click.ParamType):
+
+class UtcTime(_Type):
     """A UTC time to the second, such as 2027-01-01T00:00:00Z."""
 
     name = "TIME"
@@ -20,8 +26,6 @@ class UtcTime(click.ParamType):
         from sealing.errors import SealError
         from sealing.names import parse_time
 
-        if isinstance(value, datetime):
-            return value
         try:
             return parse_time(value, "time")
         except SealError:

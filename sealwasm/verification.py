@@ -11,7 +11,10 @@ from sealing.errors import SealError
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sealing.canonical import Buffer
     from sealing.keys import VerifyingKey
+    from sealing.manifest import SealedManifest
+    from sealing.oci.progress import Progress
     from sealing.oci.store import ArtifactStore
     from sealing.owner_trust import OwnerTrust, ResolvedTrust
     from sealing.unseal import VerifiedArtifact
@@ -24,7 +27,6 @@ class Verification:
 
     artifact: VerifiedArtifact
     trust: ResolvedTrust
-    names: tuple[str, ...]
     statements: tuple[dict[str, Any], ...] = field(repr=False)
 
     @property
@@ -41,34 +43,50 @@ class Verification:
 def verify_reference(
     text: str, trust: OwnerTrust, *, registry: RegistryAccess, now: datetime
 ) -> Verification:
-    """Return what is verified of the artifact at `text`, its ciphertext too, or raise."""
-    from sealing.oci.transfer import pull
+    """Return what is verified of the artifact at `text`, its ciphertext too, or raise.
+
+    The ciphertext is read last and piece by piece: its size is the owner's word then.
+    """
+    from sealing.oci.transfer import describe
     from sealwasm.artifacts import parse_reference
     from sealwasm.progress import progress_bar
 
     reference = parse_reference(text)
     resolved = trust.resolve(now)
     with registry.open(reference) as store:
-        with progress_bar("pulling") as progress:
-            pulled = pull(store, reference, progress=progress)
-        artifact, names = require_owners(pulled.manifest, pulled.config, pulled.bundles, resolved)
-        found = statements_about(store, pulled.digest, resolved.keys)
-    return Verification(artifact, resolved, names, found)
+        described = describe(store, reference)
+        manifest = described.manifest
+        artifact = require_owners(manifest.raw, described.config, described.bundles, resolved)
+        found = statements_about(store, manifest.digest, resolved.keys)
+        with progress_bar("checking") as progress:
+            _check_layer(store, manifest, progress)
+    return Verification(artifact, resolved, found)
+
+
+def _check_layer(store: ArtifactStore, manifest: SealedManifest, progress: Progress | None) -> None:
+    """Read the ciphertext, which the store compares with its digest, and keep none of it."""
+    done = 0
+
+    def passed(chunk: Buffer) -> None:
+        nonlocal done
+        done += len(chunk)
+        if progress is not None:
+            progress("layer", done, manifest.layer_size)
+
+    store.fetch_blob(manifest.layer_digest, manifest.layer_size, passed)
 
 
 def require_owners(
     manifest: bytes, config: bytes, bundles: Sequence[bytes], trust: ResolvedTrust
-) -> tuple[VerifiedArtifact, tuple[str, ...]]:
-    """Return the artifact and the names of the owners who agree, or raise `SealError`."""
+) -> VerifiedArtifact:
+    """Return the artifact if as many owners agree as have to, or raise `SealError`."""
     from sealing.unseal import verify_artifact
 
     artifact = verify_artifact(
         manifest, config, bundles, owners=trust.keys, threshold=trust.threshold
     )
-    names = trust.require(
-        artifact.signers, owner=artifact.owner, created=artifact.statement.created
-    )
-    return artifact, names
+    trust.require(artifact.signers, owner=artifact.owner, created=artifact.statement.created)
+    return artifact
 
 
 def statements_about(

@@ -9,9 +9,12 @@ from typing import Any
 import click
 import pytest
 
+from sealing.cosign import simple_signature
 from sealing.keys import SigningKey
+from sealing.oci.attachments import bundle_manifest, simple_manifest
+from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
-from sealing.oci.transfer import push
+from sealing.oci.transfer import Attachment, attach, push
 from sealing.wasm_signature import sign_module, verify_module
 from sealwasm.cli import run_command
 from sealwasm.exit_codes import ExitCode
@@ -298,3 +301,26 @@ def test_generated_documents_hide_what_the_artifact_hides(shop: Shop) -> None:
     assert "capability-policy" in text
     assert makers.digest(SMALL).removeprefix("sha256:") not in text
     assert shown["attached"][1]["predicate"]["components"] == []
+
+
+def test_signatures_of_cosign_and_things_that_are_none_are_listed(shop: Shop) -> None:
+    layout = OciLayout.open(shop.folder / "shop")
+    for place, key in (("registry.example/a", OWNER), ("registry.example/b", makers.STRANGER)):
+        simple = simple_signature(sealed().manifest_digest, place, key)
+        layout.put_blob(Blob.of(simple.config))
+        layout.put_blob(Blob.of(simple.payload))
+        layout.put_manifest(simple_manifest(simple), tag=simple.tag)
+        found = shop.run("verify", shop.reference, "--owner", "alice.pub")
+        (only,) = found["statements"]
+        assert only["type"] == "cosign simple signature"
+        assert only["verified"] is (key is OWNER)
+        assert only.get("place") == (place if key is OWNER else None)
+    garbage = bundle_manifest(sealed().manifest, b"garbage", predicate_type="x", created=makers.NOW)
+    attach(layout, Attachment(garbage, b"garbage"))
+    found = shop.run("verify", shop.reference, "--owner", "alice.pub")
+    assert ("not readable", False) in [
+        (one["type"], one["verified"]) for one in found["statements"]
+    ]
+    command = ["verify", shop.reference, "--owner", shop.path("alice.pub")]
+    assert run_command(command, Session()) == 0
+    assert "not verified: seal-malformed" in shop._capsys.readouterr().out

@@ -22,6 +22,7 @@ NEXT_OF_KIND: Final[dict[Kind, str]] = {
     Kind.CONFLICT: "choose another name or a higher version",
     Kind.UNREACHABLE: "check address and network, then try again",
     Kind.BROKER_SEALED: "ask the broker's operator, then try again",
+    Kind.INTERRUPTED: "files appear as a whole or not at all, so the command can be run again",
 }
 
 
@@ -151,6 +152,14 @@ OF_CODE: Final[dict[str, Advice]] = {
     "broker-config-invalid": Advice(
         Kind.USAGE,
         next_step="correct broker.yaml, choose another --port, or: sealwasm broker init FOLDER",
+    ),
+    "owner-revoked": Advice(
+        Kind.DENIED,
+        "the key that signed this was revoked",
+        "ask its owner for a module that another key signed",
+    ),
+    "module-revoked": Advice(
+        Kind.DENIED, "this artifact or version was revoked", "ask its owner for a higher version"
     ),
     "store-missing": Advice(Kind.NOT_FOUND, next_step="sealwasm broker init FOLDER"),
     "store-exists": Advice(Kind.CONFLICT),

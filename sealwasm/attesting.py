@@ -147,10 +147,10 @@ class _Shown:
     @classmethod
     def of(cls, artifact: VerifiedArtifact) -> Self:
         """Return what generated documents may say."""
-        from sealing.bom import BillOfMaterials
+        from sealing.hidden_bill import HiddenBill
 
         bill = artifact.statement.bill
-        if not isinstance(bill, BillOfMaterials):
+        if isinstance(bill, HiddenBill):
             return cls(None, ())
         return cls(artifact.plaintext_digest, bill.producers)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from attestation.appraise import AttestationResult
 from attestation.claims import VerifiedClaims
@@ -26,6 +26,8 @@ from policies.load import parse_canonical
 from policies.models import CapabilityPolicy, Guardrails, PolicyDocument, ReleasePolicy
 from sealing import canonical
 from sealing.hidden_bill import HiddenBill
+from sealing.outside import COCO, JWE
+from sealing.recipients import RECOVERY
 
 FindPolicy = Callable[[str, str], PolicyRow | None]
 _Kind = TypeVar("_Kind", bound=PolicyDocument)
@@ -105,6 +107,10 @@ def facts_of(
     }
 
 
+# Who may open a module besides its brokers, as the owner's statement lists them.
+_OTHER_HOLDERS: Final = (JWE, COCO, RECOVERY)
+
+
 def facts_of_module(module: OwnedModule) -> dict[str, ClaimValue]:
     """Return what the owner signed about the module, as policies name it."""
     statement = module.statement
@@ -117,6 +123,7 @@ def facts_of_module(module: OwnedModule) -> dict[str, ClaimValue]:
         "request.manifest": statement.manifest,
         "request.bill-hidden": isinstance(statement.bill, HiddenBill),
         "request.brokers-needed": statement.threshold,
+        **{f"request.opens-with.{kind}": kind in statement.recipients for kind in _OTHER_HOLDERS},
     }
 
 

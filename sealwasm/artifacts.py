@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,23 @@ def push_artifact(
     simple = simple_signature_for(sealed, reference, owner)
     with registry.open(reference, create=True) as store, progress_bar("pushing") as progress:
         digest = push(store, sealed, reference.target, simple=simple, progress=progress)
+    return f"{reference.location}@{digest}"
+
+
+def push_index(
+    modules: Sequence[SealedModule],
+    text: str,
+    *,
+    owner: Signer | None = None,
+    registry: RegistryAccess = ANYBODY,
+) -> str:
+    """Publish one module in several shapes, as `push_artifact`; the reference is to the index."""
+    from sealing.oci.transfer import push_shapes
+
+    reference = parse_reference(text)
+    signed = [(one, simple_signature_for(one, reference, owner)) for one in modules]
+    with registry.open(reference, create=True) as store, progress_bar("pushing") as progress:
+        digest = push_shapes(store, signed, reference.target, progress=progress)
     return f"{reference.location}@{digest}"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealwasm.failure import CliError, Kind
+from sealwasm.holders import warn
 from sealwasm.sealing_work import SealOrder
 from sealwasm.steps import Steps
 
@@ -75,7 +76,9 @@ def publish_module(
     # (2) Seal: nothing has left this machine yet.
     steps = Steps(session, [SEAL, *([ENROL] if wish.release else []), PUSH])
     with steps.doing(SEAL):
-        sealed = _sealed(order, owner, session)
+        modules = _sealed(order, owner, session)
+    sealed = modules[0]
+    warn(session, sealed.statement.recipients)
     goal = wish.place if wish.tagged else wish.place.with_tag(str(order.version))
     if dry_run:
         return _foreseen(sealed, str(goal), wish)
@@ -83,14 +86,14 @@ def publish_module(
     # (3) The policy first: what is public then is already decided about.
     _enrol(session, wish, owner, steps, dry_run=False)
     with steps.doing(PUSH):
-        reference = _push(sealed, goal, owner, registry, tagged=wish.tagged)
-    return _facts(sealed, reference)
+        reference = _push(modules, goal, owner, registry, tagged=wish.tagged)
+    return _facts(modules, reference)
 
 
-def _sealed(order: SealOrder, owner: Signer, session: Session) -> SealedModule:
-    from sealwasm.sealing_work import seal_order
+def _sealed(order: SealOrder, owner: Signer, session: Session) -> list[SealedModule]:
+    from sealwasm.sealing_work import seal_shapes
 
-    return seal_order(order, owner=owner, now=session.now())
+    return list(seal_shapes(order, owner=owner, now=session.now()))
 
 
 def _published(wish: Wish, owner: Signer, registry: RegistryAccess) -> list[Listed]:
@@ -139,6 +142,8 @@ def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
         newest.artifact.plaintext_digest == _digest_of_file(wish.order.module)
         and statement.capabilities == policy.to_document()
         and statement.policy == wish.order.policy
+        and statement.recipients == wish.order.kinds
+        and wish.order.shapes == (newest.artifact.manifest.shape.name,)
         and statement.brokers == wish.order.brokers.identities
         and statement.threshold == wish.order.brokers.threshold
     )
@@ -184,7 +189,7 @@ def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run
 
 
 def _push(
-    sealed: SealedModule,
+    modules: list[SealedModule],
     goal: AnyReference,
     owner: Signer,
     registry: RegistryAccess,
@@ -193,7 +198,7 @@ def _push(
 ) -> str:
     from sealing.oci.reference import LayoutReference
     from sealing.oci.transfer import has_manifest
-    from sealwasm.artifacts import push_artifact
+    from sealwasm.artifacts import push_artifact, push_index
     from sealwasm.files import make_folder
 
     if isinstance(goal, LayoutReference):
@@ -207,13 +212,20 @@ def _push(
                     f"{goal} exists, and nothing of this owner's under it",
                     next_step=f"name a tag: {goal.location}:TAG",
                 )
-    return push_artifact(sealed, str(goal), owner=owner, registry=registry)
+    if len(modules) > 1:
+        return push_index(modules, str(goal), owner=owner, registry=registry)
+    return push_artifact(modules[0], str(goal), owner=owner, registry=registry)
 
 
-def _facts(sealed: SealedModule, reference: str) -> dict[str, Any]:
+def _facts(modules: list[SealedModule], reference: str) -> dict[str, Any]:
+    from sealing.manifest import SealedManifest
     from sealwasm.sealing_work import facts_of
 
-    return {"reference": reference, "published": True, **facts_of(sealed)}
+    facts = {"reference": reference, "published": True, **facts_of(modules[0])}
+    if len(modules) > 1:
+        shapes = {SealedManifest.parse(one.manifest).shape.name: one for one in modules}
+        facts["shapes"] = {name: one.manifest_digest for name, one in shapes.items()}
+    return facts
 
 
 def _foreseen(sealed: SealedModule, goal: str, wish: Wish) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,15 @@ class SealOrder:
     # Who else can open it: files of recovery keys, and what `--also` was told.
     recovery_keys: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
-    # `wasm` or `compat`: docs/specs/sealed-module.md, "Shapes".
-    shape: str = "wasm"
+    # Of docs/specs/sealed-module.md, "Shapes". With more than one it is sealed once for each.
+    shapes: tuple[str, ...] = ("wasm",)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of holders it would have, as the owner's statement lists them."""
+        recovery = {"recovery"} if self.recovery_keys else set()
+        also = {text.partition(":")[0] for text in self.also}
+        return tuple(sorted({"broker"} | recovery | also))
 
 
 def load_capabilities_file(path: str) -> CapabilityPolicy:
@@ -63,7 +71,12 @@ def require_covered(policy: CapabilityPolicy, imports: list[tuple[str, str]]) ->
 
 
 def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModule:
-    """Return the sealed module, or raise before anything is encrypted."""
+    """Return the module in the first of its shapes, or raise before anything is encrypted."""
+    return next(seal_shapes(order, owner=owner, now=now))
+
+
+def seal_shapes(order: SealOrder, *, owner: Signer, now: datetime) -> Iterator[SealedModule]:
+    """Give the module in each of its shapes, sealed apart, or raise before any is encrypted."""
     from sealing.bom import bill_of_materials
     from sealing.seal import seal
     from sealing.shapes import SHAPES
@@ -80,17 +93,18 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
     recipients = with_holders(brokers, order.recovery_keys, order.also)
 
     # (3) Encrypt and sign.
-    return seal(
-        module,
-        name=order.name,
-        version=order.version,
-        policy_name=order.policy,
-        capabilities=policy.to_document(),
-        recipients=recipients,
-        owner=owner,
-        now=now,
-        shape=SHAPES[order.shape],
-    )
+    for shape in order.shapes:
+        yield seal(
+            module,
+            name=order.name,
+            version=order.version,
+            policy_name=order.policy,
+            capabilities=policy.to_document(),
+            recipients=recipients,
+            owner=owner,
+            now=now,
+            shape=SHAPES[shape],
+        )
 
 
 def opened(order: SealOrder) -> ModuleSource:

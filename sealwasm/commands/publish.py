@@ -8,6 +8,7 @@ import click
 
 from sealwasm.completing import references
 from sealwasm.context_options import context_option
+from sealwasm.holders import holder_options
 from sealwasm.options import (
     key_options,
     module_options,
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from policies.models import ReleasePolicy
     from sealwasm.publishing import Wish
     from sealwasm.registry_access import RegistryAccess
+
+
+SHAPES_OF = {"wasm": ("wasm",), "compat": ("compat",), "both": ("wasm", "compat")}
 
 
 @click.command()
@@ -39,6 +43,15 @@ if TYPE_CHECKING:
 @key_options(required=False)
 @sealing_brokers_options
 @suite_option
+@holder_options
+@click.option(
+    "--shape",
+    type=click.Choice(list(SHAPES_OF)),
+    default="wasm",
+    show_default=True,
+    help="compat: a container image with plugin.wasm, for Istio and Envoy tools; both: an index "
+    "that offers it in both shapes, sealed apart.",
+)
 @context_option("--publish-to", from_context="publish-to", hidden=True)
 @registry_options
 @dry_run_option
@@ -146,6 +159,9 @@ def _wish(session: Session, source: str, target: str | None, given: dict[str, An
         capabilities=given["capabilities"],
         brokers=brokers,
         suite=given["suite"],
+        recovery_keys=given["recovery_keys"],
+        also=given["also"],
+        shapes=SHAPES_OF[given["shape"]],
     )
     return Wish(order, reference, reference.tag is not None, release)
 

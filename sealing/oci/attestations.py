@@ -6,13 +6,15 @@ For looking at, and for counting what trusted keys say. What a module's own sign
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar, TypeVarTuple
 
 from sealing import limits as format_limits
 from sealing.bundle import BUNDLE_TYPE
 from sealing.canonical import parse_json
 from sealing.cosign import PAYLOAD_TYPE, SIGNATURE_ANNOTATION
-from sealing.errors import SealError, SealRefusal
+from sealing.errors import SealError
 from sealing.oci import limits
 from sealing.oci.attachments import parse_bundle_manifest
 from sealing.oci.descriptor import EMPTY_TYPE, Descriptor, parse_descriptors
@@ -20,6 +22,9 @@ from sealing.oci.reference import tag_of
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import OF_THE_WAY, SIMPLE_SUFFIX
 from sealing.unseal import require_blob
+
+_Given = TypeVarTuple("_Given")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,44 +38,44 @@ class SimpleLayer:
 def bundles_about(store: ArtifactStore, subject: str) -> tuple[bytes, ...]:
     """Return the bundles attached to the digest `subject`, each once, whoever made them.
 
-    What cannot be read is passed over, as anybody may attach anything. Raises `SealError` for more
-    than is reasonable, and where the line or the registry fails.
+    At most 64 are looked at, and what cannot be read is passed over, as anybody may attach
+    anything. Raises `SealError` only where the line or the registry fails.
     """
     listed = list(store.referrers(subject, artifact_type=BUNDLE_TYPE))
     # cosign lists its bundles by the type of their config where a registry has no referrers API.
     known = {entry.digest for entry in listed}
     unnamed = store.referrers(subject, artifact_type=EMPTY_TYPE)
     listed.extend(entry for entry in unnamed if entry.digest not in known)
-    if len(listed) > limits.ATTESTATIONS:
-        detail = f"{len(listed)} attestations, limit {limits.ATTESTATIONS}"
-        raise SealError(SealRefusal.TOO_LARGE, detail)
-    found = (_bundle_or_none(store, entry, subject) for entry in listed)
+    found = [_readable(_bundle, store, entry, subject) for entry in listed[: limits.ATTESTATIONS]]
     return tuple(dict.fromkeys(bundle for bundle in found if bundle is not None))
 
 
 def simple_signatures(store: ArtifactStore, subject: str) -> tuple[SimpleLayer, ...]:
-    """Return the signatures of the `.sig` tag of `subject`; none where there is no such tag.
+    """Return the signatures of the `.sig` tag of `subject`, whoever made them.
 
-    Layers of other kinds are passed over. Raises `SealError`.
+    Looks at no more and raises as `bundles_about`; nothing where there is no such tag.
     """
-    try:
-        data = store.get_manifest(tag_of(subject, SIMPLE_SUFFIX))
-    except SealError as error:
-        if error.code is SealRefusal.NOT_FOUND:
-            return ()
-        raise
-    value = parse_json(data, limit_bytes=format_limits.MANIFEST_BYTES, what=".sig manifest")
-    layers = parse_descriptors(
-        value.get("layers") if isinstance(value, dict) else None, ".sig layers"
-    )
+    layers = _readable(_signature_layers, store, subject) or ()
     signed = [layer for layer in layers if _is_signature(layer)]
-    if len(signed) > limits.ATTESTATIONS:
-        detail = f"{len(signed)} simple signatures, limit {limits.ATTESTATIONS}"
-        raise SealError(SealRefusal.TOO_LARGE, detail)
-    return tuple(
-        SimpleLayer(store.get_blob(one.digest, one.size), one.annotations[SIGNATURE_ANNOTATION])
-        for one in signed
-    )
+    found = [_readable(_simple_layer, store, layer) for layer in signed[: limits.ATTESTATIONS]]
+    return tuple(one for one in found if one is not None)
+
+
+def _readable(read: Callable[[*_Given], _Found], *given: *_Given) -> _Found | None:
+    """Return what is read, or None for what a stranger may have put there."""
+    try:
+        return read(*given)
+    except SealError as error:
+        if error.code in OF_THE_WAY:
+            raise
+        return None
+
+
+def _signature_layers(store: ArtifactStore, subject: str) -> tuple[Descriptor, ...]:
+    data = store.get_manifest(tag_of(subject, SIMPLE_SUFFIX))
+    value = parse_json(data, limit_bytes=format_limits.MANIFEST_BYTES, what=".sig manifest")
+    listed = value.get("layers") if isinstance(value, dict) else None
+    return parse_descriptors(listed, ".sig layers")
 
 
 def _is_signature(layer: Descriptor) -> bool:
@@ -81,13 +86,13 @@ def _is_signature(layer: Descriptor) -> bool:
     )
 
 
-def _bundle_or_none(store: ArtifactStore, entry: Descriptor, subject: str) -> bytes | None:
-    try:
-        manifest = store.get_manifest(entry.digest)
-        require_blob(manifest, digest=entry.digest, size=entry.size, what="referrer")
-        bundle = parse_bundle_manifest(manifest, subject=subject)
-        return store.get_blob(bundle.digest, bundle.size)
-    except SealError as error:
-        if error.code in OF_THE_WAY:
-            raise
-        return None
+def _simple_layer(store: ArtifactStore, layer: Descriptor) -> SimpleLayer:
+    payload = store.get_blob(layer.digest, layer.size)
+    return SimpleLayer(payload, layer.annotations[SIGNATURE_ANNOTATION])
+
+
+def _bundle(store: ArtifactStore, entry: Descriptor, subject: str) -> bytes:
+    manifest = store.get_manifest(entry.digest)
+    require_blob(manifest, digest=entry.digest, size=entry.size, what="referrer")
+    bundle = parse_bundle_manifest(manifest, subject=subject)
+    return store.get_blob(bundle.digest, bundle.size)

@@ -79,13 +79,13 @@ def test_a_line_that_breaks_is_said(layout: OciLayout, tmp_path: Path) -> None:
     assert refusal(simple_signatures, broken, DIGEST) == SealRefusal.UNREACHABLE
 
 
-def test_more_attestations_than_anybody_reads_are_refused(
+def test_no_more_is_looked_at_than_somebody_would_read(
     layout: OciLayout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "ATTESTATIONS", 2)
     for number in range(2):
         attach(layout, provenance(number))
-    assert refusal(bundles_about, layout, DIGEST) == SealRefusal.TOO_LARGE
+    assert len(bundles_about(layout, DIGEST)) == 2
 
 
 def signature_image(*layers: dict[str, Any]) -> bytes:
@@ -128,10 +128,10 @@ class _Only:
         return self._image
 
 
-def test_a_signature_tag_that_is_no_image_is_refused(
+def test_a_signature_tag_that_is_no_image_is_passed_over(
     layout: OciLayout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert refusal(simple_signatures, _Only(layout, b"[]"), DIGEST) == SealRefusal.MALFORMED
-    assert refusal(simple_signatures, _Only(layout, encode({})), DIGEST) == SealRefusal.MALFORMED
+    for image in (b"[]", encode({}), b"no JSON"):
+        assert simple_signatures(_Only(layout, image), DIGEST) == ()
     monkeypatch.setattr(limits, "ATTESTATIONS", 0)
-    assert refusal(simple_signatures, layout, DIGEST) == SealRefusal.TOO_LARGE
+    assert simple_signatures(layout, DIGEST) == ()

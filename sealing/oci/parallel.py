@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from sealing.canonical import Buffer
 from sealing.oci import limits
@@ -13,9 +15,34 @@ from sealing.oci.blob import Blob
 from sealing.oci.progress import Progress, put_metered
 from sealing.oci.store import ArtifactStore
 
+_Result = TypeVar("_Result")
+
 
 class _StoppedError(Exception):
     """Ends a transfer whose result nobody waits for any more."""
+
+
+def together(
+    actions: Sequence[Callable[[], _Result]], *, at_end: Callable[[], object] = lambda: None
+) -> list[_Result]:
+    """Return what each action returns, in their order, a few of them running at once.
+
+    The first error there is is raised, once those that run have ended; others do not begin then.
+    `at_end` is called before they are waited for, and may tell them to hurry.
+    """
+    if len(actions) <= 1:
+        return [action() for action in actions]
+    with ThreadPoolExecutor(limits.TRANSFERS, thread_name_prefix="transfer") as pool:
+        begun = [pool.submit(action) for action in actions]
+        try:
+            for transfer in as_completed(begun):
+                transfer.result()
+        finally:
+            # Also when somebody interrupts: nobody waits for the end of a large upload.
+            for transfer in begun:
+                transfer.cancel()
+            at_end()
+    return [transfer.result() for transfer in begun]
 
 
 def put_all(
@@ -35,20 +62,7 @@ def put_all(
         else:
             put_metered(store, watched, what, report)
 
-    with ThreadPoolExecutor(limits.TRANSFERS, thread_name_prefix="transfer") as pool:
-        begun = [pool.submit(put, what, blob) for what, blob in blobs]
-        try:
-            _require_all(begun)
-        finally:
-            # Also when somebody interrupts: nobody waits for the end of a large upload.
-            stop.set()
-            for transfer in begun:
-                transfer.cancel()
-
-
-def _require_all(begun: list[Future[None]]) -> None:
-    for transfer in as_completed(begun):
-        transfer.result()
+    together([partial(put, what, blob) for what, blob in blobs], at_end=stop.set)
 
 
 def _until(stop: threading.Event, blob: Blob) -> Blob:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from sealing import limits as format_limits
@@ -23,7 +24,7 @@ from sealing.oci.attachments import (
 )
 from sealing.oci.blob import Blob
 from sealing.oci.descriptor import EMPTY_JSON, Descriptor
-from sealing.oci.parallel import put_all
+from sealing.oci.parallel import put_all, together
 from sealing.oci.progress import Progress, collect_metered
 from sealing.oci.reference import Reference, check_tag, tag_of
 from sealing.oci.shape_index import followed, write_index
@@ -222,19 +223,25 @@ def _attachments(store: ArtifactStore, subject: str) -> tuple[Attachment, ...]:
     first, and what is wrong with one of them is a refusal only where none like ours is left.
     """
     listed = sorted(store.referrers(subject, artifact_type=BUNDLE_TYPE), key=_strangeness)
-    found: list[tuple[int, Attachment]] = []
-    refusals: list[SealError] = []
-    for entry in listed[: format_limits.BUNDLES]:
-        try:
-            found.append((_strangeness(entry), _attachment(store, entry, subject)))
-        except SealError as error:
-            if error.code in OF_THE_WAY:
-                raise
-            if _strangeness(entry) == 0:
-                refusals.append(error)
-    if refusals and all(strangeness > 0 for strangeness, _ in found):
+    entries = listed[: format_limits.BUNDLES]
+    looked_at = together([partial(_attempt, store, entry, subject) for entry in entries])
+    ours = [
+        found for entry, found in zip(entries, looked_at, strict=True) if _strangeness(entry) == 0
+    ]
+    refusals = [found for found in ours if isinstance(found, SealError)]
+    if refusals and len(refusals) == len(ours):
         raise refusals[0]
-    return tuple(attachment for _, attachment in found)
+    return tuple(found for found in looked_at if isinstance(found, Attachment))
+
+
+def _attempt(store: ArtifactStore, entry: Descriptor, subject: str) -> Attachment | SealError:
+    """Return what an entry attaches, or what is wrong with it; a line that breaks is raised."""
+    try:
+        return _attachment(store, entry, subject)
+    except SealError as error:
+        if error.code in OF_THE_WAY:
+            raise
+        return error
 
 
 def _strangeness(entry: Descriptor) -> int:

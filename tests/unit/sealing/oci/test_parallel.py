@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sealing.bundle import BUNDLE_TYPE, sign_bundle
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
+from sealing.oci.attachments import bundle_manifest
 from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
-from sealing.oci.parallel import put_all
+from sealing.oci.parallel import put_all, together
 from sealing.oci.registry import RegistryClient
 from sealing.oci.store import ArtifactStore
+from sealing.oci.transfer import Attachment, attach, pull, push
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.registry_wire import Request
+from tests.unit.sealing import makers
 from tests.unit.sealing.oci import samples
-from tests.unit.sealing.oci.samples import refusal
+from tests.unit.sealing.oci.samples import refusal, sealed
 
 BLOBS = [bytes([number]) * 1000 for number in range(10)]
 
@@ -98,3 +103,51 @@ def test_the_first_that_fails_ends_the_others(store: ArtifactStore) -> None:
     ]
     assert refusal(put_all, store, blobs) is SealRefusal.SIZE_MISMATCH
     assert not store.has_blob(samples.ABSENT, size)
+
+
+class TestTogether:
+    @pytest.mark.parametrize("count", [0, 1, 2, 20])
+    def test_gives_every_result_in_order(self, count: int) -> None:
+        assert together([partial(int, number) for number in range(count)]) == list(range(count))
+
+    @pytest.mark.parametrize("count", [1, 3])
+    def test_gives_the_error(self, count: int) -> None:
+        with pytest.raises(ValueError, match="nothing"):
+            together([partial(int, "nothing")] * count)
+
+    def test_begins_no_more_after_an_error(self) -> None:
+        begun: list[int] = []
+
+        def fail() -> None:
+            raise ValueError("first")
+
+        def wait(number: int) -> None:
+            begun.append(number)
+            over.wait(30)
+
+        over = threading.Event()
+        waiting = [partial(wait, number) for number in range(50)]
+        with pytest.raises(ValueError, match="first"):
+            together([fail, *waiting], at_end=over.set)
+        assert len(begun) < len(waiting)
+
+
+def test_signatures_are_fetched_at_once(client: RegistryClient, registry: FakeRegistry) -> None:
+    push(client, sealed(), "v1")
+    for number in range(limits.TRANSFERS - 1):
+        bundle = sign_bundle(b"{}" + b" " * number, makers.STRANGER)
+        manifest = bundle_manifest(
+            sealed().manifest, bundle, predicate_type="https://example.com/x", created=makers.NOW
+        )
+        attach(client, Attachment(manifest, bundle))
+    listed = {entry.digest for entry in client.referrers(
+        sealed().manifest_digest, artifact_type=BUNDLE_TYPE
+    )}  # fmt: skip
+    together_there = threading.Barrier(limits.TRANSFERS)
+
+    def meets(request: Request) -> None:
+        if request.path.rpartition("/")[2] in listed:
+            together_there.wait(30)
+
+    registry.on("GET", "/manifests/", meets)
+    assert len(pull(client, registry.reference()).bundles) == limits.TRANSFERS

@@ -30,6 +30,7 @@ class RunExit(IntEnum):
     LEASE = 140
     FAULT = 141
     USAGE = 142
+    INTERRUPTED = 143
 
 
 MEANING: Final[dict[RunExit, str]] = {
@@ -48,6 +49,7 @@ MEANING: Final[dict[RunExit, str]] = {
     RunExit.LEASE: "the lease has expired or was revoked",
     RunExit.FAULT: "a fault of ours; please report it",
     RunExit.USAGE: "the command line or an input file is wrong",
+    RunExit.INTERRUPTED: "stopped by Ctrl-C; no folder was written back and there is no receipt",
 }
 
 OF_ENDING: Final[dict[Ending, RunExit]] = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from sealwasm.completing import context_names
 from sealwasm.failure import CliError, Kind
 from sealwasm.session import Session
 
@@ -134,6 +135,7 @@ def with_context(command: Command) -> Command:
         "--context",
         "context_name",
         metavar="NAME",
+        shell_complete=context_names,
         callback=_choose_context,
         expose_value=False,
         is_eager=True,

@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 7
     DIFFERENT = 8
     BROKER_SEALED = 9
+    INTERRUPTED = 130
 
 
 MEANING: dict[ExitCode, str] = {
@@ -34,4 +35,5 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.UNREACHABLE: "a broker or registry could not be reached; trying again may help",
     ExitCode.DIFFERENT: "`sealwasm diff` found differences",
     ExitCode.BROKER_SEALED: "the broker cannot use its keys or its database at the moment",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C, as shells number it",
 }

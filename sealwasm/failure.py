@@ -25,6 +25,7 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
     UNREACHABLE = "unreachable"
     BROKER_SEALED = "broker-sealed"
+    INTERRUPTED = "interrupted"
 
 
 EXIT_CODE_OF_KIND: dict[Kind, ExitCode] = {
@@ -39,6 +40,7 @@ EXIT_CODE_OF_KIND: dict[Kind, ExitCode] = {
     Kind.CONFLICT: ExitCode.CONFLICT,
     Kind.UNREACHABLE: ExitCode.UNREACHABLE,
     Kind.BROKER_SEALED: ExitCode.BROKER_SEALED,
+    Kind.INTERRUPTED: ExitCode.INTERRUPTED,
 }
 
 

@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import click
+
 from runner.limits import MAX_MODULE_BYTES
+from sealwasm import printable
 from sealwasm.failure import CliError, Kind
 
+# Where click keeps, for one command, that nothing may be written.
+DRY_RUN = "sealwasm.dry-run"
 # Keys, policies and receipts are small; a larger file is the wrong file.
 SMALL_FILE_BYTES = 1 << 20
 # The largest module that a runner takes: what none runs is not worth sealing.
@@ -72,6 +77,16 @@ def refuse_existing(path: Path) -> None:
 def require_place(path: Path) -> None:
     """Raise unless a new file could be made at `path`: for results that cannot be had twice."""
     refuse_existing(path)
+    _require_folder(path)
+
+
+def _is_dry_run() -> bool:
+    """Return whether the command that runs was told to write nothing."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(DRY_RUN))
+
+
+def _require_folder(path: Path) -> None:
     if not path.absolute().parent.is_dir():
         raise CliError(
             Kind.NOT_FOUND,
@@ -116,6 +131,10 @@ def write_file(path: str | Path, data: bytes, *, mode: int = 0o644, replace: boo
     path = Path(path)
     if not replace:
         refuse_existing(path)
+    if _is_dry_run():
+        _require_folder(path)
+        click.echo(printable.one_line(f"dry run: {path} was not written"), err=True)
+        return
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -18,6 +18,7 @@ RUN_EXIT_OF_KIND: dict[Kind, int] = {
     Kind.CONFLICT: RunExit.USAGE,
     Kind.UNREACHABLE: RunExit.UNREACHABLE,
     Kind.BROKER_SEALED: RunExit.UNREACHABLE,
+    Kind.INTERRUPTED: RunExit.INTERRUPTED,
 }
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ import click
 from sealwasm import printable
 from sealwasm.advice import NEXT_OF_KIND
 from sealwasm.failure import CliError, Kind
+from sealwasm.files import DRY_RUN
 
 if TYPE_CHECKING:
     from sealwasm.contexts import Context
@@ -48,14 +51,25 @@ class Session:
         click.echo(error.in_format(self.output), err=True)
         return error.status
 
+    def conclude(self, document: Mapping[str, Any]) -> None:
+        """Print how it ended to standard error, where standard output is a guest's."""
+        text = printable.as_yaml(document) if self.output == "yaml" else json.dumps(document)
+        click.echo(text, err=True)
+
+    def emit(self, data: bytes) -> None:
+        """Print data as it is, to the last byte. Raises `CliError` where it cannot be."""
+        with _reported():
+            click.echo(data, nl=False)
+
     def show(self, document: Mapping[str, Any] | Sequence[Any], *, table: str) -> None:
         """Print a result: `table` for people, the document itself for `-o json` and `-o yaml`."""
-        if self.output == "json":
-            click.echo(printable.as_json(document))
-        elif self.output == "yaml":
-            click.echo(printable.as_yaml(document))
-        else:
-            click.echo(printable.lines(table))
+        with _reported():
+            if self.output == "json":
+                click.echo(printable.as_json(document))
+            elif self.output == "yaml":
+                click.echo(printable.as_yaml(document))
+            else:
+                click.echo(printable.lines(table))
 
     def config_path(self) -> Path:
         """Where the config file is, or would be."""
@@ -74,6 +88,32 @@ class Session:
     def now(self) -> datetime:
         """The one place where the command line reads the clock."""
         return datetime.now(UTC)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn what the system says of standard output into our words: a full disk is no fault."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is left in the buffer would fail again when Python ends.
+        silence_stdout()
+        raise CliError(
+            Kind.USAGE,
+            "output-failed",
+            "standard output cannot be written",
+            why=error.strerror or type(error).__name__,
+            next_step="see what it is sent to, then run the command again",
+        ) from error
+
+
+def silence_stdout() -> None:
+    """Send what is still written to standard output nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 pass_session = click.make_pass_decorator(Session)
@@ -102,6 +142,24 @@ def dry_run_option(command: Command) -> Command:
     return click.option(
         "--dry-run", is_flag=True, help="Check everything and say what would be done; do nothing."
     )(command)
+
+
+def dry_files_option(command: Command) -> Command:
+    """Add `--dry-run` to a command that writes files and does nothing else: none is written then.
+
+    The command does not see it: `sealwasm.files` checks as ever, and says instead of writing.
+    """
+    return click.option(
+        "--dry-run",
+        is_flag=True,
+        expose_value=False,
+        callback=_choose_dry_run,
+        help="Check everything and say what would be written; write nothing.",
+    )(command)
+
+
+def _choose_dry_run(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    context.meta[DRY_RUN] = value
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> str:

@@ -38,8 +38,8 @@ def _told_of(bill: Bill) -> list[str]:
 
     if isinstance(bill, HiddenBill):
         return [
-            "neither its imports nor its digest: those are for who has the content key; what the "
-            "capability policy grants is in clear nevertheless"
+            "neither its imports nor its digest: those are for who has the content key",
+            "what the capability policy grants is in clear nevertheless",
         ]
     made_of = f"{len(bill.imports)} imports, {len(bill.exports)} exports, all by name"
     return [

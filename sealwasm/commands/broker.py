@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.options import broker_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import (
+    Session,
+    dry_run_option,
+    facts_table,
+    output_option,
+    pass_session,
+    table,
+)
 
 if TYPE_CHECKING:
     from keybroker.initialise import EvidenceFiles
@@ -32,9 +39,10 @@ def broker() -> None:
 @click.option("--endorsements", metavar="FILE", help="Bundle; see `sealwasm endorsements`.")
 @click.option("--references", metavar="FILE", help="Reference values; this runner's by default.")
 @click.option("--guardrails", multiple=True, metavar="FILE", help="What nobody may exceed.")
+@dry_run_option
 @output_option
 @pass_session
-def init(session: Session, /, folder: str, **given: Any) -> None:
+def init(session: Session, /, folder: str, dry_run: bool, **given: Any) -> None:
     """Make a broker: its master key, its signing and sealing keys, its log, its configuration.
 
     Vendor roots are pinned; nothing else is trusted unless named here. The operator's key enrols
@@ -50,6 +58,11 @@ def init(session: Session, /, folder: str, **given: Any) -> None:
     public, private_pem = _operator(given["operator"])
     rails = {Path(name).name: _guardrails(name) for name in given["guardrails"]}
     new = NewBroker(public, given["origin"], _evidence_files(given), rails)
+    if dry_run:
+        session.say("dry run: nothing was written")
+        planned = {"folder": folder, "operator": public.key_id, "guardrails": sorted(rails)}
+        session.show(planned, table=facts_table(planned))
+        return
     keys = init_broker(home, new, now=session.now())
     if private_pem is not None:
         write_file(home / OPERATOR_KEY, private_pem, mode=0o600)
@@ -137,11 +150,13 @@ def _guardrails(path: str) -> bytes:
 @click.argument("folder")
 @click.option("--host", metavar="ADDRESS", help="Listen here instead of where broker.yaml says.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free port.")
+@output_option
 @pass_session
 def serve(session: Session, folder: str, host: str | None, port: int | None) -> None:
     """Serve the broker in FOLDER until it is told to stop.
 
-    Prints one JSON line with its address and identity when it is ready; logs go to standard error.
+    Prints one JSON line with its address and identity when it is ready, whatever -o says of errors;
+    logs go to standard error.
     """
     from sealwasm.guard import require_own_packages
 
@@ -178,6 +193,6 @@ def describe(session: Session, broker: str, broker_identity: str | None) -> None
     session.say(f"identity {found.identity_key().key_id}")
     if session.output == "table":
         # The signed bytes as they are: a trailing line break would be another document.
-        click.echo(data, nl=False)
+        session.emit(data)
     else:
         session.show(found.model_dump(mode="json"), table="")

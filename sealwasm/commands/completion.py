@@ -16,9 +16,8 @@ def completion(session: Session, shell: str) -> None:
 
     Example: sealwasm completion bash > ~/.local/share/bash-completion/completions/sealwasm
     """
-    del session
     from sealwasm.cli import cli
 
     completer = get_completion_class(shell)
     if completer is not None:
-        click.echo(completer(cli, {}, "sealwasm", "_SEALWASM_COMPLETE").source())
+        session.emit(completer(cli, {}, "sealwasm", "_SEALWASM_COMPLETE").source().encode())

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import (
+    Session,
+    dry_files_option,
+    dry_run_option,
+    output_option,
+    pass_session,
+    table,
+)
 
 if TYPE_CHECKING:
     from attestation.endorsement_store.services import VendorUrls
@@ -71,9 +78,10 @@ def endorsements() -> None:
 @click.option("--renew", is_flag=True, help="Ask again even for what is fresh.")
 @_service_options
 @_store_options
+@dry_run_option
 @output_option
 @pass_session
-def fetch(session: Session, /, **given: Any) -> None:
+def fetch(session: Session, /, dry_run: bool, **given: Any) -> None:
     """Fetch from the vendors what is missing or old, and keep it in the store.
 
     FILE is evidence, of which only the chip, firmware level and platform family are read. Exits 7
@@ -85,6 +93,10 @@ def fetch(session: Session, /, **given: Any) -> None:
     store = _store(session, given, _urls(given))
     wanted = _wanted(given)
     names = {name for one in wanted for name in one.names}
+    if dry_run:
+        session.say("dry run: nobody was asked")
+        session.show([{"name": name} for name in sorted(names)], table="\n".join(sorted(names)))
+        return
     for one in wanted:
         store.get(one, renew=given["renew"])
     _show(session, [one for one in store.list() if _plain(one.name) in names])
@@ -108,6 +120,7 @@ def list_(session: Session, /, **given: Any) -> None:
 @click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens the key.")
 @click.option("--unsafe-unsigned", is_flag=True, help="Write a bundle that nobody signed.")
 @_store_options
+@dry_files_option
 @output_option
 @pass_session
 def export(session: Session, /, bundle: str, **given: Any) -> None:
@@ -137,9 +150,10 @@ def export(session: Session, /, bundle: str, **given: Any) -> None:
 @click.option("--key", "keys", multiple=True, metavar="FILE", help="Who may have signed it.")
 @click.option("--unsafe-unsigned", is_flag=True, help="Take a bundle that nobody signed.")
 @_store_options
+@dry_run_option
 @output_option
 @pass_session
-def import_(session: Session, /, bundle: str, **given: Any) -> None:
+def import_(session: Session, /, bundle: str, dry_run: bool, **given: Any) -> None:
     """Take all documents of BUNDLE into the store, or none of them.
 
     Exits 4 if no named key signed it, or if a document in it is older than one seen before.
@@ -150,6 +164,11 @@ def import_(session: Session, /, bundle: str, **given: Any) -> None:
 
     _signed_or_not(given["keys"], given, "--key FILE")
     documents = read_bundle(bundle, _keys(given["keys"])).documents
+    if dry_run:
+        session.say("dry run: nothing was taken into the store, nor compared with what is in it")
+        kinds = [one.kind for one in documents]
+        session.show([{"kind": kind} for kind in kinds], table="\n".join(kinds))
+        return
     store = _store(session, given)
     names = {one.name for one in store.add(documents)}
     _show(session, [one for one in store.list() if one.name in names])

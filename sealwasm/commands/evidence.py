@@ -235,6 +235,7 @@ def show(session: Session, /, **given: Any) -> None:
 @evidence.command(short_help="Ask this machine's TEE for evidence.")
 @click.option("--report-data", metavar="HEX", required=True, help="64 bytes to bind it to.")
 @click.option("--simulated-platform", metavar="FOLDER", help="Use that simulated platform.")
+@output_option
 @pass_session
 def collect(session: Session, report_data: str, simulated_platform: str | None) -> None:
     """Ask this machine's TEE for evidence over 64 bytes; print it as runners send it.
@@ -252,7 +253,8 @@ def collect(session: Session, report_data: str, simulated_platform: str | None) 
     attester = pick_attester(folder, runner_measurement())
     made = take_evidence(attester, bytes.fromhex(report_data))
     session.say(f"evidence of {made.tee}; next: sealwasm evidence verify FILE --report-data HEX")
-    click.echo(printable.as_json(made.to_wire()))
+    document = made.to_wire()
+    session.show(document, table=printable.as_json(document))
 
 
 @evidence.command(short_help="Verify a token of an attestation service with pinned keys.")

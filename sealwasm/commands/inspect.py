@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.completing import references
 from sealwasm.options import registry_options
 from sealwasm.session import Session, output_option, pass_session, table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("subject", metavar="REFERENCE|FILE")
+@click.argument("subject", metavar="REFERENCE|FILE", shell_complete=references)
 @registry_options
 @output_option
 @pass_session

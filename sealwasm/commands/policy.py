@@ -29,19 +29,27 @@ def policy() -> None:
 @click.argument("module")
 @click.option("--name", default="drafted", show_default=True, help="Name of the policy.")
 @click.option("--dir", "folders", multiple=True, metavar="GUEST", help="Guest folder to open.")
+@output_option
 @pass_session
 def draft(session: Session, module: str, name: str, folders: tuple[str, ...]) -> None:
     """Write the smallest capability policy with which MODULE can start.
 
+    With -o json its canonical form is printed, without the comments.
+
     Example: sealwasm policy draft app.wasm > grant.yaml
     """
     from policies.draft import draft_capabilities
+    from policies.load import load_capabilities
     from sealing.bom import bill_of_materials
     from sealwasm.modules import open_module
 
     bill = bill_of_materials(open_module(module))
     pairs = [(one.module, one.name) for one in bill.imports]
-    click.echo(draft_capabilities(pairs, name=name, directories=folders), nl=False)
+    text = draft_capabilities(pairs, name=name, directories=folders)
+    if session.output == "json":
+        session.show(load_capabilities(text.encode(), name="draft").to_document(), table="")
+    else:
+        session.emit(text.encode())
     session.say("next: save it, complete its comments, then sealwasm policy check FILE")
 
 

@@ -9,7 +9,7 @@ import click
 
 from sealwasm.options import registry_options
 from sealwasm.owner_trust_options import trust_options
-from sealwasm.session import Session, facts_table, output_option, pass_session
+from sealwasm.session import Session, dry_files_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
     from sealwasm.owner_trust_options import TrustChoice
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--to", "target", required=True, metavar="FILE", help="Where the module goes.")
 @trust_options
 @registry_options
+@dry_files_option
 @output_option
 @pass_session
 def recover(

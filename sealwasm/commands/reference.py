@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.commands.simulate import TEES
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, dry_files_option, output_option, pass_session, table
 
 if TYPE_CHECKING:
     from attestation.reference import ReferenceValues
@@ -60,7 +60,7 @@ def _measure_runner(session: Session, given: dict[str, Any]) -> None:
     tee = given["tee"]
     value = PLATFORMS[tee].launch_value(measured.digest)
     if given["document"] is not None:
-        _print_document(tee, value, given["document"])
+        _print_document(session, tee, value, given["document"])
         return
     shown: dict[str, Any] = {"measurement": value.hex(), "tee": tee, "facts": dict(measured.facts)}
     rows: list[tuple[str, object]] = [("measurement", value.hex()), ("tee", tee)]
@@ -92,7 +92,7 @@ def _measure_snp(session: Session, given: dict[str, Any]) -> None:
     )
     digest = snp_launch_digest(launch)
     if given["document"] is not None:
-        _print_document("snp", digest, given["document"])
+        _print_document(session, "snp", digest, given["document"])
         return
     shown = {"measurement": digest.hex(), "tee": "snp"}
     session.show(shown, table=table(list(shown.items())))
@@ -121,10 +121,10 @@ def _refuse(given: dict[str, Any], names: tuple[str, ...], *, tee: bool = False)
         raise CliError(Kind.USAGE, "usage", f"{wrong[0]} {other}")
 
 
-def _print_document(tee: str, measurement: bytes, name: str) -> None:
+def _print_document(session: Session, tee: str, measurement: bytes, name: str) -> None:
     from attestation.reference import ReferenceValues
 
-    click.echo(ReferenceValues.of([_value(tee, measurement.hex(), name)]).to_bytes(), nl=False)
+    session.emit(ReferenceValues.of([_value(tee, measurement.hex(), name)]).to_bytes())
 
 
 def _value(tee: str, measurement: str, name: str) -> Any:
@@ -141,6 +141,7 @@ def _value(tee: str, measurement: str, name: str) -> Any:
 @click.option("--sign-key", metavar="FILE", help="Private key that signs the document.")
 @click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens that key.")
 @click.option("--signer", "signers", multiple=True, metavar="FILE", help="Public key of who did.")
+@dry_files_option
 @output_option
 @pass_session
 def add(session: Session, /, file: str, **given: Any) -> None:
@@ -181,6 +182,7 @@ def list_(session: Session, file: str, signers: tuple[str, ...]) -> None:
 @click.option("--out", required=True, metavar="FILE", help="Where to write the document.")
 @click.option("--sign-key", metavar="FILE", help="Private key that signs the document.")
 @click.option("--passphrase-file", metavar="FILE", help="First line of FILE opens that key.")
+@dry_files_option
 @output_option
 @pass_session
 def from_corim(session: Session, /, corim: str, **given: Any) -> None:

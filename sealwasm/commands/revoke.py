@@ -44,7 +44,7 @@ from sealwasm.session import (
 @output_option
 @pass_session
 def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: Any) -> None:
-    """Tell brokers that nobody gets a key any more for an artifact, versions, or a key's modules.
+    """Tell brokers to give no more keys for an artifact, for versions or for a key's modules.
 
     It cannot be taken back: publish a higher version instead. What runs goes on until its lease
     ends. A module that was sealed again over the same code is another artifact.

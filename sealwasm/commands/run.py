@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.completing import references
+from sealwasm.context_options import context_option
 from sealwasm.options import brokers_option, registry_options
-from sealwasm.session import Session, pass_session
+from sealwasm.session import Session, output_option, pass_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +27,35 @@ UNSEALED: this module runs in plaintext. Nobody attests to it, no broker decided
 there is no receipt. It is limited by the capability policy and by nothing else."""
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
-@click.argument("subject", metavar="REFERENCE|FILE")
+class RunCommand(click.Command):
+    """Has the exit codes of a run from its first option on: numbers below 128 are the guest's."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Set the table, then read the command line; see `click.Command`."""
+        from sealwasm.run_exits import RUN_EXIT_OF_KIND, exit_of_code
+
+        if parent is not None:
+            session = parent.ensure_object(Session)
+            session.exit_code_of_kind, session.exit_code_of_code = RUN_EXIT_OF_KIND, exit_of_code
+        return super().make_context(info_name, args, parent=parent, **extra)
+
+
+@click.command(cls=RunCommand, context_settings={"ignore_unknown_options": False})
+@click.argument("subject", metavar="REFERENCE|FILE", shell_complete=references)
 @click.argument("arguments", nargs=-1)
-@click.option(
-    "--owner", "owners", multiple=True, metavar="FILE", help="Public key of an owner to trust."
+@context_option(
+    "--owner",
+    "owners",
+    from_context="owners",
+    multiple=True,
+    metavar="FILE",
+    help="Public key of an owner to trust.",
 )
 @click.option(
     "--threshold",
@@ -52,20 +78,20 @@ there is no receipt. It is limited by the capability policy and by nothing else.
 @click.option("--unsealed", is_flag=True, help="Run a plaintext FILE, without any broker.")
 @click.option("--capabilities", metavar="FILE", help="With --unsealed: the capability policy.")
 @registry_options
+@output_option
 @pass_session
 def run(session: Session, /, subject: str, unsealed: bool, **given: Any) -> int:
     """Run a sealed module under its grant.
 
     Where its owner split the key over several brokers, name enough of them, or all: those that are
     down or deny are passed over. Arguments for the guest follow `--`. Exit codes 0 to 127 are the
-    guest's own, 128 and up are ours: docs/reference/exit-codes.md.
+    guest's own, 128 and up are ours: docs/reference/exit-codes.md. Standard output is the guest's
+    alone: with -o json or yaml, how the run ended is printed to standard error.
 
     Example: sealwasm run oci:shop:app --owner owner.key.pub --simulated-platform tee -- -v
     """
     from sealwasm.guard import require_own_packages
-    from sealwasm.run_exits import RUN_EXIT_OF_KIND, exit_of_code
 
-    session.exit_code_of_kind, session.exit_code_of_code = RUN_EXIT_OF_KIND, exit_of_code
     require_own_packages()
     report = _unsealed(session, subject, given) if unsealed else _sealed(session, subject, given)
     return _finish(session, report, given["receipt"])
@@ -192,9 +218,22 @@ def _finish(session: Session, report: Report, receipt: str | None) -> int:
     for folder, names in report.written_back.items():
         _list(session, f"written back from {folder}", names)
     ended = report.ended
+    if session.output != "table":
+        session.conclude(_conclusion(report, receipt))
     if ended.ending is not Ending.EXIT:
         session.say(f"stopped[{ended.ending.value}]: {ended.trap or _limit(ended.ending)}")
     return report.exit_code
+
+
+def _conclusion(report: Report, receipt: str | None) -> dict[str, Any]:
+    return {
+        "ending": report.ended.ending.value,
+        "exit_code": report.exit_code,
+        "simulated": report.simulated,
+        "receipt": receipt,
+        "left_out": {folder: list(names) for folder, names in report.left_out.items()},
+        "written_back": {folder: list(names) for folder, names in report.written_back.items()},
+    }
 
 
 def _list(session: Session, what: str, names: tuple[str, ...]) -> None:

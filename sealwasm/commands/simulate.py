@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, dry_run_option, output_option, pass_session, table
 
 if TYPE_CHECKING:
     from attestation.simulated.machine import SimulatedMachine
@@ -28,6 +28,7 @@ def simulate() -> None:
 @click.option("--product", type=click.Choice(PRODUCTS), help="With --tee snp (default: genoa).")
 @click.option("--fault", "faults", multiple=True, metavar="NAME", help="Break one thing.")
 @click.option("--like", metavar="FOLDER", help="With --tee snp: that platform's chip and vendor.")
+@dry_run_option
 @output_option
 @pass_session
 def platform(
@@ -37,6 +38,7 @@ def platform(
     product: str | None,
     faults: tuple[str, ...],
     like: str | None,
+    dry_run: bool,
 ) -> None:
     """Create a simulated platform in FOLDER: its root, its chip, its keys.
 
@@ -48,8 +50,12 @@ def platform(
     if tee != "snp":
         _refuse_for_others(tee, product=product, like=like)
     refuse_existing(Path(folder))
-    _create(session, tee, Path(folder), product=product or "genoa", faults=faults, like=like)
-    _publish_bundle(Path(folder))
+    if dry_run:
+        session.say("dry run: nothing was written")
+    else:
+        _create(session, tee, Path(folder), product=product or "genoa", faults=faults, like=like)
+        _publish_bundle(Path(folder))
+        session.say(f"next: sealwasm broker init BROKER --trust-simulated {folder}")
     facts = {
         "folder": folder,
         "tee": tee,
@@ -57,7 +63,6 @@ def platform(
         "faults": sorted(faults),
         "simulated": True,
     }
-    session.say(f"next: sealwasm broker init BROKER --trust-simulated {folder}")
     session.show(facts, table=table(list(facts.items())))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.completing import references
 from sealwasm.options import registry_options
 from sealwasm.owner_trust_options import trust_options
 from sealwasm.session import Session, output_option, pass_session, table
@@ -26,7 +27,7 @@ CHECKS = (
 
 
 @click.command()
-@click.argument("subject", metavar="REFERENCE|FILE")
+@click.argument("subject", metavar="REFERENCE|FILE", shell_complete=references)
 @trust_options
 @registry_options
 @output_option

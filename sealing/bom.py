@@ -6,7 +6,7 @@ it from the plaintext. Our own reader, because the owner's machine has no engine
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,12 +15,9 @@ from sealing.canonical import Buffer, malformed
 from sealing.errors import SealError, SealRefusal
 from sealing.module_source import ByteView, ModuleSource, source_of
 from sealing.wasm_reader import unsupported
-from sealing.wasm_sections import MAGIC, SectionReader
+from sealing.wasm_sections import CORE_HEADER, MAGIC, SectionReader
 
 CORE: Final = "core"
-COMPONENT: Final = "component"
-_CORE_VERSION: Final = b"\x01\x00\x00\x00"
-_COMPONENT_LAYER: Final = b"\x01\x00"
 
 Count = Annotated[int, Field(ge=0, le=limits.VERSION_MAX)]
 Text = Annotated[str, Field(max_length=limits.BILL_NAME_BYTES)]
@@ -28,11 +25,13 @@ TypeText = Annotated[str, Field(max_length=limits.BILL_TYPE_CHARS)]
 Kind = Literal["func", "table", "memory", "global", "tag"]
 
 
-class _Wire(BaseModel):
+class Wire(BaseModel):
+    """A part of a bill: exactly the members it names."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Import(_Wire):
+class Import(Wire):
     """One thing the module needs from its host."""
 
     module: Text
@@ -40,8 +39,13 @@ class Import(_Wire):
     kind: Kind
     type: TypeText
 
+    @property
+    def label(self) -> str:
+        """Return it as policies name it."""
+        return f"{self.module}.{self.name}"
 
-class Export(_Wire):
+
+class Export(Wire):
     """One thing the module offers to its host."""
 
     name: Text
@@ -49,7 +53,7 @@ class Export(_Wire):
     type: TypeText
 
 
-class Memory(_Wire):
+class Memory(Wire):
     """A memory the module defines, in pages of 64 KiB. `wide` means 64-bit addresses."""
 
     minimum: Count
@@ -58,7 +62,7 @@ class Memory(_Wire):
     wide: bool
 
 
-class Table(_Wire):
+class Table(Wire):
     """A table the module defines."""
 
     element: Literal["funcref", "externref"]
@@ -66,14 +70,14 @@ class Table(_Wire):
     maximum: Count | None
 
 
-class Data(_Wire):
+class Data(Wire):
     """How much constant data the module carries."""
 
     segments: Count
     bytes: Count
 
 
-class Producer(_Wire):
+class Producer(Wire):
     """One entry of the producers section: a language, a compiler or a tool."""
 
     field: Text
@@ -81,7 +85,7 @@ class Producer(_Wire):
     version: Text
 
 
-class BillOfMaterials(_Wire):
+class BillOfMaterials(Wire):
     """Everything above, for one core module."""
 
     kind: Literal["core"]
@@ -103,19 +107,27 @@ class BillOfMaterials(_Wire):
     @classmethod
     def from_document(cls, value: Any) -> Self:
         """Return the bill in a JSON object, or raise `SealError`. Proves nothing about a module."""
-        try:
-            return cls.model_validate(value)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(str(part)[:64] for part in first["loc"])
-            if first["type"] == "extra_forbidden":
-                detail = f"bill of materials has unknown member {where}"
-                raise SealError(SealRefusal.UNKNOWN_MEMBER, detail) from None
-            raise malformed("bill of materials", f"{where}: {first['type']}") from None
+        return validated(cls, value)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def validated(model: type[_Model], value: Any) -> _Model:
+    """Return `value` as a bill of this kind, or raise `SealError`."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part)[:64] for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            detail = f"bill of materials has unknown member {where}"
+            raise SealError(SealRefusal.UNKNOWN_MEMBER, detail) from None
+        raise malformed("bill of materials", f"{where}: {first['type']}") from None
 
 
 def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
-    """Return the bill of a core module.
+    """Return the bill of a core module; `sealing.bill` has that of components too.
 
     Sections must be in order and exactly as long as they say. That the module is valid is not
     checked: code and constant expressions are passed over, the engine judges them. Raises
@@ -124,7 +136,7 @@ def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
     """
     view = source_of(wasm).view()
     require_core_module(view)
-    found = SectionReader(view)
+    found = SectionReader(view, 0, len(view))
     found.read_all()
     return BillOfMaterials(
         kind=CORE,
@@ -135,18 +147,28 @@ def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
         exports=tuple(
             Export(name=n, kind=k, type=found.type_of(k, i)) for n, k, i in found.exports
         ),
-        memories=tuple(
-            Memory(minimum=m.minimum, maximum=m.maximum, shared=m.shared, wide=m.wide)
-            for m in found.memories
-        ),
-        tables=tuple(
-            Table(element=element, minimum=size.minimum, maximum=size.maximum)
-            for element, size in found.tables
-        ),
+        memories=memories_of(found),
+        tables=tables_of(found),
         functions=found.functions,
         data=Data(segments=found.data_segments, bytes=found.data_bytes),
         start=found.start,
         producers=tuple(Producer(field=f, name=n, version=v) for f, n, v in found.producers),
+    )
+
+
+def memories_of(module: SectionReader) -> tuple[Memory, ...]:
+    """Return the memories that a module defines."""
+    return tuple(
+        Memory(minimum=one.minimum, maximum=one.maximum, shared=one.shared, wide=one.wide)
+        for one in module.memories
+    )
+
+
+def tables_of(module: SectionReader) -> tuple[Table, ...]:
+    """Return the tables that a module defines."""
+    return tuple(
+        Table(element=element, minimum=size.minimum, maximum=size.maximum)
+        for element, size in module.tables
     )
 
 
@@ -155,10 +177,8 @@ def require_core_module(view: ByteView) -> None:
     if len(view) > limits.MODULE_BYTES:
         detail = f"module is {len(view)} bytes, limit {limits.MODULE_BYTES}"
         raise SealError(SealRefusal.TOO_LARGE, detail)
-    head = bytes(view[:8])
-    if len(head) < 8 or head[:4] != MAGIC:
+    head = bytes(view[: len(CORE_HEADER)])
+    if len(head) < len(CORE_HEADER) or not head.startswith(MAGIC):
         raise SealError(SealRefusal.NOT_WASM, "does not begin with the WebAssembly magic")
-    if head[4:] != _CORE_VERSION:
-        if head[6:] == _COMPONENT_LAYER:
-            raise unsupported(4, "components are not supported yet, only core modules")
-        raise unsupported(4, "unknown version of the binary format")
+    if head != CORE_HEADER:
+        raise unsupported(len(MAGIC), "not a core module of version 1")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from sealing import canonical, limits
-from sealing.bom import COMPONENT, BillOfMaterials
+from sealing.bill import AnyBill, ComponentBill
 from sealing.errors import SealError, SealRefusal
 
 ARCHITECTURE: Final = "wasm"
@@ -18,9 +18,9 @@ OS_OF_COMPONENTS: Final = "wasip2"
 _MEMBERS: Final = ("architecture", "layerDigests", "os")
 
 
-def os_of(bill: BillOfMaterials) -> str:
+def os_of(bill: AnyBill) -> str:
     """Return which WASI a module is for: preview 1, or for components preview 2."""
-    return OS_OF_COMPONENTS if bill.kind == COMPONENT else OS
+    return OS_OF_COMPONENTS if isinstance(bill, ComponentBill) else OS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class ModuleConfig:
     component: ComponentNames | None = None
 
     @classmethod
-    def of(cls, bill: BillOfMaterials, digest: str) -> Self:
+    def of(cls, bill: AnyBill, digest: str) -> Self:
         """Return the config of a module with this bill and this digest."""
-        if bill.kind != COMPONENT:
+        if not isinstance(bill, ComponentBill):
             return cls(digest)
         exports, imports = ([one.name for one in each] for each in (bill.exports, bill.imports))
         return cls(digest, ComponentNames(tuple(exports), tuple(imports)))

@@ -5,14 +5,14 @@ Half of it would be no hiding at all, so configs and statements that do not agre
 
 from __future__ import annotations
 
-from sealing.bom import COMPONENT, BillOfMaterials
+from sealing.bill import AnyBill, ComponentBill
 from sealing.config import ModuleConfig
 from sealing.errors import SealError, SealRefusal
 from sealing.hidden_bill import HiddenBill
 from sealing.manifest import SealedManifest
 from sealing.shapes import WASM, AnyConfig, CompatConfig, Shape
 
-Bill = BillOfMaterials | HiddenBill
+Bill = AnyBill | HiddenBill
 
 
 def require_hidable(shape: Shape, *, hide_details: bool) -> None:
@@ -27,7 +27,7 @@ def require_disclosed_alike(bill: Bill, config: AnyConfig, manifest: SealedManif
     """Accept a config that tells as much as the signed bill does, or raise `SealError`."""
     if isinstance(config, CompatConfig):
         # Its readers expect the digest of what they unpack.
-        agrees = not isinstance(bill, HiddenBill) and bill.kind != COMPONENT
+        agrees = not isinstance(bill, (HiddenBill, ComponentBill))
     elif isinstance(bill, HiddenBill):
         agrees = config == ModuleConfig.hiding(manifest.layer_digest, config.os)
     else:
@@ -38,7 +38,7 @@ def require_disclosed_alike(bill: Bill, config: AnyConfig, manifest: SealedManif
         raise SealError(SealRefusal.STATEMENT_MISMATCH, detail)
 
 
-def require_bill(found: BillOfMaterials, signed: Bill, symkey: bytes) -> None:
+def require_bill(found: AnyBill, signed: Bill, symkey: bytes) -> None:
     """Accept the bill of an opened module if it is the signed one, or raise `SealError`."""
     fits = signed.fits(found, symkey) if isinstance(signed, HiddenBill) else found == signed
     if not fits:

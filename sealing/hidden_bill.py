@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sealing import canonical
-from sealing.bom import BillOfMaterials
+from sealing.bill import AnyBill
 
 LABEL: Final = b"sealwasm/hidden-bill/v1"
 _COMMITMENT: Final = re.compile(r"[0-9a-f]{64}")
@@ -29,7 +29,7 @@ class HiddenBill:
     commitment: str
 
     @classmethod
-    def of(cls, bill: BillOfMaterials, symkey: bytes) -> Self:
+    def of(cls, bill: AnyBill, symkey: bytes) -> Self:
         """Return the commitment to `bill` under the content key of its module."""
         key = HKDF(hashes.SHA256(), length=32, salt=None, info=LABEL).derive(symkey)
         return cls(hmac.new(key, canonical.encode(bill.to_document()), hashlib.sha256).hexdigest())
@@ -42,6 +42,6 @@ class HiddenBill:
             raise canonical.malformed("hidden-bill", "not 64 lower hexadecimal digits")
         return cls(text)
 
-    def fits(self, bill: BillOfMaterials, symkey: bytes) -> bool:
+    def fits(self, bill: AnyBill, symkey: bytes) -> bool:
         """Return whether `bill` is the one that was committed to."""
         return hmac.compare_digest(self.commitment, self.of(bill, symkey).commitment)

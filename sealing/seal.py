@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sealing import names
-from sealing.bom import BillOfMaterials, bill_of_materials
+from sealing.bill import AnyBill, bill_of
 from sealing.canonical import Buffer, digest_of
 from sealing.config import ModuleConfig, os_of
 from sealing.disclosure import Bill, require_hidable
@@ -92,7 +92,7 @@ def seal(
 
     # (2) What the module is made of, and its ciphertext under a fresh key.
     source = source_of(module)
-    bill = bill_of_materials(source)
+    bill = bill_of(source)
     plaintext, config = packed(shape, source, bill)
     layer, public, private = encrypt_layer(plaintext, entropy=entropy)
     encrypted = EncryptedModule(layer, public, private, config.to_bytes(), bill, shape)
@@ -103,7 +103,7 @@ def seal(
     return seal_encrypted(encrypted, terms, recipients, owner=owner, now=now, entropy=entropy)
 
 
-def _hidden(encrypted: EncryptedModule, bill: BillOfMaterials) -> EncryptedModule:
+def _hidden(encrypted: EncryptedModule, bill: AnyBill) -> EncryptedModule:
     """Return the same ciphertext, with nothing beside it that tells what the module is."""
     config = ModuleConfig.hiding(encrypted.layer.digest, os_of(bill))
     commitment = HiddenBill.of(bill, encrypted.private.symkey)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sealing import archive, canonical, limits
-from sealing.bom import BillOfMaterials
+from sealing.bill import AnyBill, ComponentBill
 from sealing.canonical import Buffer
 from sealing.config import ARCHITECTURE, OS, ModuleConfig
 from sealing.errors import SealError, SealRefusal
@@ -128,12 +128,12 @@ class CompatSource:
         return archive.tar_chunks(PLUGIN_FILE, self._module.chunks(), self._module.size)
 
 
-def packed(
-    shape: Shape, module: ModuleSource, bill: BillOfMaterials
-) -> tuple[ModuleSource, AnyConfig]:
+def packed(shape: Shape, module: ModuleSource, bill: AnyBill) -> tuple[ModuleSource, AnyConfig]:
     """Return what is encrypted for `module` in this shape, and the config beside it."""
     if shape is WASM:
         return module, ModuleConfig.of(bill, module.digest)
+    if isinstance(bill, ComponentBill):
+        raise SealError(SealRefusal.MODULE_UNSUPPORTED, "proxies run core modules, no components")
     source = CompatSource(module)
     return source, CompatConfig(source.tar_digest)
 

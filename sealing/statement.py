@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from sealing import canonical, limits, names
-from sealing.bom import BillOfMaterials
+from sealing.bill import AnyBill, parse_bill
 from sealing.bundle import UnverifiedBundle, sign_bundle
 from sealing.envelope import EnvelopeContext
 from sealing.errors import SealError, SealRefusal
@@ -59,7 +59,7 @@ class SealedModuleStatement:
     envelopes: tuple[str, ...]
     capabilities: Mapping[str, Any] = field(repr=False)
     capabilities_digest: str
-    bill: BillOfMaterials | HiddenBill = field(repr=False)
+    bill: AnyBill | HiddenBill = field(repr=False)
     created: datetime
 
     @classmethod
@@ -68,7 +68,7 @@ class SealedModuleStatement:
         manifest: SealedManifest,
         *,
         capabilities: Mapping[str, Any],
-        bill: BillOfMaterials | HiddenBill,
+        bill: AnyBill | HiddenBill,
         created: datetime,
     ) -> Self:
         """Return the statement that fits `manifest`, whose envelopes agree with each other."""
@@ -236,13 +236,13 @@ def _predicate(value: Any) -> dict[str, Any]:
     return canonical.members(value, (*_PREDICATE, _HIDDEN_BILL if hidden else _BILL), "predicate")
 
 
-def _bill(predicate: Mapping[str, Any]) -> BillOfMaterials | HiddenBill:
+def _bill(predicate: Mapping[str, Any]) -> AnyBill | HiddenBill:
     if _HIDDEN_BILL in predicate:
         return HiddenBill.parse(predicate[_HIDDEN_BILL])
-    return BillOfMaterials.from_document(predicate[_BILL])
+    return parse_bill(predicate[_BILL])
 
 
-def _disclosed(bill: BillOfMaterials | HiddenBill) -> dict[str, Any]:
+def _disclosed(bill: AnyBill | HiddenBill) -> dict[str, Any]:
     if isinstance(bill, HiddenBill):
         return {_HIDDEN_BILL: bill.commitment}
     return {_BILL: bill.to_document()}

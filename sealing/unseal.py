@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from sealing import archive, canonical
-from sealing.bom import bill_of_materials, require_core_module
+from sealing import archive, canonical, limits
+from sealing.bill import bill_of, require_module
 from sealing.canonical import Buffer
 from sealing.disclosure import require_bill, require_disclosed_alike
 from sealing.errors import SealError, SealRefusal
@@ -104,11 +104,16 @@ class UnsealedModule:
 
 
 def unseal_to_memory(
-    artifact: VerifiedArtifact, layer: Buffer, options: PrivateOptions
+    artifact: VerifiedArtifact,
+    layer: Buffer,
+    options: PrivateOptions,
+    *,
+    limit_bytes: int = limits.MODULE_BYTES,
 ) -> UnsealedModule:
     """Return the module of an artifact of either shape, in memory of its own.
 
-    Raises `SealError`; then nothing of it is left in memory.
+    An archive that says it holds more than `limit_bytes` is not unpacked. Raises `SealError`; then
+    nothing of it is left in memory.
     """
     memory = SecretBuffer(artifact.manifest.layer_size)
     with ExitStack() as on_failure:
@@ -121,7 +126,7 @@ def unseal_to_memory(
         # What was sealed is an archive: the module moves to memory of its own, this one is wiped.
         _require_layer(artifact.manifest, layer)
         view = _open_layer(artifact, layer, options, memory)
-        found = archive.unpack(view, name=PLUGIN_FILE)
+        found = archive.unpack(view, name=PLUGIN_FILE, limit_bytes=limit_bytes)
         view.release()
     with ExitStack() as on_failure:
         on_failure.callback(found.memory.wipe)
@@ -180,5 +185,5 @@ def _open_layer(
 def _require_module(
     module: memoryview, artifact: VerifiedArtifact, options: PrivateOptions
 ) -> None:
-    require_core_module(module)
-    require_bill(bill_of_materials(module), artifact.statement.bill, options.symkey)
+    require_module(module)
+    require_bill(bill_of(module), artifact.statement.bill, options.symkey)

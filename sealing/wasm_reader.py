@@ -93,6 +93,16 @@ class WasmReader:
                 return value
         raise malformed(start, f"number does not fit {bits} bits")
 
+    def type_index(self) -> int:
+        """Return a signed LEB128 number of 33 bits that is an index: it is not negative."""
+        start = self.offset
+        value = self.u32()
+        last = self._data[self.offset - 1]
+        # The sign: the fifth byte has room for it behind bit 32.
+        if self.offset - start < _U32_BYTES and last & 0x40:
+            raise malformed(start, "index is negative")
+        return value
+
     def skip_signed(self, most_bytes: int) -> None:
         """Pass a signed LEB128 number of at most `most_bytes` bytes."""
         start = self.offset

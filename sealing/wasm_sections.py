@@ -22,6 +22,7 @@ from sealing.wasm_types import (
 )
 
 MAGIC: Final = b"\0asm"
+CORE_HEADER: Final = MAGIC + b"\x01\x00\x00\x00"
 Kind = Literal["func", "table", "memory", "global", "tag"]
 _KINDS: Final[tuple[Kind, ...]] = ("func", "table", "memory", "global", "tag")
 _CUSTOM: Final = 0
@@ -34,8 +35,9 @@ _ACTIVE, _PASSIVE, _ACTIVE_IN = 0, 1, 2
 class SectionReader:
     """Collects what one module declares. Raises `SealError` from `read_all`."""
 
-    def __init__(self, module: ByteView) -> None:
-        self._module = module
+    def __init__(self, data: ByteView, start: int, end: int) -> None:
+        """Take the module in `data[start:end]`, whose header was looked at."""
+        self._reader = WasmReader(data, start + len(CORE_HEADER), end)
         self._types: list[str] = []
         # Per kind, the type texts of its index space: imports first.
         self._spaces: dict[Kind, list[str]] = {kind: [] for kind in _KINDS}
@@ -64,7 +66,7 @@ class SectionReader:
             8: self._read_start,
             11: self._read_data,
         }
-        reader = WasmReader(self._module, 8, len(self._module))
+        reader = self._reader
         place, sections = -1, 0
         while not reader.at_end:
             start = reader.offset
@@ -73,7 +75,7 @@ class SectionReader:
             section = reader.byte()
             body = reader.part()
             if section == _CUSTOM:
-                self._read_custom(body)
+                self._read_custom(body, start)
                 continue
             if section not in _ORDER or _ORDER.index(section) <= place:
                 raise malformed(start, f"section {section} is unknown, repeated or out of order")
@@ -86,7 +88,7 @@ class SectionReader:
         """Return the type text of an entry of an index space, or raise `SealError`."""
         space = self._spaces[kind]
         if index >= len(space):
-            raise malformed(len(self._module), f"{kind} {index} is exported but not declared")
+            raise malformed(self._reader.end, f"{kind} {index} is exported but not declared")
         return space[index]
 
     def _function_type(self, reader: WasmReader) -> str:
@@ -185,21 +187,29 @@ class SectionReader:
             body = reader.part()
             self.data_bytes += body.end - body.offset
 
-    def _read_custom(self, reader: WasmReader) -> None:
-        start = reader.offset
-        # Other custom names are not part of the bill, so they are not even read.
-        size = reader.u32()
-        if size != len(_PRODUCERS):
-            reader.skip(size)
-            return
-        if reader.take(size) != _PRODUCERS:
+    def _read_custom(self, reader: WasmReader, start: int) -> None:
+        mine: list[tuple[str, str, str]] = []
+        if not read_producers(reader, mine):
             return
         if self._has_producers:
             raise malformed(start, "second producers section")
         self._has_producers = True
-        for _ in range(reader.count(limits.BILL_PRODUCERS)):
-            field = reader.name(limits.BILL_NAME_BYTES)
-            for _ in range(reader.count(limits.BILL_PRODUCERS - len(self.producers))):
-                tool = reader.name(limits.BILL_NAME_BYTES)
-                self.producers.append((field, tool, reader.name(limits.BILL_NAME_BYTES)))
-        reader.require_end()
+        self.producers = mine
+
+
+def read_producers(reader: WasmReader, found: list[tuple[str, str, str]]) -> bool:
+    """Add to `found` what a custom section says if it is one of producers; return whether it is."""
+    # Other custom names are not part of the bill, so they are not even read.
+    size = reader.u32()
+    if size != len(_PRODUCERS):
+        reader.skip(size)
+        return False
+    if reader.take(size) != _PRODUCERS:
+        return False
+    for _ in range(reader.count(limits.BILL_PRODUCERS)):
+        field = reader.name(limits.BILL_NAME_BYTES)
+        for _ in range(reader.count(limits.BILL_PRODUCERS - len(found))):
+            tool = reader.name(limits.BILL_NAME_BYTES)
+            found.append((field, tool, reader.name(limits.BILL_NAME_BYTES)))
+    reader.require_end()
+    return True

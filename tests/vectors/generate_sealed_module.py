@@ -15,9 +15,11 @@ from typing import Any
 import rfc8785
 
 from sealing import limits
+from sealing.bill import bill_of
 from sealing.bom import bill_of_materials
 from sealing.hpke import X25519, OpeningKey
 from tests.unit.sealing import makers
+from tests.unit.sealing.component_maker import WORLD
 from tests.unit.sealing.hidden_maker import (
     OTHER_COMMITMENT,
     hidden_config,
@@ -569,7 +571,46 @@ CONFIG_CASES = (
     ),
 )
 
+NAMES = {"exports": ["run"], "imports": ["acme:clock/timers@0.2.0"]}
+
 DISCLOSURE_CASES = (
+    accepted(
+        "component",
+        "R9.6: a component, whose names are in the config too",
+        module=WORLD,
+        bill=lambda _: bill_of(WORLD).to_document(),
+        config=lambda document: document.update(os="wasip2", component=NAMES),
+    ),
+    accepted(
+        "hidden-component",
+        "R7.7: the config of a hidden component has no names",
+        module=WORLD,
+        **hiding(
+            bill=lambda _: bill_of(WORLD).to_document(),
+            config=lambda document: document.update(
+                layerDigests=[layer_digest(WORLD)],
+                os="wasip2",
+                component={"exports": [], "imports": []},
+            ),
+        ),
+    ),
+    refused(
+        "component-names-changed",
+        "R7.7: the names in the config are those of the bill",
+        "statement-mismatch",
+        module=WORLD,
+        bill=lambda _: bill_of(WORLD).to_document(),
+        config=lambda document: document.update(
+            os="wasip2", component=NAMES | {"imports": ["wasi:cli/environment@0.2.0"]}
+        ),
+    ),
+    refused(
+        "component-as-core-module",
+        "R7.7: the config is that of the module in the bill",
+        "statement-mismatch",
+        module=WORLD,
+        bill=lambda _: bill_of(WORLD).to_document(),
+    ),
     accepted("hidden-details", "R7.7: neither bill nor plaintext digest is told", **hiding()),
     refused(
         "hidden-bill-plain-digest",
@@ -956,9 +997,16 @@ UNSEAL_CASES = (
         module=b"#!/bin/sh\nexit 0\n",
     ),
     refused(
-        "component",
-        "R9.5: core modules only",
+        "another-version",
+        "R9.5: versions that are known",
         "module-unsupported",
+        stage=UNSEAL,
+        module=b"\0asm\x02\0\0\0",
+    ),
+    refused(
+        "component-for-a-core-module",
+        "R9.6: the bill of materials is the signed one",
+        "bill-mismatch",
         stage=UNSEAL,
         module=COMPONENT,
     ),

@@ -19,7 +19,7 @@ from tests.fakes.sealing import bytes_of, seal_for
 from tests.unit.sealing import makers
 from tests.unit.sealing.hidden_maker import hiding
 from tests.unit.sealing.makers import unb64
-from tests.unit.sealing.wasm_maker import COMPONENT, FULL, SMALL
+from tests.unit.sealing.wasm_maker import FULL, SMALL
 
 FIXED = makers.FixedSealingKey.from_bytes(makers.BROKER.suite, makers.BROKER.public.raw)
 
@@ -127,7 +127,7 @@ def test_every_sealing_has_its_own_key() -> None:
         ({"module": b""}, SealRefusal.NOT_WASM),
         ({"module": b"#!/bin/sh"}, SealRefusal.NOT_WASM),
         ({"module": SMALL[:-1]}, SealRefusal.MODULE_MALFORMED),
-        ({"module": COMPONENT}, SealRefusal.MODULE_UNSUPPORTED),
+        ({"module": b"\0asm\x02\0\0\0"}, SealRefusal.MODULE_UNSUPPORTED),
     ],
 )
 def test_what_is_not_sealed(changes: dict, code: SealRefusal) -> None:
@@ -207,7 +207,7 @@ def test_a_fault_of_ours_leaves_zeros_too(monkeypatch) -> None:
     def fail(_: memoryview) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("sealing.unseal.bill_of_materials", fail)
+    monkeypatch.setattr("sealing.unseal.bill_of", fail)
     with SecretBuffer(len(SMALL)) as out:
         with pytest.raises(MemoryError):
             unseal(artifact, bytes_of(sealed.layer), right, out)

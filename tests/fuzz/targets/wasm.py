@@ -1,0 +1,27 @@
+"""Modules and components: what their bill of materials is made of."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from sealing.bill import bill_of, parse_bill
+from sealing.errors import SealError
+from tests.fuzz.target import Target
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "bill"
+
+
+def _bill(data: bytes) -> None:
+    with suppress(SealError):
+        bill = bill_of(data)
+        if parse_bill(bill.to_document()) != bill:
+            raise ValueError("a bill is not what its document says")
+
+
+def _modules() -> list[bytes]:
+    found = [path.read_bytes() for path in sorted(VECTORS.glob("*/module.wasm"))]
+    return [one for one in found if len(one) < 4096]
+
+
+TARGETS = [Target("wasm-bill", _bill, _modules)]

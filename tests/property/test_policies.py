@@ -19,6 +19,7 @@ from policies.evaluate import compile_release, evaluate
 from policies.grant import effective_grant
 from policies.load import load_policy, parse_canonical, parse_document
 from policies.models import CapabilityPolicy, Guardrails
+from policies.narrowest import narrowest
 from policies.patterns import PatternError, compile_pattern
 from policies.reader import read_yaml
 from policies.within import require_within, widenings
@@ -316,3 +317,21 @@ def test_patterns_agree_with_re_or_are_refused(pattern: str, subjects: list[str]
         reference = re.compile(pattern, re.ASCII)
     for subject in subjects:
         assert compiled.matches(subject) is bool(reference.fullmatch(subject)), (pattern, subject)
+
+
+@FEW
+@given(requests(), guardrails(), guardrails())
+def test_the_narrowest_grant_is_what_both_guardrails_leave(
+    request: CapabilityPolicy, one: Guardrails, other: Guardrails
+) -> None:
+    """What two brokers granted apart is what one with the guardrails of both would have granted."""
+    apart = [granted(request, [guard]) for guard in (one, other)]
+    together = granted(request, [one, other])
+    if None in apart:
+        assert together is None
+        return
+    grants = [grant for grant in apart if grant is not None]
+    found = narrowest(grants)
+    assert found == narrowest(grants[::-1])
+    assert narrowest([found, *grants]) == found
+    assert together == found

@@ -53,6 +53,7 @@ def describe(pulled: PulledArtifact, reference: str) -> dict[str, Any]:
     from sealing.canonical import digest_of
     from sealing.errors import SealError
     from sealing.manifest import SealedManifest
+    from sealwasm.holders import warnings_for
 
     manifest = SealedManifest.parse(pulled.manifest)
     signatures: list[dict[str, Any]] = []
@@ -72,6 +73,9 @@ def describe(pulled: PulledArtifact, reference: str) -> dict[str, Any]:
         "verified": False,
         "manifest": manifest.digest,
         "layer": {"digest": manifest.layer_digest, "bytes": manifest.layer_size},
+        "shape": manifest.shape.name,
+        "recipients": list(manifest.recipients),
+        "warnings": warnings_for(manifest.recipients),
         "envelopes": [
             {"suite": one.suite, "broker": one.broker, "context": one.context.to_document()}
             for one in manifest.envelopes
@@ -99,12 +103,17 @@ def _unverified(bundle: bytes, manifest: SealedManifest) -> tuple[dict[str, Any]
     return signature, statement.bill.to_document()
 
 
+_SHOWN_APART = (
+    "bill", "envelopes", "signatures", "foreign_signatures", "layer", "recipients", "warnings"
+)  # fmt: skip
+
+
 def _text(document: dict[str, Any]) -> str:
     bill = document["bill"]
     rows: list[tuple[str, object]] = [
         (name, value)
         for name, value in document.items()
-        if name not in {"bill", "envelopes", "signatures", "foreign_signatures", "layer"}
+        if name not in _SHOWN_APART
     ]
     rows.extend(
         ("sealed for broker", f"{envelope['broker']} ({envelope['suite']})")
@@ -118,6 +127,9 @@ def _text(document: dict[str, Any]) -> str:
         ("foreign signature", f"{one['digest']} ({one['why']})")
         for one in document.get("foreign_signatures", ())
     )
+    if "recipients" in document:
+        rows.append(("opens with", ", ".join(document["recipients"])))
+        rows.extend(("warning", text) for text in document["warnings"])
     if layer := document.get("layer"):
         rows.append(("ciphertext", f"{layer['bytes']} bytes, {layer['digest']}"))
     if bill:

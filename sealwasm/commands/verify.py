@@ -57,6 +57,8 @@ def verify(session: Session, subject: str, trust: TrustChoice, registry: Registr
 
 
 def _document(reference: str, found: Verification) -> dict[str, Any]:
+    from sealwasm.holders import warnings_for
+
     artifact = found.artifact
     statement = artifact.statement
     return {
@@ -71,15 +73,19 @@ def _document(reference: str, found: Verification) -> dict[str, Any]:
         "policy": statement.policy,
         "brokers": list(statement.brokers),
         "threshold": statement.threshold,
+        "recipients": list(statement.recipients),
+        "warnings": warnings_for(statement.recipients),
         "statements": list(found.statements),
         "checks": list(CHECKS),
     }
 
 
 def _rows(document: dict[str, Any]) -> list[tuple[str, object]]:
-    lists = ("signed_by", "statements", "checks")
+    lists = ("signed_by", "statements", "checks", "recipients", "warnings")
     rows: list[tuple[str, object]] = [(n, v) for n, v in document.items() if n not in lists]
     rows.extend(("signed by", f"{one['owner']} ({one['key']})") for one in document["signed_by"])
+    rows.append(("opens with", ", ".join(document["recipients"])))
+    rows.extend(("warning", text) for text in document["warnings"])
     for one in document["statements"]:
         told = f"by {one['signer']}" if one["verified"] else f"not verified: {one['why']}"
         rows.append(("also says", f"{one['type']} ({told})"))

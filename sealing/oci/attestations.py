@@ -6,13 +6,13 @@ For looking at, and for counting what trusted keys say. What a module's own sign
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, TypeVarTuple
 
 from sealing import limits as format_limits
 from sealing.bundle import BUNDLE_TYPE
-from sealing.canonical import parse_json
+from sealing.canonical import digest_of, parse_json
 from sealing.cosign import PAYLOAD_TYPE, SIGNATURE_ANNOTATION
 from sealing.errors import SealError
 from sealing.oci import limits
@@ -20,7 +20,7 @@ from sealing.oci.attachments import parse_bundle_manifest
 from sealing.oci.descriptor import EMPTY_TYPE, Descriptor, parse_descriptors
 from sealing.oci.reference import tag_of
 from sealing.oci.store import ArtifactStore
-from sealing.oci.transfer import OF_THE_WAY, SIMPLE_SUFFIX
+from sealing.oci.transfer import OF_THE_WAY, SIMPLE_SUFFIX, Attachment
 from sealing.unseal import require_blob
 
 _Given = TypeVarTuple("_Given")
@@ -41,13 +41,21 @@ def bundles_about(store: ArtifactStore, subject: str) -> tuple[bytes, ...]:
     At most 64 are looked at, and what cannot be read is passed over, as anybody may attach
     anything. Raises `SealError` only where the line or the registry fails.
     """
+    return tuple(dict.fromkeys(each.bundle for each in attachments_about(store, subject)))
+
+
+def attachments_about(
+    store: ArtifactStore, subject: str, *, besides: Sequence[Attachment] = ()
+) -> tuple[Attachment, ...]:
+    """Return the bundles as `bundles_about`, with what attaches them, but for some known ones."""
     listed = list(store.referrers(subject, artifact_type=BUNDLE_TYPE))
     # cosign lists its bundles by the type of their config where a registry has no referrers API.
-    known = {entry.digest for entry in listed}
-    unnamed = store.referrers(subject, artifact_type=EMPTY_TYPE)
-    listed.extend(entry for entry in unnamed if entry.digest not in known)
-    found = [_readable(_bundle, store, entry, subject) for entry in listed[: limits.ATTESTATIONS]]
-    return tuple(dict.fromkeys(bundle for bundle in found if bundle is not None))
+    listed.extend(store.referrers(subject, artifact_type=EMPTY_TYPE))
+    known = {digest_of(attachment.manifest) for attachment in besides}
+    fresh = {entry.digest: entry for entry in listed if entry.digest not in known}
+    wanted = list(fresh.values())[: limits.ATTESTATIONS]
+    found = [_readable(_attachment, store, entry, subject) for entry in wanted]
+    return tuple(attachment for attachment in found if attachment is not None)
 
 
 def simple_signatures(store: ArtifactStore, subject: str) -> tuple[SimpleLayer, ...]:
@@ -91,8 +99,8 @@ def _simple_layer(store: ArtifactStore, layer: Descriptor) -> SimpleLayer:
     return SimpleLayer(payload, layer.annotations[SIGNATURE_ANNOTATION])
 
 
-def _bundle(store: ArtifactStore, entry: Descriptor, subject: str) -> bytes:
+def _attachment(store: ArtifactStore, entry: Descriptor, subject: str) -> Attachment:
     manifest = store.get_manifest(entry.digest)
     require_blob(manifest, digest=entry.digest, size=entry.size, what="referrer")
     bundle = parse_bundle_manifest(manifest, subject=subject)
-    return store.get_blob(bundle.digest, bundle.size)
+    return Attachment(manifest, store.get_blob(bundle.digest, bundle.size))

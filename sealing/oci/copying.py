@@ -5,6 +5,7 @@ from __future__ import annotations
 from sealing import limits as format_limits
 from sealing.errors import SealError, SealRefusal
 from sealing.manifest import SealedManifest
+from sealing.oci.attestations import attachments_about
 from sealing.oci.blob import Blob
 from sealing.oci.descriptor import parse_manifest
 from sealing.oci.progress import Progress, put_metered
@@ -51,7 +52,8 @@ def _copy_one(
     target.put_blob(Blob.of(found.config))
     _carry_layer(source, found.manifest, target, progress)
     digest = target.put_manifest(found.manifest.raw)
-    for attachment in found.attachments:
+    others = attachments_about(source, found.digest, besides=found.attachments)
+    for attachment in (*found.attachments, *others):
         attach(target, attachment)
     _copy_simple(source, target, tag_of(found.digest, SIMPLE_SUFFIX))
     return digest if tag is None else target.put_manifest(found.manifest.raw, tag=tag)

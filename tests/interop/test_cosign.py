@@ -159,8 +159,10 @@ def test_cosign_verifies_a_second_owner(shop: Shop) -> None:
 
 def test_cosign_verifies_what_was_copied(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
+    shop.cosign.sign(shop.place, shop.key("stranger"))
     with docker_registry(tmp_path / "there") as there:
         target = there.reference.location
         assert run_command(["copy", shop.place, f"{target}:v1"], Session()) == 0
-        answer = shop.cosign.verify(f"{target}@{DIGEST}", shop.public("owner"))
-        assert answer, answer.said
+        for name in ("owner", "stranger"):
+            answer = shop.cosign.verify(f"{target}@{DIGEST}", shop.public(name))
+            assert answer, answer.said

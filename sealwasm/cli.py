@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "sealwasm.commands.publish:publish",
         "Seal, sign and push a module, and enrol its release policy.",
     ),
+    "registry": (
+        "sealwasm.commands.registry:registry",
+        "Log in to registries and out of them.",
+    ),
     "list": ("sealwasm.commands.list:list_published", "List what is published at PLACE."),
     "diff": ("sealwasm.commands.diff:diff", "Say what is different between two versions."),
     "copy": ("sealwasm.commands.copy:copy", "Copy a sealed module with its signatures."),
@@ -50,15 +55,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "rewrap": (
         "sealwasm.commands.rewrap:rewrap",
-        "Seal a published module for other brokers or holders, ciphertext untouched.",
+        "Seal a published module for other brokers or holders without touching its ciphertext.",
     ),
     "adopt": (
         "sealwasm.commands.adopt:adopt",
-        "Seal what skopeo encrypted, over the same ciphertext.",
+        "Seal what another tool encrypted, over the same ciphertext.",
     ),
     "recover": (
         "sealwasm.commands.recover:recover",
-        "Open a sealed module offline with the owner's recovery key.",
+        "Open a sealed module offline and write it, in clear, to a file.",
     ),
     "inspect": (
         "sealwasm.commands.inspect:inspect",
@@ -72,11 +77,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "rotate": (
         "sealwasm.commands.rotate:rotate",
-        "Put another key in the place of an owner's.",
+        "Put another key in the place of the owner's: a key statement, and every broker told.",
     ),
     "revoke": (
         "sealwasm.commands.revoke:revoke",
-        "Tell brokers that nobody gets a key for it any more.",
+        "Tell brokers to give no more keys for an artifact, for versions or for a key's modules.",
     ),
     "owner": ("sealwasm.commands.owner:owner", "Enrol a module owner with a broker."),
     "broker": ("sealwasm.commands.broker:broker", "Set up and serve a key broker."),
@@ -123,6 +128,14 @@ def _usage_failure(error: click.ClickException) -> CliError:
     )
 
 
+def _wanted_output(arguments: Sequence[str], otherwise: str) -> str:
+    """Return what `-o` says on a command line that could not be read as a whole."""
+    for option, value in itertools.pairwise(arguments):
+        if option in {"-o", "--output"} and value in {"json", "yaml"}:
+            return value
+    return otherwise
+
+
 def run_command(arguments: Sequence[str], session: Session) -> int:
     """Run one command line and return its exit code; failures are printed, never raised."""
     try:
@@ -137,6 +150,7 @@ def run_command(arguments: Sequence[str], session: Session) -> int:
         click.echo(error.format_message())
         return ExitCode.USAGE
     except click.ClickException as error:
+        session.output = _wanted_output(arguments, session.output)
         return session.fail(_usage_failure(error))
     except CliError as error:
         return session.fail(error)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sealing.oci.credentials import CredentialSource
     from sealing.oci.realm import RealmRules
     from sealing.oci.reference import LayoutReference, RegistryReference
-    from sealing.oci.settings import Authenticator, RegistrySettings
+    from sealing.oci.settings import Authenticator, BasicCredentials, RegistrySettings
     from sealing.oci.store import ArtifactStore
 
 
@@ -107,31 +107,52 @@ class RegistryAccess:
         from sealing.oci.credential_files import CredentialFile
         from sealing.oci.credentials import FirstOf
 
-        ask = self._helpers().ask
-        named = self.auth or self._named_by_environment()
-        if not named:
+        if not self.auth:
+            ask = self._helpers().ask
             return FirstOf(
                 [CredentialFile(path, ask, _warn_readable) for path in self._usual_places()]
             )
+        # Somebody named it: that it cannot be read is said now and not when a registry asks.
+        return self.require_readable(Path(self.auth))
+
+    def require_readable(self, path: Path) -> CredentialSource:
+        """Return the credentials in a file or folder that has to be there."""
+        from sealing.oci.credential_files import CredentialFile
+
         try:
-            # Somebody named it: that it can be read is said now and not when a registry asks.
-            return CredentialFile(Path(named), ask, _warn_readable).read()
+            return CredentialFile(path, self._helpers().ask, _warn_readable).read()
         except FileNotFoundError as error:
             raise CliError(
                 Kind.NOT_FOUND,
                 "file-not-found",
-                f"no credentials for registries in {named}",
-                next_step=f"ls -la {Path(named).parent}",
+                f"no credentials for registries in {path}",
+                next_step=f"ls -la {path.parent}",
             ) from error
 
-    def _named_by_environment(self) -> str:
-        """Return the file or folder that podman's or docker's variable names, or nothing."""
-        return self.environment.get("REGISTRY_AUTH_FILE") or self.environment.get(
-            "DOCKER_CONFIG", ""
-        )
+    def login_file(self) -> Path:
+        """Return the file in which a login is kept: the first that is looked into."""
+        path = Path(self.auth) if self.auth else (self._usual_places() or [Path("auth.json")])[0]
+        return path / "config.json" if path.is_dir() else path
+
+    def check_login(self, host: str, credentials: BasicCredentials) -> None:
+        """Return if the registry `host` lets somebody with `credentials` in."""
+        from sealing.oci.credentials import Always
+        from sealing.oci.reference import RegistryReference
+        from sealing.oci.registry import RegistryClient
+        from sealing.oci.registry_auth import RegistryAuthenticator
+
+        # The ping is about no repository; one has to have a name all the same.
+        reference = RegistryReference(registry=host, repository="login")
+        settings = self.settings()
+        login = RegistryAuthenticator(settings, Always(credentials), self._realms())
+        with RegistryClient(reference, settings=settings, authenticator=login) as client:
+            client.ping()
 
     def _usual_places(self) -> list[Path]:
         """Return where podman and docker keep credentials, in the order in which podman looks."""
+        for variable in ("REGISTRY_AUTH_FILE", "DOCKER_CONFIG"):
+            if named := self.environment.get(variable):
+                return [Path(named)]
         home = self.environment.get("HOME")
         places = [
             (self.environment.get("XDG_RUNTIME_DIR"), "containers/auth.json"),

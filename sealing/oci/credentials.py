@@ -59,6 +59,17 @@ class NoCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Always:
+    """A `CredentialSource` of one credential, whoever asks for it."""
+
+    credential: Credential
+
+    def find(self, registry: str, repository: str) -> Credential | None:  # noqa: ARG002
+        """See `CredentialSource`."""
+        return self.credential
+
+
+@dataclass(frozen=True, slots=True)
 class FirstOf:
     """A `CredentialSource` of several: the first that knows something is the one."""
 

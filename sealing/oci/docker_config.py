@@ -1,7 +1,7 @@
 """Docker's `config.json`, containers-auth.json(5) and Kubernetes' `.dockerconfigjson`.
 
-Steps in docs/specs/registry-access.md, section 4. What other tools keep in these files is theirs and
-passed over; what names us or a program to run is read exactly or refused.
+Steps in docs/specs/registry-access.md, section 4. What other tools keep in these files is theirs
+and passed over; what names us or a program to run is read exactly or refused.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def parse_docker_config(data: bytes, ask: AskHelper) -> DockerConfig:
     """Return what a file says about credentials, or raise `seal-credentials-unusable`."""
     try:
         value = parse_json(data, limit_bytes=limits.CREDENTIALS_BYTES, what="credentials")
-        document = _object(value, "credentials")
-        auths = _object(document.get("auths"), "auths")
+        document = object_or_nothing(value, "credentials")
+        auths = object_or_nothing(document.get("auths"), "auths")
         entries = {key: _entry(value) for key, value in auths.items()}
-        helpers = _object(document.get("credHelpers"), "credHelpers")
+        helpers = object_or_nothing(document.get("credHelpers"), "credHelpers")
         return DockerConfig(
             {key: one for key, one in entries.items() if one is not None},
             {key: _helper_name(value) for key, value in helpers.items()},
@@ -86,7 +86,7 @@ def parse_helper_answer(data: bytes) -> Credential:
     """Return what a credential helper said, or raise `seal-credentials-unusable`."""
     try:
         value = parse_json(data, limit_bytes=limits.HELPER_BYTES, what="helper's answer")
-        document = _object(value, "helper's answer")
+        document = object_or_nothing(value, "helper's answer")
         if not {"Username", "Secret"} <= set(document) <= {"ServerURL", "Username", "Secret"}:
             raise malformed("helper's answer", "not exactly a user name and a secret")
         user, secret = (text(document[name], name) for name in ("Username", "Secret"))
@@ -99,7 +99,7 @@ def parse_helper_answer(data: bytes) -> Credential:
 
 def _entry(value: Any) -> Credential | None:
     """Return the credential of one entry; docker leaves empty ones where a helper has it."""
-    entry = _object(value, "an entry of auths")
+    entry = object_or_nothing(value, "an entry of auths")
     members = ("auth", "username", "password", "identitytoken", "registrytoken")
     given = {name: text(entry[name], name) for name in members if entry.get(name)}
     # Beside a token stands the name that belongs to it, or none: no password to send.
@@ -128,7 +128,8 @@ def _text_of(encoded: str) -> str:
         raise malformed("auth", "not UTF-8") from error
 
 
-def _object(value: Any, what: str) -> dict[str, Any]:
+def object_or_nothing(value: Any, what: str) -> dict[str, Any]:
+    """Return the members of an object; where other tools write nothing, there are none."""
     if value is None:
         return {}
     if not isinstance(value, dict):

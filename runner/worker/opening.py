@@ -17,12 +17,13 @@ from runner.errors import RunnerCode, RunnerError
 from runner.grants import parse_grant, read_grant, read_guardrails, within
 from runner.refusing import refused_as
 from runner.worker.handover import Handover
+from runner.worker.limits import MAX_MODULE_BYTES
 from runner.worker.messages import PieceName, Sealed
 from runner.worker.unwrapping import unwrap, verify_releases
 from sealing.hpke import OpeningKey
 from sealing.keys import VerifyingKey
 from sealing.secret import SecretBuffer
-from sealing.unseal import unseal, verify_artifact
+from sealing.unseal import unseal_to_memory, verify_artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ def open_sealed(handover: Handover, said: Sealed, key: OpeningKey, *, now: datet
     # (4) The content key or its shares, wrapped to our key, bound to every byte of each release.
     options = unwrap(releases, artifact.manifest, key)
     # (5) HMAC, decrypt, digest, bill of materials; in memory that is locked and wiped.
-    memory = SecretBuffer(artifact.manifest.layer_size)
-    try:
-        with refused_as(RunnerCode.ARTIFACT_REFUSED):
-            module = unseal(artifact, handover.buffer(PieceName.LAYER), options, memory)
-    except RunnerError:
-        memory.wipe()
-        raise
-    return Opened(memory, module, grant)
+    with refused_as(RunnerCode.ARTIFACT_REFUSED):
+        opened = unseal_to_memory(
+            artifact,
+            handover.buffer(PieceName.LAYER),
+            options,
+            limit_bytes=MAX_MODULE_BYTES,
+        )
+    return Opened(opened.memory, opened.module, grant)
 
 
 def open_unsealed(handover: Handover) -> Opened:

@@ -72,5 +72,6 @@ def enrol(
         session.show(facts, table=facts_table(facts))
         return
     answer = post_document(broker, "/v1/owners", body)
-    session.say(f"next: sealwasm policy publish RELEASE.yaml --key {key} --broker {broker}")
+    session.say("next: sealwasm publish MODULE, which sends the release policy along; or alone:")
+    session.say(f"  sealwasm policy publish RELEASE.yaml --key {key} --broker {broker}")
     session.show(answer, table=table(list(answer.items())))

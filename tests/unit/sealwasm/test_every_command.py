@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from sealwasm.cli import cli, run_command
+from sealwasm.demo.documents import SPINNER_GRANT, SPINNER_MODULE
 from sealwasm.demo.stage import entry_point
 from sealwasm.exit_codes import ExitCode
 from sealwasm.guard import require_own_packages
@@ -208,3 +210,27 @@ class TestCompletion:
         desk.config.write_text("[")
         assert complete("sealwasm context use w", desk.folder) == []
         assert complete("sealwasm inspect oci:none:", desk.folder) == []
+
+
+def test_a_run_that_is_interrupted_has_a_number_of_its_own(tmp_path):
+    (tmp_path / "spin.wasm").write_bytes(SPINNER_MODULE)
+    endless = SPINNER_GRANT.replace("wall-clock: 2s", "wall-clock: 10m")
+    (tmp_path / "spin.yaml").write_text(endless.replace("2000000000", "2000000000000"))
+    line = ["run", "--unsealed", "spin.wasm", "--capabilities", "spin.yaml"]
+    with subprocess.Popen(
+        [*entry_point(require_own_packages()), *line],
+        cwd=tmp_path,
+        env={"PATH": os.defpath, "HOME": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        # From its first words on, whatever it is doing.
+        assert process.stderr.readline().startswith("UNSEALED")
+        # As a terminal does: everybody in its group is told.
+        os.killpg(process.pid, signal.SIGINT)
+        told = process.stderr.read()
+    assert process.returncode == 143
+    assert "error[interrupted]: stopped by Ctrl-C" in told
+    assert "Traceback" not in told

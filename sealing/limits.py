@@ -65,13 +65,13 @@ VERSION_MAX = 2**53 - 1
 # wasm sizes are u32 and the largest program measured here is 69 MB; HMAC needs it all in memory.
 # A bound of the format, for all its readers; a runner may take less (ours does, and says so early).
 MODULE_BYTES = 512 << 20
-# A component has several sections for each interface; one of all of WASI has under 400.
+# A component has several sections for each interface; a command with 16 of them has 172.
 BILL_COMPONENT_SECTIONS = 16384
 # Components in components: tools that compose nest two deep.
 BILL_COMPONENT_DEPTH = 16
 # The core modules in one: the largest toolchain here makes under 40.
 BILL_MODULES = 256
-# The texts of all types in one. All of WASI 0.2 comes to under 60,000.
+# The texts of all types in one. The world of commands of WASI 0.2 comes to 10,000.
 BILL_COMPONENT_CHARS = 1 << 20
 # A file is read and compared with what it was in pieces of this size.
 MODULE_BLOCK_BYTES = 1 << 20

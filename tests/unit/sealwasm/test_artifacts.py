@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sealing.errors import SealRefusal
-from sealing.keys import SigningKey
+from sealing.keys import SigningKey, VerifyingKey
+from sealing.manifest import SealedManifest
 from sealing.oci.layout import OciLayout
 from sealing.oci.store import ArtifactStore
-from sealing.oci.transfer import PulledArtifact
+from sealing.oci.transfer import Attachment, PulledDescription
 from sealing.seal import SealedModule
 from sealwasm.artifacts import push_artifact
-from sealwasm.commands.inspect import _text, describe
+from sealwasm.inspect_text import rows_of
+from sealwasm.inspecting import document_of, inspect_file, inspect_reference
+from sealwasm.registry_access import RegistryAccess
+from sealwasm.session import table
 from tests.fakes.registry import FakeRegistry, running
 from tests.fakes.sealing import seal_for
 from tests.unit.sealing import makers
+from tests.unit.sealing.component_maker import WORLD
 from tests.unit.sealing.oci.samples import refusal, sealed
-from tests.unit.sealing.wasm_maker import SMALL
+from tests.unit.sealing.test_seal_unseal import seal_one
+from tests.unit.sealing.wasm_maker import FULL, SMALL
 
 SIG = sealed().manifest_digest.replace(":", "-") + ".sig"
 
@@ -74,12 +80,17 @@ class TestSimpleSignature:
         assert refusal(store.get_manifest, SIG) is SealRefusal.NOT_FOUND
 
 
-def described(*bundles: bytes) -> dict[str, Any]:
-    whole = sealed()
-    pulled = PulledArtifact(
-        whole.manifest_digest, whole.manifest, whole.config, whole.layer, bundles
-    )
-    return describe(pulled, "oci:shop:v1")
+def described(
+    *bundles: bytes, whole: SealedModule | None = None, owners: Sequence[VerifyingKey] = ()
+) -> dict[str, Any]:
+    whole = whole or sealed()
+    attached = tuple(Attachment(b"", bundle) for bundle in bundles)
+    found = PulledDescription(SealedManifest.parse(whole.manifest), whole.config, attached)
+    return document_of(found, "oci:shop:v1", owners)
+
+
+def text_of(document: dict[str, Any]) -> str:
+    return table(rows_of(document))
 
 
 class TestInspect:
@@ -92,11 +103,60 @@ class TestInspect:
             SealRefusal.STATEMENT_MISMATCH,
         ]
         assert shown["bill"] == sealed().statement.bill.to_document()
-        text = _text(shown)
+        text = text_of(shown)
         assert text.count("foreign signature") == 2
         assert text.count("signed with key") == 1
 
     def test_none(self) -> None:
         shown = described()
         assert (shown["signatures"], shown["foreign_signatures"], shown["bill"]) == ([], [], {})
-        assert _text(shown)
+        assert text_of(shown)
+
+    def test_with_an_owner_only_what_she_signed(self) -> None:
+        shown = described(sealed().bundle, b"{}", owners=[makers.OWNER.public])
+        assert (shown["verified"], shown["foreign_signatures"]) == (True, [])
+        assert [one["key_hint"] for one in shown["signatures"]] == [makers.OWNER.key_id]
+        assert "not verified" not in text_of(shown)
+        strangers = [makers.STRANGER.public]
+        code = refusal(described, sealed().bundle, owners=strangers)
+        assert code is SealRefusal.SIGNER_UNKNOWN
+
+    def test_hidden(self) -> None:
+        whole = seal_one(hide_details=True)
+        shown = described(whole.bundle, whole=whole)
+        assert (shown["bill"], len(shown["hidden"])) == ({}, 4)
+        assert makers.digest(SMALL) not in json.dumps(shown)
+        assert "plaintext" in text_of(shown)
+
+    def test_component(self) -> None:
+        whole = seal_one(WORLD)
+        text = text_of(described(whole.bundle, whole=whole))
+        assert "acme:clock/timers@0.2.0 (1 functions)" in text
+        assert "run: func(at: moment)" in text or "run: func(at: acme" in text
+
+    def test_limits(self) -> None:
+        whole = seal_one(FULL)
+        text = text_of(described(whole.bundle, whole=whole))
+        assert "64 KiB, and no maximum" in text
+        assert "2 to 3 of externref" in text
+        assert "language C 17" in text
+
+    def test_holders(self) -> None:
+        (holder,) = described(sealed().bundle)["holders"]
+        assert (holder["kind"], holder["broker"]) == ("broker", makers.IDENTITY.key_id)
+
+    def test_the_ciphertext_stays_where_it_is(self, registry: FakeRegistry) -> None:
+        location = registry.reference().location
+        push_artifact(sealed(), f"{location}:v1")
+        registry.requests.clear()
+        shown = inspect_reference(f"{location}:v1", [], registry=RegistryAccess())
+        assert shown["layer"]["bytes"] == len(SMALL)
+        assert not [path for path in registry.seen("GET") if sealed().layer.digest in path]
+
+    @pytest.mark.parametrize("module", [SMALL, WORLD])
+    def test_a_file_in_clear(self, tmp_path: Path, module: bytes) -> None:
+        path = tmp_path / "app.wasm"
+        path.write_bytes(module)
+        shown = inspect_file(str(path))
+        assert (shown["sealed"], shown["digest"]) == (False, makers.digest(module))
+        assert "core module" in text_of(shown) or "component" in text_of(shown)

@@ -58,6 +58,7 @@ class SealRefusal(StrEnum):
     # Reading a module.
     MODULE_MALFORMED = "seal-module-malformed"
     MODULE_UNSUPPORTED = "seal-module-unsupported"
+    MODULE_CHANGED = "seal-module-changed"
     # Registries and layout folders.
     REFERENCE_INVALID = "seal-reference-invalid"
     STORE_MALFORMED = "seal-store-malformed"
@@ -67,7 +68,6 @@ class SealRefusal(StrEnum):
     REGISTRY_REFUSED = "seal-registry-refused"
     REFERENCE_INCOMPLETE = "seal-reference-incomplete"
     STORE_UNUSABLE = "seal-store-unusable"
-    MODULE_CHANGED = "seal-module-changed"
     FORBIDDEN = "seal-forbidden"
     REGISTRY_FAILED = "seal-registry-failed"
     REGISTRY_MALFORMED = "seal-registry-malformed"

@@ -1,7 +1,7 @@
 """Where a registry may send us for a token, and who may be told a password there.
 
-Steps in docs/specs/registry-access.md, section 3. A realm is a registry's word; these rules are what a
-registry under attack cannot talk its way around.
+Steps in docs/specs/registry-access.md, section 3. A realm is a registry's word; these rules are
+what a registry under attack cannot talk its way around.
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ from sealing.errors import SealRefusal
 
 HERE = Path(__file__).parent
 VECTORS = HERE.parents[2] / "vectors"
-CODES = list(SealRefusal)[list(SealRefusal).index(SealRefusal.REFERENCE_INVALID) :]
+EVERY = list(SealRefusal)
+FIRST, LAST = SealRefusal.REFERENCE_INVALID, SealRefusal.CREDENTIALS_UNUSABLE
+CODES = EVERY[EVERY.index(FIRST) : EVERY.index(LAST) + 1]
 # A folder or a text cannot cause these; a registry or the operating system can.
 NEEDS_A_PEER = {
     SealRefusal.UNAUTHORIZED: "test_registry_http.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -17,12 +18,16 @@ from sealing.canonical import b64encode
 from sealing.errors import SealRefusal
 from sealing.oci.copying import copy
 from sealing.oci.credential_files import CredentialFile
+from sealing.oci.layout import OciLayout
 from sealing.oci.reference import RegistryReference
 from sealing.oci.registry import RegistryClient
 from sealing.oci.registry_auth import RegistryAuthenticator
 from sealing.oci.registry_tls import ClientCertificate, registry_tls
 from sealing.oci.settings import PlainHttp, RegistrySettings
 from sealing.oci.transfer import pull, push
+from sealwasm.cli import run_command
+from sealwasm.exit_codes import ExitCode
+from sealwasm.session import Session
 from tests.fakes.certificates import Authority, Certified
 from tests.fakes.token_server import SERVICE, TokenServer, token_server
 from tests.interop.tools import DockerRegistry, Skopeo, docker_registry
@@ -190,6 +195,23 @@ def test_what_skopeo_wrote_when_it_logged_in(tmp_path: Path) -> None:
         login = RegistryAuthenticator(settings, known)
         with RegistryClient(registry.reference, settings=settings, authenticator=login) as client:
             client.ping()
+
+
+def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
+    file = str(tmp_path / "auth.json")
+    push(OciLayout.create(tmp_path / "shop"), sealed(), "app")
+    with docker_registry(tmp_path, password=True) as registry:
+        host = registry.reference.registry
+        for line in (
+            ["registry", "login", host, "--username", "alice", "--password-stdin"],
+            ["copy", f"oci:{tmp_path}/shop:app", f"{host}/acme/app:1"],
+            ["inspect", f"{host}/acme/app:1"],
+            ["registry", "logout", host],
+        ):
+            assert run_command([*line, "--registry-auth", file], Session()) == 0
+        again = ["inspect", f"{host}/acme/app:1", "--registry-auth", file]
+        assert run_command(again, Session()) == ExitCode.DENIED
 
 
 class TestCertificates:

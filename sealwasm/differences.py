@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from sealing.bom import BillOfMaterials
+    from sealing.bill import AnyBill
     from sealing.oci.transfer import PulledDescription
     from sealing.statement import SealedModuleStatement
 
@@ -56,11 +56,11 @@ def _values(side: Sides) -> dict[str, Any]:
     }
 
 
-def open_bill(statement: SealedModuleStatement) -> BillOfMaterials | None:
+def open_bill(statement: SealedModuleStatement) -> AnyBill | None:
     """Return the bill of materials, unless its owner hides it."""
-    from sealing.bom import BillOfMaterials
+    from sealing.hidden_bill import HiddenBill
 
-    return statement.bill if isinstance(statement.bill, BillOfMaterials) else None
+    return None if isinstance(statement.bill, HiddenBill) else statement.bill
 
 
 def _lists(before: Sides, after: Sides) -> Iterator[dict[str, Any]]:
@@ -73,7 +73,7 @@ def _lists(before: Sides, after: Sides) -> Iterator[dict[str, Any]]:
 def _named_lists(side: Sides) -> dict[str, list[str]]:
     bill, statement = open_bill(side.statement), side.statement
     return {
-        "imports": [f"{one.module}.{one.name} {one.type}" for one in bill.imports] if bill else [],
+        "imports": [f"{one.label} {one.type}" for one in bill.imports] if bill else [],
         "exports": [f"{one.name} {one.type}" for one in bill.exports] if bill else [],
         "memories": [_memory(one.minimum, one.maximum) for one in bill.memories] if bill else [],
         "brokers": list(statement.brokers),

@@ -195,6 +195,16 @@ def module_options(*, required: bool) -> Callable[[Command], Command]:
     return decorate
 
 
+def hide_details_option(command: Command) -> Command:
+    """Add `--hide-details`."""
+    return click.option(
+        "--hide-details",
+        is_flag=True,
+        help="Keep plaintext digest and bill of materials from everybody without the content key. "
+        "Nodes cannot judge imports before they run it then.",
+    )(command)
+
+
 def suite_option(command: Command) -> Command:
     """Add `--suite`, how content keys are sealed to brokers."""
     return click.option(

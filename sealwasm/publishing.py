@@ -97,18 +97,18 @@ def _sealed(order: SealOrder, owner: Signer, session: Session) -> list[SealedMod
 
 
 def _published(wish: Wish, owner: Signer, registry: RegistryAccess) -> list[Listed]:
-    """Return the versions of this module there that this owner signed; none where nothing is."""
+    """Return the newest version there that this owner signed, in a list; none where nothing is."""
     from sealing.errors import SealError, SealRefusal
-    from sealwasm.listing import published
+    from sealwasm.listing import newest
 
     try:
         with registry.open(wish.place) as store:
-            found = list(published(store, wish.place, [owner.public]))
+            found = newest(store, wish.place, wish.order.name, [owner.public])
     except SealError as error:
         if error.code is SealRefusal.NOT_FOUND:
             return []
         raise
-    return [one for one in found if one.artifact and one.module == wish.order.name]
+    return [found] if found else []
 
 
 def _numbered(session: Session, order: SealOrder, highest: int) -> SealOrder:
@@ -139,7 +139,8 @@ def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
     statement = newest.artifact.statement
     policy = load_capabilities_file(wish.order.capabilities)
     same = (
-        newest.artifact.plaintext_digest == _digest_of_file(wish.order.module)
+        not wish.order.hide_details
+        and newest.artifact.plaintext_digest == _digest_of_file(wish.order.module)
         and statement.capabilities == policy.to_document()
         and statement.policy == wish.order.policy
         and statement.recipients == wish.order.kinds

@@ -39,6 +39,8 @@ class SealOrder:
     also: tuple[str, ...] = ()
     # Of docs/specs/sealed-module.md, "Shapes". With more than one it is sealed once for each.
     shapes: tuple[str, ...] = ("wasm",)
+    # Of the same page, "Hidden bill".
+    hide_details: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -77,7 +79,9 @@ def seal_order(order: SealOrder, *, owner: Signer, now: datetime) -> SealedModul
 
 def seal_shapes(order: SealOrder, *, owner: Signer, now: datetime) -> Iterator[SealedModule]:
     """Give the module in each of its shapes, sealed apart, or raise before any is encrypted."""
-    from sealing.bom import bill_of_materials
+    from sealing.bill import bill_of
+    from sealing.bom import BillOfMaterials
+    from sealing.disclosure import require_hidable
     from sealing.seal import seal
     from sealing.shapes import SHAPES
     from sealwasm.holders import with_holders
@@ -85,8 +89,12 @@ def seal_shapes(order: SealOrder, *, owner: Signer, now: datetime) -> Iterator[S
     # (1) The owner's inputs, checked as the runner will check them.
     module = opened(order)
     policy = load_capabilities_file(order.capabilities)
-    bill = bill_of_materials(module)
-    require_covered(policy, [(item.module, item.name) for item in bill.imports])
+    bill = bill_of(module)
+    # What a component imports is for its own host to grant.
+    if isinstance(bill, BillOfMaterials):
+        require_covered(policy, [(item.module, item.name) for item in bill.imports])
+    for shape in order.shapes:
+        require_hidable(SHAPES[shape], hide_details=order.hide_details)
 
     # (2) Who will be able to release the key.
     brokers = order.brokers.recipients(order.suite)
@@ -104,6 +112,7 @@ def seal_shapes(order: SealOrder, *, owner: Signer, now: datetime) -> Iterator[S
             owner=owner,
             now=now,
             shape=SHAPES[shape],
+            hide_details=order.hide_details,
         )
 
 

@@ -10,6 +10,7 @@ from sealwasm.completing import references
 from sealwasm.context_options import context_option
 from sealwasm.holders import holder_options
 from sealwasm.options import (
+    hide_details_option,
     key_options,
     module_options,
     registry_options,
@@ -44,6 +45,7 @@ SHAPES_OF = {"wasm": ("wasm",), "compat": ("compat",), "both": ("wasm", "compat"
 @sealing_brokers_options
 @suite_option
 @holder_options
+@hide_details_option
 @click.option(
     "--shape",
     type=click.Choice(list(SHAPES_OF)),
@@ -162,6 +164,7 @@ def _wish(session: Session, source: str, target: str | None, given: dict[str, An
         recovery_keys=given["recovery_keys"],
         also=given["also"],
         shapes=SHAPES_OF[given["shape"]],
+        hide_details=given["hide_details"],
     )
     return Wish(order, reference, reference.tag is not None, release)
 

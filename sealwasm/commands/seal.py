@@ -8,6 +8,7 @@ import click
 
 from sealwasm.holders import holder_options, warn
 from sealwasm.options import (
+    hide_details_option,
     module_options,
     owner_key_options,
     registry_options,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 @sealing_brokers_options
 @suite_option
 @holder_options
+@hide_details_option
 @click.option(
     "--embed-signature",
     metavar="KEY",

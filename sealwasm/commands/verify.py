@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,10 +30,13 @@ CHECKS = (
 @click.command()
 @click.argument("subject", metavar="REFERENCE|FILE", shell_complete=references)
 @trust_options
+@click.option("--no-layer", is_flag=True, help="Do not download the ciphertext to check it too.")
 @registry_options
 @output_option
 @pass_session
-def verify(session: Session, subject: str, trust: TrustChoice, registry: RegistryAccess) -> None:
+def verify(
+    session: Session, subject: str, trust: TrustChoice, no_layer: bool, registry: RegistryAccess
+) -> None:
     """Check an artifact against its owners' keys.
 
     Lists attestations and other signatures that are attached to it too: they count if a trusted
@@ -51,12 +55,14 @@ def verify(session: Session, subject: str, trust: TrustChoice, registry: Registr
         document = _module(session, subject, owners)
         session.show(document, table=table(list(document.items())))
         return
-    found = verify_reference(subject, owners, registry=registry, now=session.now())
-    document = _document(subject, found)
+    found = verify_reference(
+        subject, owners, registry=registry, now=session.now(), layer=not no_layer
+    )
+    document = _document(subject, found, CHECKS[:-1] if no_layer else CHECKS)
     session.show(document, table=table(_rows(document)))
 
 
-def _document(reference: str, found: Verification) -> dict[str, Any]:
+def _document(reference: str, found: Verification, checks: Sequence[str]) -> dict[str, Any]:
     from sealwasm.holders import warnings_for
 
     artifact = found.artifact
@@ -76,7 +82,7 @@ def _document(reference: str, found: Verification) -> dict[str, Any]:
         "recipients": list(statement.recipients),
         "warnings": warnings_for(statement.recipients),
         "statements": list(found.statements),
-        "checks": list(CHECKS),
+        "checks": list(checks),
     }
 
 

@@ -130,6 +130,47 @@ def published(
             yield look_at(store, reference, tag, owners)
 
 
+def newest(
+    store: ArtifactStore,
+    reference: LayoutReference | RegistryReference,
+    module: str,
+    owners: Sequence[VerifyingKey],
+) -> Listed | None:
+    """Return the highest version of `module` at a place whose signature by one of `owners` holds.
+
+    Manifests only claim a version: they say in which order signatures are looked at, so that a
+    place with years of releases costs one request for each. Raises `SealError`.
+    """
+    known = {owner.key_id for owner in owners}
+    claims: list[tuple[int, str]] = []
+    found: list[Listed] = []
+    for tag in (tag for tag in store.tags() if not is_beside(tag)):
+        context = _claim(store, tag)
+        if context is None:
+            found.append(look_at(store, reference, tag, owners))
+        elif context.module == module and context.owner in known:
+            claims.append((context.version, tag))
+    for _, tag in sorted(claims, reverse=True):
+        listed = look_at(store, reference, tag, owners)
+        found.append(listed)
+        if listed.artifact:
+            break
+    held = [one for one in found if one.artifact and one.module == module]
+    return max(held, key=lambda one: one.version, default=None)
+
+
+def _claim(store: ArtifactStore, tag: str) -> EnvelopeContext | None:
+    """Return what the manifest under a tag claims to be, or None for one of another form."""
+    from sealing.manifest import SealedManifest
+
+    try:
+        return SealedManifest.parse(store.get_manifest(tag)).envelopes[0].context
+    except SealError as error:
+        if error.code in OF_THE_WAY:
+            raise
+        return None
+
+
 def claimed(found: PulledDescription) -> tuple[SealedModuleStatement, tuple[str, ...]]:
     """Return what the first readable statement about an artifact says, and who claims to sign it.
 

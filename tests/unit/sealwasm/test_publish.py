@@ -213,3 +213,26 @@ class TestOfASealedOne:
     def test_without_a_place(self, desk):
         first = desk.document("publish", desk.path("app.wasm"))
         assert desk.refused("publish", first["reference"])["code"] == "usage"
+
+
+def test_many_versions_cost_one_request_each(desk):
+    with fake_registry() as registry:
+        place = f"{registry.host}/acme/app"
+        for number in range(4):
+            desk.write("app.wasm", SMALL + b"\0\2\1" + bytes([97 + number]))
+            desk.document("publish", desk.path("app.wasm"), place)
+        registry.requests.clear()
+        desk.document("publish", desk.path("app.wasm"), place)
+        read = [one for one in registry.requests if "/manifests/" in one.path]
+        assert len(read) <= 4 + 4, "one for each tag, and those of the newest artifact"
+
+
+def test_a_context_with_several_brokers_is_not_one_with_none(desk):
+    config = yaml.safe_load(desk.config.read_text())
+    config["contexts"]["work"]["brokers"] = [
+        {"url": f"https://{name}.example", "identity": "ab" * 32} for name in ("a", "b")
+    ]
+    desk.config.write_text(yaml.safe_dump(config))
+    error = desk.refused("policy", "publish", desk.path("release.yaml"))
+    assert error["code"] == "broker-not-chosen"
+    assert "--broker https://a.example" in error["next"]

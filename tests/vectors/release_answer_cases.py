@@ -89,6 +89,9 @@ def responses(writer: Writer) -> None:
 
     form, signature, request = "form", "signature", "request"
     case("opened", "5: signed, for this request, in time", ACCEPTED, "open", good)
+    share = {"set": "5e" * 16, "index": 1, "threshold": 2, "of": 3}
+    shared = _response(_released(share=share))
+    case("opened-share", "5: of a share of the key", ACCEPTED, "open", shared)
     case("not-json", "1.1: JSON", "message-malformed", form, b"release")
     case("spaced", "1.1: RFC 8785", "message-malformed", form, good.replace(b":", b": ", 1))
     case(
@@ -119,6 +122,12 @@ def responses(writer: Writer) -> None:
         "unknown-member": {"z": 1},
         "grant-no-object": {"grant": "all"},
         "lease-time": {"lease": _released()["lease"] | {"expires": "tomorrow"}},
+        "share-null": {"share": None},
+        "share-of-a-threshold-of-one": {"share": share | {"threshold": 1}},
+        "share-index-zero": {"share": share | {"index": 0}},
+        "share-of-seventeen": {"share": share | {"of": 17}},
+        "share-without-set": {"share": {"index": 1, "threshold": 2, "of": 3}},
+        "share-with-its-value": {"share": share | {"value": "00"}},
     }.items():
         document = _released() | changes
         message = _response(document, wrapped_for=_released())

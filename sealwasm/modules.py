@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealwasm.artifacts import read_module, require_magic
+from sealwasm.artifacts import require_magic
 from sealwasm.files import MODULE_FILE_BYTES, os_failure, too_large
 
 if TYPE_CHECKING:
@@ -19,20 +19,33 @@ def open_module(name: str) -> ModuleSource:
 
     What can be read only once, such as a pipe, is read into memory.
     """
-    from sealing.module_source import ModuleBytes, ModuleFile
-
-    path = Path(name)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            source = _in_file(descriptor, status.st_size, Path(name))
+        else:
+            source = _in_memory(descriptor, Path(name))
     except OSError as error:
-        raise os_failure(error, path, "read") from error
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        return ModuleBytes(read_module(name))
-    if status.st_size > MODULE_FILE_BYTES:
-        os.close(descriptor)
-        raise too_large(path, MODULE_FILE_BYTES)
-    source = ModuleFile(descriptor)
+        raise os_failure(error, Path(name), "read") from error
     require_magic(name, bytes(source.view()[:4]))
     return source
+
+
+def _in_file(descriptor: int, size: int, path: Path) -> ModuleSource:
+    from sealing.module_source import ModuleFile
+
+    if size > MODULE_FILE_BYTES:
+        os.close(descriptor)
+        raise too_large(path, MODULE_FILE_BYTES)
+    return ModuleFile(descriptor)
+
+
+def _in_memory(descriptor: int, path: Path) -> ModuleSource:
+    from sealing.module_source import ModuleBytes
+
+    with os.fdopen(descriptor, "rb") as stream:
+        data = stream.read(MODULE_FILE_BYTES + 1)
+    if len(data) > MODULE_FILE_BYTES:
+        raise too_large(path, MODULE_FILE_BYTES)
+    return ModuleBytes(data)

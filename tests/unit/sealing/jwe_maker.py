@@ -142,13 +142,13 @@ def manifest_by_hand(
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {
-            "mediaType": kinds.get("config", "application/vnd.wasm.config.v0+json"),
+            "mediaType": kinds.get("config_type", "application/vnd.wasm.config.v0+json"),
             "digest": digest(config),
             "size": len(config),
         },
         "layers": [
             {
-                "mediaType": kinds.get("layer", "application/wasm+encrypted"),
+                "mediaType": kinds.get("layer_type", "application/wasm+encrypted"),
                 "digest": digest(layer),
                 "size": len(layer),
                 "annotations": {

@@ -70,8 +70,7 @@ def verify_artifact(
     if statement.manifest != found.digest:
         raise SealError(SealRefusal.STATEMENT_MISMATCH, "statement is for another manifest")
 
-    # (3) Every field of the manifest and of each envelope's context is the one the owner signed,
-    # and the config tells no more and no less than the statement.
+    # (3) Every field is the one the owner signed, and the config tells no more than the statement.
     statement.require_manifest(found)
     require_disclosed_alike(statement.bill, module_config, found)
     ordered = signed.ordered(owner)

@@ -57,13 +57,11 @@ def open_sealed(handover: Handover, said: Sealed, key: OpeningKey, *, now: datet
     # (4) The content key or its shares, wrapped to our key, bound to every byte of each release.
     options = unwrap(releases, artifact.manifest, key)
     # (5) HMAC, decrypt, digest, bill of materials; in memory that is locked and wiped.
+    layer = handover.buffer(PieceName.LAYER)
     with refused_as(RunnerCode.ARTIFACT_REFUSED):
-        opened = unseal_to_memory(
-            artifact,
-            handover.buffer(PieceName.LAYER),
-            options,
-            limit_bytes=MAX_MODULE_BYTES,
-        )
+        opened = unseal_to_memory(artifact, layer, options, limit_bytes=MAX_MODULE_BYTES)
+    # It is as large as the module, and the guest may need the room.
+    layer.clear()
     return Opened(opened.memory, opened.module, grant)
 
 

@@ -22,8 +22,8 @@ KEY_STATEMENTS = 16
 # Owners that one reader trusts, and keys that it takes back, are written by hand.
 OWNERS = 64
 REVOKED_KEYS = 1024
-# Releases, receipts and descriptors travel as DSSE. A receipt embeds evidence and a release of up to
-# 2 MiB for each broker whose share of a key was used; the others have lower bounds of their own.
+# Releases, receipts and descriptors travel as DSSE. A receipt embeds evidence and a release of up
+# to 2 MiB for each broker whose share of a key was used; the others have lower bounds of their own.
 DSSE_BYTES = 32 << 20
 # Bundles of one artifact: its owner's, and what others attached beside it.
 BUNDLES = 16

@@ -34,9 +34,7 @@ def refusal_of(call, *args) -> SealRefusal:
 
 
 def test_encrypts_to_the_bytes_skopeo_reads() -> None:
-    layer, public, private = ocicrypt.encrypt_layer(
-        ModuleBytes(PLAINTEXT), entropy=fixed_entropy()
-    )
+    layer, public, private = ocicrypt.encrypt_layer(ModuleBytes(PLAINTEXT), entropy=fixed_entropy())
     # Whoever uploads may start again.
     for _ in range(2):
         assert bytes_of(layer) == CIPHERTEXT

@@ -126,6 +126,127 @@ def test_types_are_written_as_in_wit(definition: bytes, text: str) -> None:
     assert [item.type for item in found.imports] == [text]
 
 
+CORE_DESCRIPTION = b"\x00\x11\x00"
+A_FUNC = maker.types(maker.func())
+LIFTED = A_FUNC + maker.canonical(b"\x00\x00\x00" + vector() + leb(0))
+A_COMPONENT_TYPE = b"\x41" + vector(
+    b"\x01" + maker.func(),
+    b"\x03" + maker.extern("in") + b"\x01\x00",
+    b"\x04" + maker.extern("out") + b"\x01\x00",
+)
+
+
+@pytest.mark.parametrize(
+    ("sections", "exported"),
+    [
+        (
+            maker.imports(maker.extern("m") + CORE_DESCRIPTION)
+            + maker.exports(maker.export("it", maker.CORE_MODULE, 0)),
+            ("module", "core module"),
+        ),
+        (
+            maker.core(SMALL) + maker.exports(maker.export("it", maker.CORE_MODULE, 0)),
+            ("module", "core module"),
+        ),
+        (
+            maker.types(b"\x3f\x7f\x01\x07") + maker.exports(maker.export("it", maker.TYPE, 0)),
+            ("resource", "resource"),
+        ),
+        (
+            maker.types(A_COMPONENT_TYPE)
+            + maker.imports(maker.extern("c") + b"\x04\x00")
+            + maker.exports(maker.export("it", maker.COMPONENT, 0)),
+            ("component", "component"),
+        ),
+        (
+            LIFTED
+            + maker.canonical(
+                b"\x01\x00\x00" + vector(b"\x00", b"\x04\x07"), b"\x02\x00", b"\x07\x00"
+            )
+            + maker.exports(maker.export("it", maker.FUNC, 0, b"\x01\x01\x00")),
+            ("func", "func()"),
+        ),
+        (
+            # Aliases of core things and of types further out are passed over or taken along.
+            maker.types(b"\x7d")
+            + maker.aliases(
+                b"\x00\x00\x01\x05" + name("f"), b"\x00\x10\x02\x00\x00", maker.outer_type(0, 0)
+            )
+            + maker.exports(maker.export("it", maker.TYPE, 1)),
+            ("type", "u8"),
+        ),
+        (
+            LIFTED
+            + maker.instances(b"\x01" + vector(maker.extern("f") + maker.FUNC + leb(0)))
+            + maker.aliases(maker.of_instance(maker.FUNC, 0, "f"))
+            + maker.exports(maker.export("it", maker.FUNC, 1)),
+            ("func", "func()"),
+        ),
+    ],
+)
+def test_what_can_be_exported(sections: bytes, exported: tuple[str, str]) -> None:
+    bill = bill_of(HEADER + sections)
+    assert [(one.kind, one.type) for one in bill.exports] == [exported]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        maker.types(b"\x3f\x7e\x00"),
+        maker.types(b"\x70\x41"),
+        maker.aliases(b"\x00\x07\x00\x00"),
+        maker.aliases(b"\x02\x00\x00\x00"),
+        maker.imports(maker.extern("v") + b"\x02\x01\x7d"),
+        maker.imports(maker.extern("v") + b"\x09\x00"),
+        maker.exports(maker.export("f", b"\x00\x00", 0)),
+        A_FUNC + maker.canonical(b"\x00\x00\x00" + vector(b"\x09") + leb(0)),
+    ],
+)
+def test_what_nobody_here_reads_yet(sections: bytes) -> None:
+    assert refusal_of(bill_of, HEADER + sections) is SealRefusal.MODULE_UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        maker.types(b"\x3f\x7f\x02"),
+        maker.types(b"\x6a\x02"),
+        maker.types(b"\x71" + vector(name("a") + b"\x00\x01")),
+        maker.types(b"\x40" + vector() + b"\x01\x01"),
+        maker.types(b"\x40" + vector() + b"\x02"),
+        maker.types(b"\x7d") + maker.imports(maker.extern("t") + b"\x03\x02"),
+        maker.imports(maker.extern("m") + b"\x00\x12\x00"),
+        maker.instances(b"\x02"),
+        maker.instances(b"\x00\x00" + vector()),
+        maker.aliases(maker.TYPE + b"\x03\x00"),
+        maker.types(maker.instance_type())
+        + maker.imports(maker.extern("i") + maker.INSTANCE + leb(0))
+        + maker.aliases(b"\x00\x00\x00\x00" + name("f")),
+        A_FUNC + maker.canonical(b"\x00\x01"),
+        LIFTED + maker.exports(maker.export("f", maker.FUNC, 0, b"\x02")),
+        maker.inner(SMALL),
+    ],
+)
+def test_what_breaks_the_format(sections: bytes) -> None:
+    assert refusal_of(bill_of, HEADER + sections) is SealRefusal.MODULE_MALFORMED
+
+
+def test_too_many_imports_and_exports() -> None:
+    one = maker.types(b"\x7d")
+    imported = maker.imports(*[maker.extern("i") + b"\x03\x00\x00"] * (limits.BILL_IMPORTS + 1))
+    exported = maker.exports(*[maker.export("e", maker.TYPE, 0)] * (limits.BILL_EXPORTS + 1))
+    for sections in (imported, exported):
+        assert refusal_of(bill_of, HEADER + one + sections) is SealRefusal.TOO_LARGE
+
+
+def test_the_largest_entries_still_pass() -> None:
+    one = maker.types(b"\x7d")
+    imported = maker.imports(*[maker.extern("i") + b"\x03\x00\x00"] * limits.BILL_IMPORTS)
+    exported = maker.exports(*[maker.export("e", maker.TYPE, 0)] * limits.BILL_EXPORTS)
+    bill = bill_of(HEADER + one + imported + exported)
+    assert parse_bill(bill.to_document()) == bill
+
+
 @pytest.mark.parametrize("module", [SMALL, FULL, WORLD, GUEST, HEADER])
 def test_a_document_is_read_back(module: bytes) -> None:
     bill = bill_of(ModuleBytes(module))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sealing import canonical, limits
 from sealing.bundle import UnverifiedBundle
@@ -37,11 +38,12 @@ class SignedPayload:
 
 
 def require_signatures(
-    bundles: Sequence[bytes], keys: Sequence[VerifyingKey], *, threshold: int
+    bundles: Sequence[bytes], keys: Sequence[VerifyingKey], *, manifest: str, threshold: int
 ) -> SignedPayload:
-    """Return the one payload that at least `threshold` of `keys` signed, or raise `SealError`.
+    """Return the one payload about `manifest` that at least `threshold` of `keys` signed, or raise.
 
-    The payload is not parsed. `ValueError` for a threshold below 1.
+    Only the payload's type and subject are looked at. Raises `SealError`; `ValueError` for a
+    threshold below 1.
     """
     if threshold < 1:
         raise ValueError(f"threshold is {threshold}, expected at least 1")
@@ -55,7 +57,7 @@ def require_signatures(
     refusals: list[SealError] = []
     for bundle in bundles:
         try:
-            key, payload = _verified(bundle, trusted)
+            key, payload = _verified(bundle, trusted, manifest)
         except SealError as error:
             refusals.append(error)
             continue
@@ -65,22 +67,39 @@ def require_signatures(
     return _agreed(found, trusted, threshold, refusals)
 
 
-def _verified(bundle: bytes, trusted: Mapping[str, VerifyingKey]) -> tuple[VerifyingKey, bytes]:
+def _verified(
+    bundle: bytes, trusted: Mapping[str, VerifyingKey], manifest: str
+) -> tuple[VerifyingKey, bytes]:
     found = UnverifiedBundle.parse(bundle)
     key = trusted.get(found.key_hint)
     if key is None:
         detail = f"key {found.key_hint[:16]} is none of the {len(trusted)} expected owners"
         raise SealError(SealRefusal.SIGNER_UNKNOWN, detail)
     payload = found.verify(key)
-    _require_predicate(payload)
+    _require_about(payload, manifest)
     return key, payload
 
 
-def _require_predicate(payload: bytes) -> None:
-    """Refuse what an owner says of something else: attestations lie beside the statement."""
+def _require_about(payload: bytes, manifest: str) -> None:
+    """Refuse what a trusted key signed about something else, or as something else.
+
+    Attestations lie beside the statement, and whoever may write to the repository can put what an
+    owner signed about another artifact there too.
+    """
     value = canonical.parse_json(payload, limit_bytes=limits.STATEMENT_BYTES, what="statement")
     if not isinstance(value, dict) or value.get("predicateType") != PREDICATE_TYPE:
         raise SealError(SealRefusal.STATEMENT_TYPE, f"expected {PREDICATE_TYPE}")
+    if _subject_of(value.get("subject")) not in (manifest, None):
+        raise SealError(SealRefusal.STATEMENT_MISMATCH, "statement is for another manifest")
+
+
+def _subject_of(value: Any) -> str | None:
+    """Return the digest that a subject of our form names, or None: its parser will say why."""
+    match value:
+        case [{"digest": {"sha256": str(hexadecimal)}}]:
+            return f"sha256:{hexadecimal}"
+        case _:
+            return None
 
 
 def _agreed(

@@ -54,9 +54,10 @@ def verify_artifact(
     """Return the artifact that `threshold` of `owners` signed, or raise `SealError`.
 
     Needs no key of anybody. Bundles by strangers, of whatever form and whosever key they claim, are
-    passed over, as a registry may add any; two different statements by trusted keys are refused, as
-    it would not be clear which one holds. The layer is checked by `unseal`. Raises `ValueError` for
-    a threshold below 1, a mistake of the caller.
+    passed over, as a registry may add any, and so is what an owner signed about something else; two
+    different statements about this one by trusted keys are refused, as it would not be clear which
+    holds. The layer is checked by `unseal`. Raises `ValueError` for a threshold below 1, a mistake
+    of the caller.
     """
     # (1) The strict profile of the manifest, and the config it names.
     found = SealedManifest.parse(manifest)
@@ -64,11 +65,9 @@ def verify_artifact(
     module_config = parse_config(found.shape, config)
 
     # (2) Enough of the trusted keys, its owner's among them, over exactly this manifest.
-    signed = require_signatures(bundles, owners, threshold=threshold)
+    signed = require_signatures(bundles, owners, manifest=found.digest, threshold=threshold)
     statement = SealedModuleStatement.parse(signed.payload)
     owner = signed.require_owner(statement.owner)
-    if statement.manifest != found.digest:
-        raise SealError(SealRefusal.STATEMENT_MISMATCH, "statement is for another manifest")
 
     # (3) Every field is the one the owner signed, and the config tells no more than the statement.
     statement.require_manifest(found)

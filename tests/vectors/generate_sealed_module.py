@@ -161,13 +161,32 @@ def forged_beside(artifact: Artifact) -> None:
     artifact.bundles.insert(0, rfc8785.dumps(forged | {"verificationMaterial": hint}))
 
 
-def add_bundle(owner: Any, *, trusted: bool = False) -> Callable[[Artifact], None]:
+def stated_again(signer: Any) -> Callable[[Artifact], None]:
+    """Return an edit that adds a later statement about the same manifest by a trusted `signer`."""
+
     def edit(artifact: Artifact) -> None:
-        artifact.bundles.append(make(owner=owner).bundles[0])
-        if trusted:
-            artifact.owners.append(owner.public.spki)
+        statement = json.loads(unb64(json.loads(artifact.bundles[0])["dsseEnvelope"]["payload"]))
+        statement["predicate"]["created"] = "2026-11-23T10:00:00Z"
+        payload = rfc8785.dumps(statement)
+        artifact.bundles.append(makers.sign_document(makers.Recipe(owner=signer), payload))
+        if signer is not makers.OWNER:
+            artifact.owners.append(signer.public.spki)
 
     return edit
+
+
+def add_bundle(owner: Any) -> Callable[[Artifact], None]:
+    def edit(artifact: Artifact) -> None:
+        artifact.bundles.append(make(owner=owner).bundles[0])
+
+    return edit
+
+
+def replayed(artifact: Artifact) -> None:
+    """Put what two trusted owners signed about other artifacts beside this one."""
+    others = make(module=WORLD), make(owner=makers.STRANGER)
+    artifact.bundles[:0] = [other.bundles[0] for other in others]
+    artifact.owners.append(makers.STRANGER.public.spki)
 
 
 def in_artifact(name: str, change: Callable[[Any], Any]) -> dict[str, Any]:
@@ -219,6 +238,11 @@ ACCEPTED_CASES = (
         "bundle-of-a-stranger-beside",
         "R6.5: bundles by keys that are not expected are passed over",
         artifact=add_bundle(makers.STRANGER),
+    ),
+    accepted(
+        "statements-about-others",
+        "R6.5: what owners signed about other manifests is passed over",
+        artifact=replayed,
     ),
     accepted(
         "bundle-that-claims-the-owner-beside",
@@ -756,7 +780,19 @@ BUNDLE_CASES = (
         "two-owners-two-statements",
         "R6.6: one statement by all expected owners",
         "signature-repeated",
-        artifact=add_bundle(makers.STRANGER, trusted=True),
+        artifact=stated_again(makers.STRANGER),
+    ),
+    refused(
+        "one-owner-two-statements",
+        "R6.6: one statement by an owner",
+        "signature-repeated",
+        artifact=stated_again(makers.OWNER),
+    ),
+    refused(
+        "only-statements-about-others",
+        "R6.5: a statement about another manifest, and no other",
+        "statement-mismatch",
+        **in_artifact("bundles", lambda _: [make(module=WORLD).bundles[0]]),
     ),
     refused(
         "one-of-two-owners",

@@ -6,6 +6,7 @@ import pytest
 
 from sealing.bundle import sign_bundle
 from sealing.errors import SealError, SealRefusal
+from sealing.keys import SigningKey
 from sealing.signatures import require_signatures
 from sealing.sigstore import PROVENANCE, statement_bytes
 from tests.unit.sealing.makers import OWNER, OWNER_ED25519
@@ -18,7 +19,7 @@ NO_OBJECT = sign_bundle(b"[]", OWNER)
 
 def test_attestations_beside_the_statement_are_passed_over() -> None:
     bundles = [PROVENANCE_OF_IT, STATEMENT, NO_OBJECT]
-    found = require_signatures(bundles, [OWNER.public], threshold=1)
+    found = require_signatures(bundles, [OWNER.public], manifest=DIGEST, threshold=1)
     assert found.by_key == {OWNER.key_id: STATEMENT}
 
 
@@ -26,7 +27,7 @@ def test_attestations_alone_are_no_signature() -> None:
     keys = [OWNER.public, OWNER_ED25519.public]
     for bundle in (PROVENANCE_OF_IT, NO_OBJECT):
         with pytest.raises(SealError) as caught:
-            require_signatures([bundle], keys, threshold=1)
+            require_signatures([bundle], keys, manifest=DIGEST, threshold=1)
         assert caught.value.code == SealRefusal.STATEMENT_TYPE
 
 
@@ -34,5 +35,26 @@ def test_attestations_do_not_count_towards_a_threshold() -> None:
     co_signed = sign_bundle(statement_bytes(DIGEST, PROVENANCE, {}), OWNER_ED25519)
     keys = [OWNER.public, OWNER_ED25519.public]
     with pytest.raises(SealError) as caught:
-        require_signatures([STATEMENT, co_signed], keys, threshold=2)
+        require_signatures([STATEMENT, co_signed], keys, manifest=DIGEST, threshold=2)
     assert caught.value.code == SealRefusal.SIGNATURE_MISSING
+
+
+def test_statements_about_other_artifacts_do_not_count_towards_a_threshold() -> None:
+    other = statement_bytes("sha256:" + "cd" * 32, "urn:sealwasm:sealed-module:v1", {})
+    keys = [OWNER.public, OWNER_ED25519.public]
+    with pytest.raises(SealError) as caught:
+        require_signatures(
+            [STATEMENT, sign_bundle(other, OWNER_ED25519)], keys, manifest=DIGEST, threshold=2
+        )
+    assert caught.value.code == SealRefusal.SIGNATURE_MISSING
+
+
+@pytest.mark.parametrize("again", [OWNER, OWNER_ED25519], ids=["same key", "another key"])
+def test_two_statements_about_one_artifact_are_refused(again: SigningKey) -> None:
+    other = statement_bytes(DIGEST, "urn:sealwasm:sealed-module:v1", {"another": "statement"})
+    keys = [OWNER.public, OWNER_ED25519.public]
+    with pytest.raises(SealError) as caught:
+        require_signatures(
+            [STATEMENT, sign_bundle(other, again)], keys, manifest=DIGEST, threshold=1
+        )
+    assert caught.value.code == SealRefusal.SIGNATURE_REPEATED

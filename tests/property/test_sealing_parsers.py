@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealing import canonical
-from sealing.bom import BillOfMaterials
+from sealing.bill import bill_of, parse_bill
 from sealing.bundle import UnverifiedBundle
+from sealing.component_sections import COMPONENT_HEADER
 from sealing.config import ModuleConfig
 from sealing.envelope import Envelope
 from sealing.errors import SealError
@@ -89,7 +90,13 @@ def test_any_value_in_any_place(read, data: st.DataObject) -> None:
 
 @given(VALUES)
 def test_any_value_as_a_bill(value: object) -> None:
-    assert survives(BillOfMaterials.from_document, value)
+    for kind in ({}, {"kind": "core"}, {"kind": "component"}):
+        assert survives(parse_bill, value | kind if isinstance(value, dict) else value)
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_behind_the_header_of_a_component(data: bytes) -> None:
+    assert survives(bill_of, COMPONENT_HEADER + data)
 
 
 @given(st.binary(max_size=99), st.binary(max_size=99), st.lists(st.binary(max_size=99)))

@@ -74,8 +74,8 @@ def rotate_owner(transaction: Transaction, record: OwnerRotation) -> Recorded:
     if known[0]:
         raise BrokerError(BrokerCode.OWNER_REVOKED, f"key {previous[:16]} was revoked")
     added = transaction.execute(
-        "INSERT INTO owner (key_id, name, spki, enrolled) SELECT ?, name, ?, ? FROM owner"
-        " WHERE key_id = ? ON CONFLICT DO NOTHING",
+        "INSERT INTO owner (key_id, name, spki, enrolled, previous)"
+        " SELECT ?, name, ?, ?, key_id FROM owner WHERE key_id = ? ON CONFLICT DO NOTHING",
         (owner.key_id, owner.spki, to_seconds(owner.enrolled), previous),
     )
     if not added.rowcount:
@@ -105,11 +105,20 @@ def revoke(transaction: Transaction, record: Revocation) -> Recorded:
     if transaction.row("SELECT 1 FROM owner WHERE key_id = ?", (row.owner,)) is None:
         raise BrokerError(BrokerCode.OWNER_UNKNOWN, f"owner {row.owner[:16]} is not enrolled")
     transaction.execute(
-        "INSERT INTO revocation (owner, kind, subject, through, at) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET through = max(through, excluded.through)",
-        (row.owner, row.kind, row.subject, row.through, to_seconds(row.at)),
+        _REVOKE, (row.owner, row.kind, row.subject, row.through, to_seconds(row.at))
     )
     return log_leaf(transaction, record.leaf)
+
+
+# Artifacts and modules also of the keys before, which go on counting: an owner signs with the
+# newest key, about what an older one published. Not of later keys, as an old one may be stolen.
+_REVOKE: Final = """
+    WITH RECURSIVE line (key_id) AS (
+        SELECT ?1 UNION SELECT previous FROM owner JOIN line USING (key_id)
+        WHERE previous IS NOT NULL AND ?2 <> 'key')
+    INSERT INTO revocation (owner, kind, subject, through, at)
+    SELECT key_id, ?2, ?3, ?4, ?5 FROM line WHERE true
+    ON CONFLICT DO UPDATE SET through = max(through, excluded.through)"""
 
 
 def require_not_revoked(transaction: Transaction, record: ReleaseRecord) -> None:

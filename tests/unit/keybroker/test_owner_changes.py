@@ -78,6 +78,17 @@ def test_a_revoked_artifact_is_released_to_nobody(world: World, by: str) -> None
     assert leaf.reason == "leaks its input"
 
 
+def test_the_new_key_revokes_an_artifact_of_the_old_one(world: World) -> None:
+    new = SigningKey.generate("p256")
+    sealed = world.seal()
+    body = world.runner(sealed).request(world.challenge())
+    world.broker.owner_changes.rotate(world.rotation_document(new))
+    manifest = RevokedManifest(manifest=sealed.manifest_digest)
+    document = world.revocation_document(manifest, signer=new, owner=new.key_id)
+    world.broker.owner_changes.revoke(document)
+    assert refusal(world.release, body) == "module-revoked"
+
+
 def test_versions_up_to_one_are_revoked(world: World) -> None:
     revoke = world.broker.owner_changes.revoke
     revoke(world.revocation_document(RevokedModule(module="acme/solver", through=7)))

@@ -75,6 +75,31 @@ def test_a_new_key_takes_over_what_the_old_one_reached(store) -> None:
     store.record_release(records.release(5, version=7))
 
 
+@pytest.mark.parametrize(
+    "what",
+    [(RevokedKind.MANIFEST, records.MANIFEST), (RevokedKind.MODULE, records.MODULE, 2)],
+    ids=["artifact", "versions"],
+)
+def test_the_newest_key_takes_back_what_earlier_ones_published(store, what) -> None:
+    newest = "2" * 64
+    store.rotate_owner(records.rotation())
+    store.rotate_owner(records.rotation(newest, previous=NEXT))
+    store.revoke(records.revocation(*what, owner_id=NEXT))
+    for number, key in enumerate((OWNER, NEXT), start=1):
+        release = as_owner(records.release(number, version=2), key)
+        assert refused(store.record_release, release) == BrokerCode.MODULE_REVOKED
+    # An old key may be stolen: it takes nothing from the ones after it.
+    store.record_release(as_owner(records.release(3, version=2), newest))
+
+
+def test_a_revoked_key_leaves_the_ones_before_and_after_it(store) -> None:
+    store.rotate_owner(records.rotation())
+    store.rotate_owner(records.rotation("2" * 64, previous=NEXT))
+    store.revoke(records.revocation(RevokedKind.KEY, owner_id=NEXT))
+    revoked = [store.owner(key).revoked for key in (OWNER, NEXT, "2" * 64)]
+    assert revoked == [False, True, False]
+
+
 def test_only_an_enrolled_key_is_followed_and_only_by_a_new_one(store) -> None:
     unknown = records.rotation(previous="f" * 64)
     assert refused(store.rotate_owner, unknown) == BrokerCode.OWNER_UNKNOWN

@@ -177,6 +177,11 @@ OF_CODE: Final[dict[str, Advice]] = {
     "attester-missing": Advice(
         Kind.USAGE, next_step="sealwasm simulate platform FOLDER, then --simulated-platform FOLDER"
     ),
+    "component-unsupported": Advice(
+        Kind.BAD_MODULE,
+        "the module is a component, and runners here run core modules",
+        "run it on a host for components, or publish the core module it was made of",
+    ),
     "input-malformed": Advice(
         Kind.USAGE, next_step="--dir GUEST=HOST with an absolute GUEST; arguments in UTF-8"
     ),

@@ -81,7 +81,6 @@ def seal_shapes(order: SealOrder, *, owner: Signer, now: datetime) -> Iterator[S
     """Give the module in each of its shapes, sealed apart, or raise before any is encrypted."""
     from sealing.bill import bill_of
     from sealing.bom import BillOfMaterials
-    from sealing.disclosure import require_hidable
     from sealing.seal import seal
     from sealing.shapes import SHAPES
     from sealwasm.holders import with_holders
@@ -93,8 +92,7 @@ def seal_shapes(order: SealOrder, *, owner: Signer, now: datetime) -> Iterator[S
     # What a component imports is for its own host to grant.
     if isinstance(bill, BillOfMaterials):
         require_covered(policy, [(item.module, item.name) for item in bill.imports])
-    for shape in order.shapes:
-        require_hidable(SHAPES[shape], hide_details=order.hide_details)
+    _require_hidable(order)
 
     # (2) Who will be able to release the key.
     brokers = order.brokers.recipients(order.suite)
@@ -113,6 +111,18 @@ def seal_shapes(order: SealOrder, *, owner: Signer, now: datetime) -> Iterator[S
             now=now,
             shape=SHAPES[shape],
             hide_details=order.hide_details,
+        )
+
+
+def _require_hidable(order: SealOrder) -> None:
+    shown = [shape for shape in order.shapes if shape != "wasm"]
+    if order.hide_details and shown:
+        raise CliError(
+            Kind.USAGE,
+            "details-not-hidable",
+            f"the shape {shown[0]} cannot hide what the module is",
+            why="whoever unpacks a container image compares it with the digest in its config",
+            next_step="leave out --hide-details, or --shape",
         )
 
 

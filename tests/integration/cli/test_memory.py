@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.bench_publish import OWNER_LIMIT_BYTES, Owner
+from tests.bench.bench_publish import OWNER_LIMIT_BYTES, PULL_LIMIT, Owner
 from tests.bench.peak import write_module
 from tests.interop.tools import docker_registry
 
@@ -28,3 +28,14 @@ def test_publishing_a_large_module(world, tmp_path, place: str) -> None:
             where = f"127.0.0.1:{registry.port}/acme/memory"
             peaks = [owner.peak_of_publish(f"{one}.wasm", f"{where}:{one}") for one in SIZES]
     assert peaks[1] - peaks[0] < OWNER_LIMIT_BYTES
+
+
+def test_pulling_a_large_module(world) -> None:
+    """The process that talks to the world has the ciphertext once; the worker is another one."""
+    owner = Owner(world)
+    write_module(world.path("tiny.wasm"), 0)
+    write_module(world.path("large.wasm"), MODULE_BYTES)
+    for one in SIZES:
+        owner.peak_of_publish(f"{one}.wasm", f"oci:pulled:{one}")
+    peaks = [owner.peak_of_run(f"oci:pulled:{one}") for one in SIZES]
+    assert peaks[1] - peaks[0] < PULL_LIMIT * MODULE_BYTES

@@ -152,8 +152,9 @@ def _require_rsa(key: rsa.RSAPublicKey) -> None:
     least, most = limits.RSA_BITS
     if not least <= key.key_size <= most:
         raise _invalid(f"RSA key of {key.key_size} bits, expected {least} to {most}")
-    if key.public_numbers().e != _EXPONENT:
-        raise _invalid(f"RSA exponent is not {_EXPONENT}")
+    numbers = key.public_numbers()
+    if numbers.e != _EXPONENT or numbers.n % 2 == 0:
+        raise _invalid(f"RSA exponent is not {_EXPONENT}, or the modulus is even")
 
 
 def _bounded(data: bytes) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sealing import archive
 from sealing.coco import CocoPacket
+from sealing.errors import SealError
 from sealing.foreign_manifest import ForeignManifest
 from sealing.jwe import Jwe
 from sealing.jwe_keys import JwePublicKey
@@ -24,6 +25,16 @@ VECTORS = Path(__file__).parents[2] / "vectors"
 def _seeds(folder: str, name: str) -> Callable[[], list[bytes]]:
     found = sorted((VECTORS / folder).glob(f"*/{name}"))
     return lambda: [path.read_bytes() for path in found[:: max(1, len(found) // 8)]]
+
+
+def _or_refused(read: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    def run(data: bytes) -> object:
+        try:
+            return read(data)
+        except SealError:
+            return None
+
+    return run
 
 
 def _opened(data: bytes) -> object:
@@ -46,14 +57,22 @@ def _index() -> list[bytes]:
 
 
 TARGETS = [
-    Target("jwe", _opened, _seeds("jwe", "data.bin")),
-    Target("jwe-public-key", JwePublicKey.parse, _seeds("jwe", "data.bin")),
-    Target("coco-packet", CocoPacket.parse, _seeds("coco", "packet.json")),
-    Target("recovery-key", RecoveryKeyFile.parse, _seeds("recovery-key", "key.json")),
-    Target("recovery-public-key", RecoveryPublicKey.parse, _seeds("recovery-key", "key.json")),
-    Target("foreign-manifest", ForeignManifest.parse, _seeds("foreign", "manifest.json")),
-    Target("holders-manifest", SealedManifest.parse, _seeds("outside", "manifest.json")),
-    Target("image-config", CompatConfig.parse, _seeds("outside", "config.json")),
-    Target("image-archive", _unpacked, lambda: [zipped(GOOD_TAR), COMPRESSED]),
-    Target("shape-index", _picked, _index),
+    Target("jwe", _or_refused(_opened), _seeds("jwe", "data.bin")),
+    Target("jwe-public-key", _or_refused(JwePublicKey.parse), _seeds("jwe", "data.bin")),
+    Target("coco-packet", _or_refused(CocoPacket.parse), _seeds("coco", "packet.json")),
+    Target("recovery-key", _or_refused(RecoveryKeyFile.parse), _seeds("recovery-key", "key.json")),
+    Target(
+        "recovery-public-key",
+        _or_refused(RecoveryPublicKey.parse),
+        _seeds("recovery-key", "key.json"),
+    ),
+    Target(
+        "foreign-manifest", _or_refused(ForeignManifest.parse), _seeds("foreign", "manifest.json")
+    ),
+    Target(
+        "holders-manifest", _or_refused(SealedManifest.parse), _seeds("outside", "manifest.json")
+    ),
+    Target("image-config", _or_refused(CompatConfig.parse), _seeds("outside", "config.json")),
+    Target("image-archive", _or_refused(_unpacked), lambda: [zipped(GOOD_TAR), COMPRESSED]),
+    Target("shape-index", _or_refused(_picked), _index),
 ]

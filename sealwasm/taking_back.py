@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,14 @@ def revocation_for(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What is revoked; and of an artifact that could be looked at, whose it says it is."""
+
+    revokes: Revoked
+    owner: str | None = None
+
+
 def revoked_thing(
     registry: RegistryAccess,
     *,
@@ -78,9 +87,9 @@ def revoked_thing(
     module: str | None,
     through: int | None,
     whole_key: bool,
-) -> Revoked:
+) -> TakenBack:
     """Return the one thing that the options name. Raises `CliError` for none, or more than one."""
-    from keybroker.owner_changes import RevokedKey, RevokedManifest, RevokedModule
+    from keybroker.owner_changes import RevokedKey, RevokedModule
 
     if [reference is not None, through is not None, whole_key].count(True) != 1:
         raise CliError(
@@ -91,9 +100,9 @@ def revoked_thing(
             next_step="REFERENCE, or --through VERSION with --name, or --whole-key",
         )
     if reference is not None:
-        return RevokedManifest(manifest=_digest_of(reference, registry))
+        return _artifact(reference, registry)
     if through is None:
-        return RevokedKey(key=True)
+        return TakenBack(RevokedKey(key=True))
     if module is None:
         raise CliError(
             Kind.USAGE,
@@ -101,15 +110,44 @@ def revoked_thing(
             "--through is given, but not of which module",
             next_step="--name OWNER/MODULE",
         )
-    return RevokedModule(module=module, through=through)
+    return TakenBack(RevokedModule(module=module, through=through))
 
 
-def _digest_of(reference: str, registry: RegistryAccess) -> str:
-    """Return the digest in the reference, or the one that its tag names now."""
+def _artifact(reference: str, registry: RegistryAccess) -> TakenBack:
+    """Return the artifact at the digest in the reference, or at the one that its tag names now.
+
+    A digest is enough where the artifact is gone or its registry does not answer.
+    """
+    from keybroker.owner_changes import RevokedManifest
+    from sealing.canonical import digest_of
+    from sealing.errors import SealError
+    from sealing.manifest import SealedManifest
     from sealwasm.artifacts import parse_reference
 
     place = parse_reference(reference)
-    if place.digest is not None:
-        return place.digest
-    with registry.open(place) as store:
-        return store.resolve(place.target).digest
+    try:
+        with registry.open(place) as store:
+            data = store.get_manifest(place.target)
+    except SealError:
+        if place.digest is None:
+            raise
+        return TakenBack(RevokedManifest(manifest=place.digest))
+    _require_one(reference, data)
+    # No broker releases by any other digest: revoking something else would change nothing.
+    owner = SealedManifest.parse(data).envelopes[0].context.owner
+    return TakenBack(RevokedManifest(manifest=digest_of(data)), owner)
+
+
+def _require_one(reference: str, data: bytes) -> None:
+    """Refuse an index: brokers release by the digests of its entries, and never see its own."""
+    from sealing.oci.shape_index import entries, is_index
+
+    if is_index(data):
+        digests = ", ".join(entry.digest for entry in entries(data))
+        raise CliError(
+            Kind.USAGE,
+            "several-artifacts",
+            f"{reference} is an index of several artifacts",
+            why="each has its own digest, and brokers know these and not the one of the index",
+            next_step=f"revoke each by its digest ({digests}), or --through VERSION with --name",
+        )

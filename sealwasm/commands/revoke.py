@@ -56,7 +56,7 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     from sealwasm.taking_back import revocation_for, revoked_thing, tell_brokers
 
     brokers = ChosenBrokers.of(given["brokers"], given["identities"], 1)
-    revokes = revoked_thing(
+    taken = revoked_thing(
         given["registry"],
         reference=reference,
         module=given["module"],
@@ -65,10 +65,12 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     )
     signer = load_signing_key(given["key"], given["passphrase_file"])
     owner = load_public_key(given["owner"]).key_id if given["owner"] else signer.key_id
+    if taken.owner not in (owner, None):
+        session.say(f"{taken.owner} sealed this: only {owner} coming after that key can revoke it")
     document = revocation_for(
-        revokes, owner=owner, reason=given["reason"], signer=signer, now=session.now()
+        taken.revokes, owner=owner, reason=given["reason"], signer=signer, now=session.now()
     )
-    facts: dict[str, Any] = {"owner": owner, "revokes": revokes.model_dump(mode="json")}
+    facts: dict[str, Any] = {"owner": owner, "revokes": taken.revokes.model_dump(mode="json")}
     if dry_run:
         session.say("dry run: no broker was told")
         facts["brokers"] = [one.url for one in brokers.brokers]

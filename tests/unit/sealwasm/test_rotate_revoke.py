@@ -92,6 +92,31 @@ class TestRevoke:
         told = desk.document("revoke", f"oci:{desk.path('shop/app')}:1", *WHY)
         assert told["revokes"] == {"manifest": published["manifest"]}
 
+    def test_an_index_is_no_artifact(self, desk):
+        published = desk.document("publish", desk.path("app.wasm"), "--shape", "both")
+        size = desk.world.broker.store.tree_size()
+        for place in (published["reference"], f"oci:{desk.path('shop/app')}:1"):
+            error = desk.refused("revoke", place, *WHY)
+            assert error["code"] == "several-artifacts"
+            assert error["next"].count("sha256:") == 2
+        assert desk.world.broker.store.tree_size() == size
+
+    def test_a_digest_is_enough_where_the_artifact_is_gone(self, desk):
+        digest = "sha256:" + "ab" * 32
+        told = desk.document("revoke", f"oci:{desk.path('gone')}@{digest}", *WHY)
+        assert told["revokes"] == {"manifest": digest}
+        assert (
+            desk.refused("revoke", f"oci:{desk.path('gone')}:1", *WHY)["code"] == "seal-not-found"
+        )
+
+    def test_what_another_key_sealed_is_said(self, desk):
+        reference = desk.document("publish", desk.path("app.wasm"))["reference"]
+        desk.document("key", "generate", "--out", desk.path("next.key"))
+        _, _, said = desk.run(
+            "revoke", reference, *WHY, "--key", desk.path("next.key"), "--dry-run"
+        )
+        assert f"{desk.world.owner.key_id} sealed this" in said
+
     def test_versions_of_the_module_of_the_context(self, desk):
         told = desk.document("revoke", "--through", "3", *WHY)
         assert told["revokes"] == {"module": "acme/app", "through": 3}

@@ -20,16 +20,18 @@ from sealing.jwe import Jwe
 from sealing.jwe_keys import JwePrivateKey, JwePublicKey
 from sealing.module_source import ModuleBytes
 from sealing.oci.blob import Blob
+from sealing.oci.copying import copy
 from sealing.oci.layout import OciLayout
-from sealing.oci.transfer import push
+from sealing.oci.reference import LayoutReference
+from sealing.oci.transfer import describe, push, push_shapes
 from sealing.ocicrypt import PrivateOptions
 from sealing.outside import OutsideRecipients
 from sealing.recipients import BrokerRecipient, Recipients
-from sealing.seal import Terms, seal
-from sealing.shapes import COMPAT, SHAPES, WASM, CompatConfig, CompatSource
+from sealing.seal import SealedModule, Terms, seal
+from sealing.shapes import COMPAT, SHAPES, WASM, CompatConfig, CompatSource, Shape
 from sealing.sigstore import COSIGN_SIGN, statement_bytes
 from sealing.unseal import unseal_to_memory, verify_artifact
-from tests.interop.tools import Skopeo
+from tests.interop.tools import Skopeo, docker_registry
 from tests.unit.sealing import makers
 from tests.unit.sealing.wasm_maker import FULL
 
@@ -83,6 +85,20 @@ def holders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Holder]:
 def skopeo(tmp_path: Path) -> Skopeo:
     (tmp_path / "home").mkdir()
     return Skopeo(tmp_path / "home")
+
+
+def sealed_as(shape: Shape, recipients: Recipients) -> SealedModule:
+    return seal(
+        FULL,
+        name=TERMS.name,
+        version=TERMS.version,
+        policy_name=TERMS.policy_name,
+        capabilities=TERMS.capabilities,
+        recipients=recipients,
+        owner=makers.OWNER,
+        now=makers.NOW,
+        shape=shape,
+    )
 
 
 def opened_by_skopeo(skopeo: Skopeo, folder: Path, key: Path, target: Path) -> tuple[dict, bytes]:
@@ -145,17 +161,7 @@ def test_skopeo_opens_what_we_seal(
     skopeo: Skopeo, holders: dict[str, Holder], tmp_path: Path, names: tuple[str, ...], shape
 ) -> None:
     keys = tuple(JwePublicKey.parse(holders[name].public.read_bytes()) for name in names)
-    sealed = seal(
-        FULL,
-        name=TERMS.name,
-        version=TERMS.version,
-        policy_name=TERMS.policy_name,
-        capabilities=TERMS.capabilities,
-        recipients=Recipients((BROKER,), outside=OutsideRecipients(jwe=keys)),
-        owner=makers.OWNER,
-        now=makers.NOW,
-        shape=shape,
-    )
+    sealed = sealed_as(shape, Recipients((BROKER,), outside=OutsideRecipients(jwe=keys)))
     push(OciLayout.create(tmp_path / "ours"), sealed, "v1")
     for name in names:
         target = tmp_path / name
@@ -171,16 +177,7 @@ def test_skopeo_opens_both_kinds_of_oaep(
 ) -> None:
     key = JwePublicKey.of(holders["rsa"].key.public.key, algorithm)
     recipients = Recipients((BROKER,), outside=OutsideRecipients(jwe=(key,)))
-    sealed = seal(
-        FULL,
-        name=TERMS.name,
-        version=TERMS.version,
-        policy_name=TERMS.policy_name,
-        capabilities=TERMS.capabilities,
-        recipients=recipients,
-        owner=makers.OWNER,
-        now=makers.NOW,
-    )
+    sealed = sealed_as(WASM, recipients)
     push(OciLayout.create(tmp_path / "ours"), sealed, "v1")
     place = tmp_path / "theirs"
     _, layer = opened_by_skopeo(skopeo, tmp_path / "ours", holders["rsa"].private, place)
@@ -274,3 +271,51 @@ def test_a_module_in_an_image_is_refused(
             owners=[makers.OWNER.public],
         )
     assert caught.value.code is SealRefusal.PLAINTEXT_MISMATCH
+
+
+class TestBothShapes:
+    """An index with both shapes, in a registry that nobody here wrote."""
+
+    def test_skopeo_picks_and_opens_each(
+        self, skopeo: Skopeo, holders: dict[str, Holder], tmp_path: Path
+    ) -> None:
+        recipients = Recipients(
+            (BROKER,), outside=OutsideRecipients(jwe=(holders["p256"].key.public,))
+        )
+        both = [(sealed_as(shape, recipients), None) for shape in SHAPES.values()]
+        archive = b"".join(CompatSource(ModuleBytes(FULL)).chunks())
+        with docker_registry(tmp_path) as registry:
+            place = registry.reference.location
+            with registry.client() as client:
+                digest = push_shapes(client, both, "v1")
+                for shape in SHAPES.values():
+                    found = describe(client, registry.reference, shape=shape)
+                    artifact = verify_artifact(
+                        found.manifest.raw,
+                        found.config,
+                        found.bundles,
+                        owners=[makers.OWNER.public],
+                    )
+                    assert artifact.manifest.shape is shape
+                copied = OciLayout.create(tmp_path / "copied")
+                assert copy(client, registry.reference, copied, "v1") == digest
+            for variant, expected in (((), FULL), (("--override-variant", "compat"), archive)):
+                target = tmp_path / f"opened{len(variant)}"
+                skopeo.run(
+                    "--override-os", "wasip1", "--override-arch", "wasm", *variant,
+                    "copy", "--src-tls-verify=false",
+                    "--decryption-key", str(holders["p256"].private),
+                    f"docker://{place}:v1", f"oci:{target}:v1",
+                )  # fmt: skip
+                (layer,) = json.loads(skopeo.inspect_raw(f"oci:{target}:v1"))["layers"]
+                assert OciLayout.open(target).get_blob(layer["digest"], layer["size"]) == expected
+
+    def test_skopeo_carries_all_of_it(self, skopeo: Skopeo, tmp_path: Path) -> None:
+        both = [(sealed_as(shape, Recipients((BROKER,))), None) for shape in SHAPES.values()]
+        digest = push_shapes(OciLayout.create(tmp_path / "ours"), both, "v1")
+        skopeo.run("copy", "--all", f"oci:{tmp_path}/ours:v1", f"oci:{tmp_path}/theirs:v1")
+        theirs = OciLayout.open(tmp_path / "theirs")
+        assert theirs.resolve("v1").digest == digest
+        for shape, (one, _) in zip(SHAPES.values(), both, strict=True):
+            found = describe(theirs, LayoutReference(folder="x", tag="v1"), shape=shape)
+            assert found.manifest.raw == one.manifest

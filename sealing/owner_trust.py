@@ -6,7 +6,7 @@ keys for `verify_artifact`, and judges who signed by when they did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
@@ -80,11 +80,33 @@ class ResolvedTrust:
         if all(one.key.key_id != owner.key_id for one in counting):
             detail = f"key {owner.key_id[:16]} of the statement is none that counts"
             raise SealError(SealRefusal.SIGNER_UNKNOWN, detail)
-        if len(found) < self.threshold:
-            late = f", {len(expired)} expired" if expired else ""
-            detail = f"signed by {len(found)} owners{late}, expected {self.threshold}"
-            raise SealError(SealRefusal.SIGNATURE_MISSING, detail)
+        self._require_enough(found, expired)
         return found
+
+    def require_undated(
+        self, signers: Sequence[VerifyingKey], *, now: datetime
+    ) -> tuple[TrustedKey, ...]:
+        """Return the keys that count for what says no time of its own, or raise `SealError`.
+
+        An expired key counts for nothing there: anything it signs later looks the same.
+        """
+        given = {key.key_id for key in signers}
+        by_us = [one for one in self.trusted if one.key.key_id in given]
+        counting = tuple(one for one in by_us if one.signs_at(now))
+        expired = [one for one in by_us if not one.signs_at(now)]
+        if expired and not counting:
+            detail = (
+                f"key {expired[0].key.key_id[:16]} has expired, and nothing says when it signed"
+            )
+            raise SealError(SealRefusal.KEY_EXPIRED, detail)
+        self._require_enough({one.owner for one in counting}, expired)
+        return counting
+
+    def _require_enough(self, owners: Collection[str], expired: Collection[TrustedKey]) -> None:
+        if len(owners) < self.threshold:
+            late = f", {len(expired)} expired" if expired else ""
+            detail = f"signed by {len(owners)} owners{late}, expected {self.threshold}"
+            raise SealError(SealRefusal.SIGNATURE_MISSING, detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ def verify_reference(
         described = describe(store, reference)
         manifest = described.manifest
         artifact = require_owners(manifest.raw, described.config, described.bundles, resolved)
-        found = statements_about(store, manifest.digest, resolved.keys)
+        found = statements_about(store, manifest.digest, resolved, now=now)
         if layer:
             with progress_bar("checking") as progress:
                 _check_layer(store, manifest, progress)
@@ -96,19 +96,26 @@ def require_owners(
 
 
 def statements_about(
-    store: ArtifactStore, digest: str, keys: Sequence[VerifyingKey]
+    store: ArtifactStore, digest: str, trust: ResolvedTrust, *, now: datetime
 ) -> tuple[dict[str, Any], ...]:
-    """Return what others attached to `digest`: attestations and cosign's signatures."""
+    """Return what others attached to `digest`: attestations and cosign's signatures.
+
+    None says when it was signed, so each says whether its key has expired by `now`.
+    """
     from sealing.oci.attestations import bundles_about, simple_signatures
     from sealing.statement import PREDICATE_TYPE
 
+    keys = trust.keys
     found = [_attestation(bundle, digest, keys) for bundle in bundles_about(store, digest)]
     found = [one for one in found if one["type"] != PREDICATE_TYPE]
     found.extend(
         _simple(layer.payload, layer.signature, digest, keys)
         for layer in simple_signatures(store, digest)
     )
-    return tuple(found)
+    expired = {one.key.key_id for one in trust.trusted if not one.signs_at(now)}
+    return tuple(
+        one | {"expired": one["signer"] in expired} if one["verified"] else one for one in found
+    )
 
 
 def _attestation(bundle: bytes, digest: str, keys: Sequence[VerifyingKey]) -> dict[str, Any]:

@@ -92,11 +92,17 @@ def _rows(document: dict[str, Any]) -> list[tuple[str, object]]:
     rows.extend(("signed by", f"{one['owner']} ({one['key']})") for one in document["signed_by"])
     rows.append(("opens with", ", ".join(document["recipients"])))
     rows.extend(("warning", text) for text in document["warnings"])
-    for one in document["statements"]:
-        told = f"by {one['signer']}" if one["verified"] else f"not verified: {one['why']}"
-        rows.append(("also says", f"{one['type']} ({told})"))
+    # What is ours comes first: the type is whatever somebody wrote there.
+    said = ((_standing(one), one["type"]) for one in document["statements"])
+    rows.extend(("also says", f"{standing}: {kind}") for standing, kind in said)
     rows.extend(("checked", text) for text in document["checks"])
     return rows
+
+
+def _standing(statement: dict[str, Any]) -> str:
+    if not statement["verified"]:
+        return f"not verified ({statement['why']})"
+    return f"by {statement['signer']}" + (", expired" if statement["expired"] else "")
 
 
 def _module(session: Session, path: str, trust: OwnerTrust) -> dict[str, Any]:
@@ -104,9 +110,12 @@ def _module(session: Session, path: str, trust: OwnerTrust) -> dict[str, Any]:
     from sealing.wasm_signature import verify_module
     from sealwasm.artifacts import read_module
 
-    signers = verify_module(read_module(path), keys=trust.resolve(session.now()).keys)
+    now = session.now()
+    resolved = trust.resolve(now)
+    signers = verify_module(read_module(path), keys=resolved.keys)
+    counting = resolved.require_undated(signers, now=now)
     return {
         "file": path,
         "verified": True,
-        "signed_by": [key.key_id for key in signers],
+        "signed_by": [one.key.key_id for one in counting],
     }

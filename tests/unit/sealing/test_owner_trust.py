@@ -109,6 +109,22 @@ def test_a_revoked_key_takes_the_later_ones_with_it() -> None:
     )
 
 
+def test_what_says_no_time_needs_keys_that_count_now() -> None:
+    both = [OWNER.public, STRANGER.public]
+    found = trust().resolve(NOW + DAY).require_undated(both, now=NOW + DAY)
+    assert [one.owner for one in found] == ["alice", "bob"]
+    # Two keys of one owner are one owner, and an expired one is none.
+    for signers, now, code in (
+        ([OWNER.public, OWNER_ED25519.public], NOW + DAY, SealRefusal.SIGNATURE_MISSING),
+        ([], NOW + DAY, SealRefusal.SIGNATURE_MISSING),
+        (both, NOW + 3 * DAY, SealRefusal.SIGNATURE_MISSING),
+        ([OWNER.public], NOW + 3 * DAY, SealRefusal.KEY_EXPIRED),
+    ):
+        with pytest.raises(SealError) as caught:
+            trust().resolve(now).require_undated(signers, now=now)
+        assert caught.value.code == code
+
+
 def test_a_key_of_two_owners_is_refused() -> None:
     eve = {"name": "eve", "key": "alice.pub"}
     with pytest.raises(SealError) as caught:

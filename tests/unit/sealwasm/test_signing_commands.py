@@ -265,6 +265,39 @@ def test_the_signature_inside_a_module_is_verified(shop: Shop) -> None:
     assert answer["code"] == "seal-signature-missing"
 
 
+def test_the_signature_inside_a_module_is_counted_by_owners(shop: Shop) -> None:
+    (shop.folder / "app.wasm").write_bytes(sign_module(SMALL, BOB, delimiter=bytes(16)))
+    both = ("--owner", "alice.pub", "--owner", "bob.pub", "--threshold", "2")
+    answer = shop.run("verify", "app.wasm", *both, code=ExitCode.NOT_VERIFIED)
+    assert answer["code"] == "seal-signature-missing"
+
+
+EXPIRED_BOB = """\
+apiVersion: sealwasm/v1
+kind: OwnerTrust
+owners:
+  - {name: alice, key: alice.pub}
+  - {name: bob, key: bob.pub, not-after: "2001-01-01T00:00:00Z"}
+"""
+
+
+def test_an_expired_key_counts_for_nothing_that_says_no_time(shop: Shop) -> None:
+    owners = ("--owners", shop.write("owners.yaml", EXPIRED_BOB))
+    (shop.folder / "app.wasm").write_bytes(sign_module(SMALL, BOB, delimiter=bytes(16)))
+    answer = shop.run("verify", "app.wasm", *owners, code=ExitCode.NOT_VERIFIED)
+    assert answer["code"] == "seal-key-expired"
+    for key in ("alice.key", "bob.key"):
+        file = shop.write("p.json", PROVENANCE)
+        shop.run(
+            "attach", shop.reference, "--provenance", file, "--key", key, "--owner", "alice.pub"
+        )
+    found = shop.run("verify", shop.reference, *owners)
+    told = {one["signer"]: one["expired"] for one in found["statements"]}
+    assert told == {OWNER.key_id: False, BOB.key_id: True}
+    assert run_command(["verify", shop.reference, *owners], Session()) == 0
+    assert f"by {BOB.key_id}, expired: https://slsa.dev" in shop._capsys.readouterr().out
+
+
 def test_a_module_is_signed_inside_before_it_is_sealed(shop: Shop) -> None:
     (shop.folder / "app.wasm").write_bytes(SMALL)
     order = SealOrder(
@@ -323,4 +356,4 @@ def test_signatures_of_cosign_and_things_that_are_none_are_listed(shop: Shop) ->
     ]
     command = ["verify", shop.reference, "--owner", shop.path("alice.pub")]
     assert run_command(command, Session()) == 0
-    assert "not verified: seal-malformed" in shop._capsys.readouterr().out
+    assert "not verified (seal-malformed): not readable" in shop._capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +31,21 @@ def seen_by(statement: SealedModuleStatement, *, ciphertext_bytes: int) -> dict[
         brokers: ["all of that", "the evidence of every runner that asks", share],
         "node": ["all of that", "that it runs, for how long, with which inputs and outputs"],
         "runner in its TEE": ["the module, while it runs"],
+        **_other_holders(statement.recipients),
     }
+
+
+def _other_holders(kinds: Sequence[str]) -> dict[str, list[str]]:
+    from sealing.outside import COCO, JWE
+    from sealing.recipients import RECOVERY
+
+    module = "the module, whenever they like, with no broker asked"
+    known = {
+        RECOVERY: ("who has the recovery key and its passphrase", module),
+        JWE: ("who has the private key of --also jwe", module),
+        COCO: ("guests that the KBS of --also coco admits", module),
+    }
+    return {known[kind][0]: [known[kind][1]] for kind in kinds if kind in known}
 
 
 def _told_of(bill: Bill) -> list[str]:

@@ -99,6 +99,14 @@ class TestRecovery:
             assert desk.refused("recover", told["reference"], *arguments, *to)["code"] == code
         assert not Path(desk.path("back.wasm")).exists()
 
+    def test_dry_run_writes_no_plaintext(self, desk):
+        private = jwe_pair(desk)
+        told = publish(desk, "--also", f"jwe:{desk.path('ours.pub')}")
+        before = desk.snapshot()
+        to = ("--to", desk.path("back.wasm"), "--dry-run")
+        desk.document("recover", told["reference"], "--jwe-key", private, *to)
+        assert desk.snapshot() == before
+
     def test_a_module_that_was_not_sealed_for_it_stays_shut(self, desk):
         key = recovery(desk)
         told = publish(desk)
@@ -128,6 +136,13 @@ class TestPastTheBrokers:
             assert shown["recipients"] == ["broker", "coco", "jwe"]
             assert [line.partition(":")[0] for line in shown["warnings"]] == ["coco", "jwe"]
             assert "warning" in desk.run(command, told["reference"])[1]
+
+    def test_a_dry_run_says_what_each_would_see(self, desk):
+        jwe_pair(desk)
+        also = ("--also", f"jwe:{desk.path('ours.pub')}", "--also", f"coco:{coco_key(desk)}")
+        sees = publish(desk, *also, "--dry-run")["sees"]
+        who = {"who has the private key of --also jwe", "guests that the KBS of --also coco admits"}
+        assert who <= set(sees)
 
     def test_the_private_key_opens_it(self, desk):
         private = jwe_pair(desk)

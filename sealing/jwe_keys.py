@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealing import canonical, limits
 from sealing.base64url import b64url_decode
 from sealing.errors import SealError, SealRefusal
+from sealing.key_cost import require_affordable
 
 RSA_OAEP: Final = "RSA-OAEP"
 RSA_OAEP_256: Final = "RSA-OAEP-256"
@@ -127,9 +128,11 @@ class JwePrivateKey:
         if encrypted != bool(passphrase):
             expected = "needs a passphrase" if encrypted else "is not encrypted"
             raise SealError(SealRefusal.KEY_PASSPHRASE, f"private key file {expected}")
+        if encrypted:
+            require_affordable(data)
         try:
             return cls.of(serialization.load_pem_private_key(data, passphrase))
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
             code = SealRefusal.KEY_PASSPHRASE if encrypted else SealRefusal.KEY_INVALID
             raise SealError(code, "private key file cannot be read") from error
 

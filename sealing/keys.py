@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sealing import limits
 from sealing.errors import SealError, SealRefusal
+from sealing.key_cost import require_affordable
 from sealing.protected_key import encrypt_private_key
 
 P256: Final = "p256"
@@ -171,9 +172,11 @@ class SigningKey:
         if encrypted != bool(passphrase):
             expected = "needs a passphrase" if encrypted else "is not encrypted"
             raise SealError(SealRefusal.KEY_PASSPHRASE, f"private key file {expected}")
+        if encrypted:
+            require_affordable(pem)
         try:
             return cls._of(serialization.load_pem_private_key(pem, passphrase))
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
             if not encrypted:
                 raise _invalid("not a PEM file with a PKCS#8 or SEC1 private key") from error
             detail = "private key file does not open: wrong passphrase, or a damaged file"

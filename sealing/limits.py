@@ -49,6 +49,11 @@ PASSPHRASE_BYTES = 1023
 # bound on the memory of a key file is 32 MiB.
 PEM_SCRYPT_N = 1 << 14
 PEM_SCRYPT_P = 5
+# What a reader pays at most for a PEM file of another tool: OpenSSL's bound on memory (in blocks of
+# 128 bytes), and a few seconds.
+PEM_SCRYPT_BLOCKS = 1 << 18
+PEM_SCRYPT_WORK = 1 << 22
+PEM_ROUNDS = 10_000_000
 # The costs that cosign writes and wrote, all with the same r and p: 32, 64 and 128 MiB. What
 # another number would cost, nobody has agreed to.
 COSIGN_SCRYPT_N = (1 << 15, 1 << 16, 1 << 17)
@@ -67,6 +72,8 @@ VERSION_MAX = 2**53 - 1
 MODULE_BYTES = 512 << 20
 # A component has several sections for each interface; a command with 16 of them has 172.
 BILL_COMPONENT_SECTIONS = 16384
+# Entries of all index spaces in one. The world of commands of WASI 0.2 comes to 300.
+BILL_COMPONENT_ENTRIES = 32768
 # Components in components: tools that compose nest two deep.
 BILL_COMPONENT_DEPTH = 16
 # The core modules in one: the largest toolchain here makes under 40.

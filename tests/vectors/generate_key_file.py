@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from sealing import limits
+from sealing.protected_key import to_pem
 from tests.unit.sealing.makers import OWNER, OWNER_ED25519
 from tests.vectors.folder import ACCEPTED, fresh_folder, write_case
 from tests.vectors.key_file_cosign import COSIGN_CASES, URI_CASES
@@ -37,6 +38,10 @@ def passphrase(name: str, why: str, data: bytes, given: str | None) -> Case:
     return Case(name, why, "seal-key-passphrase", PRIVATE, data, given)
 
 
+def costly(name: str, why: str, data: bytes) -> Case:
+    return Case(f"cost-{name}", why, "seal-key-invalid", PRIVATE, data, PASSPHRASE)
+
+
 def p384() -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(7, ec.SECP384R1())
 
@@ -61,6 +66,22 @@ def ed25519_spki(y: int) -> bytes:
     return OWNER_ED25519.public.spki[:-32] + y.to_bytes(32, "little")
 
 
+def costing(kdf: str, *numbers: int) -> bytes:
+    """Return an encrypted file that asks for these costs and holds nothing."""
+    values = b"".join(der(0x02, number.to_bytes(8, "big")) for number in numbers)
+    derivation = der(0x30, bytes.fromhex(kdf), der(0x30, der(0x04, bytes(16)), values))
+    cipher = der(0x30, bytes.fromhex("060960864801650304012a"), der(0x04, bytes(16)))
+    scheme = der(0x30, bytes.fromhex("06092a864886f70d01050d"), der(0x30, derivation, cipher))
+    return to_pem("ENCRYPTED PRIVATE KEY", der(0x30, scheme, der(0x04, bytes(160))))
+
+
+def der(tag: int, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return bytes([tag, 0x82]) + len(body).to_bytes(2, "big") + body
+
+
+SCRYPT, PBKDF2 = "06092b06010401da47040b", "06092a864886f70d01050c"
+
 CASES = (
     Case("p256", "K1: ECDSA P-256", ACCEPTED, PRIVATE, OWNER.to_pem()),
     Case("encrypted", "K3: the right passphrase", ACCEPTED, PRIVATE, ENCRYPTED, PASSPHRASE),
@@ -81,6 +102,10 @@ CASES = (
         PRIVATE,
         OWNER.to_pem() + b"\n" * limits.PEM_BYTES,
     ),
+    costly("memory", "K3: at most 32 MiB", costing(SCRYPT, 1 << 16, 8, 1)),
+    costly("time", "K3: at most 2^22 blocks", costing(SCRYPT, 1 << 14, 8, 33)),
+    costly("rounds", "K3: at most 10,000,000 rounds", costing(PBKDF2, 10_000_001)),
+    costly("not-said", "K3: N, r and p of scrypt", costing(SCRYPT, 1 << 14, 8)),
     passphrase("no-passphrase", "K3: one is needed", ENCRYPTED, None),
     passphrase("wrong-passphrase", "K3: the right one", ENCRYPTED, "battery staple"),
     passphrase("needless-passphrase", "K3: none is needed", OWNER.to_pem(), PASSPHRASE),

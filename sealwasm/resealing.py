@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from sealwasm.failure import CliError, Kind
 
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from sealing.manifest import SealedManifest
     from sealing.oci.blob import Blob
     from sealing.oci.store import ArtifactStore
+    from sealing.owner_trust import OwnerTrust
     from sealing.recipients import Recipients
     from sealing.seal import SealedModule, Terms
     from sealing.unseal import UnsealedModule, VerifiedArtifact
     from sealwasm.artifacts import AnyReference
+    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,11 @@ class OwnKeyChoice:
     recovery_key: str | None
     jwe_key: str | None
     passphrase_file: str | None
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Self:
+        """Return what the options of `rewrap` said."""
+        return cls(given["recovery_key"], given["jwe_key"], given["opening_passphrase_file"])
 
     def load(self) -> OpeningKey | JwePrivateKey:
         """Return the key, or raise `CliError`."""
@@ -47,6 +55,13 @@ class OwnKeyChoice:
         if self.recovery_key is not None:
             return read_recovery_private(self.recovery_key, self.passphrase_file)
         return read_jwe_private(self.jwe_key or "", self.passphrase_file)
+
+
+def trust_in(owner: Signer) -> OwnerTrust:
+    """Return trust in the one key that signs: nobody seals anew what another owner signed."""
+    from sealing.owner_trust import OwnerTrust
+
+    return OwnerTrust.of([owner.public])
 
 
 def rewrapped(
@@ -77,6 +92,31 @@ def layer_in(store: ArtifactStore, manifest: SealedManifest) -> Blob:
         return Blob.of(fetch_layer(store, manifest)).chunks()
 
     return Blob(manifest.layer_digest, manifest.layer_size, chunks)
+
+
+def published_over(
+    session: Session,
+    registry: RegistryAccess,
+    source: ArtifactStore,
+    sealed: SealedModule,
+    goal: AnyReference,
+    *,
+    owner: Signer,
+    dry_run: bool,
+) -> dict[str, Any]:
+    """Publish what was sealed over a layer of `source`, unless told not to; return the facts."""
+    from sealwasm.holders import warn
+    from sealwasm.sealing_work import facts_of
+
+    warn(session, sealed.statement.recipients)
+    facts = facts_of(sealed)
+    if dry_run:
+        session.say("dry run: nothing was written")
+        return facts
+    with registry.open(goal, create=True) as store:
+        facts["reference"] = push_over(source, store, sealed, goal, owner)
+    session.say(f"next: sealwasm verify {facts['reference']}")
+    return facts
 
 
 def push_over(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.holders import holder_options, warn
+from sealwasm.holders import holder_options
 from sealwasm.options import (
     module_options,
     owner_key_options,
@@ -70,8 +70,7 @@ def adopt(
     """
     from sealwasm.artifacts import parse_reference
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.resealing import adopted, push_over
-    from sealwasm.sealing_work import facts_of
+    from sealwasm.resealing import adopted, published_over
 
     place, goal = parse_reference(reference), parse_reference(target)
     key = _foreign_key(given)
@@ -81,14 +80,9 @@ def adopt(
         sealed = adopted(source, place, key, terms, recipients, owner=owner, now=session.now())
         _require_covered(given["capabilities"], sealed.statement.bill)
         session.say(f"warning: {_STILL}")
-        warn(session, sealed.statement.recipients)
-        facts = facts_of(sealed)
-        if dry_run:
-            session.say("dry run: nothing was written")
-        else:
-            with registry.open(goal, create=True) as store:
-                facts["reference"] = push_over(source, store, sealed, goal, owner)
-            session.say(f"next: sealwasm verify {facts['reference']}")
+        facts = published_over(
+            session, registry, source, sealed, goal, owner=owner, dry_run=dry_run
+        )
     session.show(facts, table=facts_table(facts))
 
 

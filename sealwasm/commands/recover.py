@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,7 @@ from sealwasm.owner_trust_options import trust_options
 from sealwasm.session import Session, dry_files_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
+    from sealing.unseal import VerifiedArtifact
     from sealwasm.owner_trust_options import TrustChoice
     from sealwasm.registry_access import RegistryAccess
 
@@ -63,11 +64,13 @@ def recover(
         write_file(target, bytes(opened.module), mode=0o600)
         size = len(opened.module)
     session.say(f"warning: {target} is the module in clear; delete it when you are done")
-    facts = {
+    facts = _facts(artifact) | {"file": target, "bytes": size}
+    session.show(facts, table=facts_table(facts))
+
+
+def _facts(artifact: VerifiedArtifact) -> dict[str, Any]:
+    return {
         "module": artifact.statement.module,
         "version": artifact.statement.version,
         "manifest": artifact.manifest.digest,
-        "file": target,
-        "bytes": size,
     }
-    session.show(facts, table=facts_table(facts))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.holders import also_option, recovery_option, warn
+from sealwasm.holders import also_option, recovery_option
 from sealwasm.options import (
     owner_key_options,
     registry_options,
@@ -62,35 +62,28 @@ def rewrap(
     Example: sealwasm rewrap registry.example/acme/app:7 --recovery-key backup.key --key owner.key
     --broker https://new.example --to registry.example/acme/app:7b
     """
-    from sealing.owner_trust import OwnerTrust
     from sealing.rewrap import terms_of
     from sealwasm.artifacts import parse_reference
     from sealwasm.attesting import verified_artifact
     from sealwasm.chosen_brokers import ChosenBrokers
     from sealwasm.holders import with_holders
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.resealing import OwnKeyChoice, push_over, rewrapped
-    from sealwasm.sealing_work import facts_of
+    from sealwasm.resealing import OwnKeyChoice, published_over, rewrapped, trust_in
 
     place, goal = parse_reference(reference), parse_reference(target)
     brokers = ChosenBrokers.taken_from(given)
-    choice = OwnKeyChoice(given["recovery_key"], given["jwe_key"], given["opening_passphrase_file"])
+    choice = OwnKeyChoice.of(given)
     owner = load_signing_key(given["key"], given["passphrase_file"])
     with registry.open(place) as source:
-        trust = OwnerTrust.of([owner.public])
-        artifact = verified_artifact(source, place, trust, now=session.now())
-        key = choice.load()
+        artifact = verified_artifact(source, place, trust_in(owner), now=session.now())
         recipients = with_holders(
             brokers.recipients(given["suite"]), given["recovery_keys"], given["also"]
         )
         terms = terms_of(artifact, version=given["version"], policy=given["policy"])
-        sealed = rewrapped(source, artifact, key, terms, recipients, owner=owner, now=session.now())
-        warn(session, sealed.statement.recipients)
-        facts = facts_of(sealed)
-        if dry_run:
-            session.say("dry run: nothing was written")
-        else:
-            with registry.open(goal, create=True) as store:
-                facts["reference"] = push_over(source, store, sealed, goal, owner)
-            session.say(f"next: sealwasm verify {facts['reference']}")
+        sealed = rewrapped(
+            source, artifact, choice.load(), terms, recipients, owner=owner, now=session.now()
+        )
+        facts = published_over(
+            session, registry, source, sealed, goal, owner=owner, dry_run=dry_run
+        )
     session.show(facts, table=facts_table(facts))

@@ -28,6 +28,7 @@ from sealing.canonical import Buffer
 from sealing.component_scope import Member
 from sealing.component_sections import COMPONENT_HEADER, ComponentReader
 from sealing.module_source import ByteView, ModuleSource, source_of
+from sealing.wasm_reader import require_at_most
 
 COMPONENT: Final = "component"
 
@@ -136,6 +137,9 @@ def parse_bill(value: Any) -> AnyBill:
 def _bill_of_component(view: ByteView) -> ComponentBill:
     reader = ComponentReader(view)
     scope = reader.read_all()
+    # One interface may be exported under many names, and is listed under each.
+    listed = sum(len(one.item.members) for one in (*scope.imports, *scope.exports))
+    require_at_most(len(view), listed, limits.BILL_EXPORTS, "members of interfaces")
     return ComponentBill(
         kind=COMPONENT,
         imports=tuple(_items(scope.imports)),

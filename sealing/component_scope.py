@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple, Self
 
@@ -31,6 +32,14 @@ class Item:
     kind: Kind
     text: str
     members: tuple[Member, ...] = field(default=(), repr=False)
+    # The same by name, made once: a component may ask for each of them as often as it likes.
+    by_name: Mapping[tuple[str, Space], Item] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def exporting(cls, kind: Kind, text: str, members: Iterable[Member]) -> Self:
+        """Return an instance or component with these exports."""
+        found = tuple(members)
+        return cls(kind, text, found, {(one.name, one.space): one.item for one in found})
 
     def named(self, name: str) -> Item:
         """Return the same thing, written by this name from now on."""
@@ -52,7 +61,7 @@ class Budget:
         """Count `item`, or raise `SealError` where there is too much of everything."""
         self._entries += 1
         self._text += len(item.text)
-        require_at_most(offset, self._entries, limits.BILL_ENTRIES, "entries")
+        require_at_most(offset, self._entries, limits.BILL_COMPONENT_ENTRIES, "entries")
         require_at_most(offset, len(item.text), limits.BILL_TYPE_CHARS, "characters of a type")
         require_at_most(offset, self._text, limits.BILL_COMPONENT_CHARS, "characters of types")
 
@@ -115,13 +124,11 @@ class Scope:
     def alias(self, space: Space, instance: int, name: str, offset: int) -> None:
         """Take something out of an instance. Its types are written with the instance's name."""
         found = self.at("instance", instance, offset)
-        for member in reversed(found.members):
-            if (member.name, member.space) == (name, space):
-                item = member.item
-                text = f"{found.text}.{name}" if found.text and space == "type" else item.text
-                self.add(space, item.named(text), offset)
-                return
-        raise malformed(offset, f"instance {instance} exports no such {space}")
+        item = found.by_name.get((name, space))
+        if item is None:
+            raise malformed(offset, f"instance {instance} exports no such {space}")
+        text = f"{found.text}.{name}" if found.text and space == "type" else item.text
+        self.add(space, item.named(text), offset)
 
 
 def space_of_sort(offset: int, sort: int) -> Space:

@@ -6,6 +6,7 @@ over, and so is all code: that a component is valid is the engine's to say.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sealing import limits
@@ -88,7 +89,7 @@ class ComponentReader:
             self._budget.components += 1
             inner = scope.inner(start)
             self._read_component(body, inner)
-            scope.add("component", Item("component", "component", tuple(inner.exports)), start)
+            scope.add("component", Item.exporting("component", "component", inner.exports), start)
         else:
             raise unsupported(start, f"component section {section}")
 
@@ -114,12 +115,12 @@ class ComponentReader:
                 reader.name(limits.BILL_NAME_BYTES)
                 sort(reader)
                 reader.u32()
-            members = component.members
+            item = replace(component, kind="instance", text="")
         elif form == 1:
-            members = tuple(_inline_exports(reader, scope))
+            item = Item.exporting("instance", "", _inline_exports(reader, scope))
         else:
             raise malformed(start, f"unknown form 0x{form:02x} of an instance")
-        scope.add("instance", Item("instance", "", members), start)
+        scope.add("instance", item, start)
 
 
 def _inline_exports(reader: WasmReader, scope: Scope) -> list[Member]:

@@ -129,4 +129,4 @@ def _declared(reader: WasmReader, scope: Scope, code: int) -> Item:
         else:
             raise unsupported(start, f"declaration 0x{kind:02x} in a type")
     word: Space = "component" if code == _COMPONENT_TYPE else "instance"
-    return Item(word, word, tuple(inner.exports))
+    return Item.exporting(word, word, inner.exports)

@@ -88,6 +88,18 @@ CASES = (
         HEADER + component.core(b"\0asm\x01\0\0\0") * (limits.BILL_MODULES + 1),
     ),
     refused(
+        "component-entries",
+        "B4.1: at most 32768 entries",
+        "too-large",
+        defined(*[U8] * (limits.BILL_COMPONENT_ENTRIES + 1)),
+    ),
+    refused(
+        "component-members",
+        "B4.1: at most 16384 members of interfaces",
+        "too-large",
+        IMPORTED + component.exports(*[component.export("again", INSTANCE, 0)] * 8192),
+    ),
+    refused(
         "component-sections",
         "B4.1: at most 16384 sections",
         "too-large",

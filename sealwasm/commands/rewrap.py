@@ -22,6 +22,7 @@ from sealwasm.session import (
 )
 
 if TYPE_CHECKING:
+    from sealing.recipients import Recipients
     from sealwasm.registry_access import RegistryAccess
 
 
@@ -65,20 +66,15 @@ def rewrap(
     from sealing.rewrap import terms_of
     from sealwasm.artifacts import parse_reference
     from sealwasm.attesting import verified_artifact
-    from sealwasm.chosen_brokers import ChosenBrokers
-    from sealwasm.holders import with_holders
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.resealing import OwnKeyChoice, published_over, rewrapped, trust_in
 
     place, goal = parse_reference(reference), parse_reference(target)
-    brokers = ChosenBrokers.taken_from(given)
     choice = OwnKeyChoice.of(given)
     owner = load_signing_key(given["key"], given["passphrase_file"])
     with registry.open(place) as source:
         artifact = verified_artifact(source, place, trust_in(owner), now=session.now())
-        recipients = with_holders(
-            brokers.recipients(given["suite"]), given["recovery_keys"], given["also"]
-        )
+        recipients = _recipients(given)
         terms = terms_of(artifact, version=given["version"], policy=given["policy"])
         sealed = rewrapped(
             source, artifact, choice.load(), terms, recipients, owner=owner, now=session.now()
@@ -87,3 +83,11 @@ def rewrap(
             session, registry, source, sealed, goal, owner=owner, dry_run=dry_run
         )
     session.show(facts, table=facts_table(facts))
+
+
+def _recipients(given: dict[str, Any]) -> Recipients:
+    from sealwasm.chosen_brokers import ChosenBrokers
+    from sealwasm.holders import with_holders
+
+    brokers = ChosenBrokers.taken_from(given).recipients(given["suite"])
+    return with_holders(brokers, given["recovery_keys"], given["also"])

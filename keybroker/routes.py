@@ -146,7 +146,7 @@ def post_releases(body: ReleaseBody, broker: Served, who: Source) -> Response:
     responses=_answers(schema_of(OwnerEnrolled), 201),
     openapi_extra=_takes(DSSE_SCHEMA),
 )
-def post_owners(body: EnrolmentBody, broker: Served, who: Source) -> Response:
+def post_owners(body: SmallBody, broker: Served, who: Source) -> Response:
     """Enrol a module owner by a document that operator and owner signed."""
     return Response(broker.enrol_owner(body, source=who).to_bytes(), 201, media_type=JSON)
 
@@ -157,7 +157,7 @@ def post_owners(body: EnrolmentBody, broker: Served, who: Source) -> Response:
     responses=_answers(schema_of(OwnerRotated), 201),
     openapi_extra=_takes(DSSE_SCHEMA),
 )
-def post_rotations(body: EnrolmentBody, broker: Served, who: Source) -> Response:
+def post_rotations(body: SmallBody, broker: Served, who: Source) -> Response:
     """Enrol the key that follows an owner's by a document that both keys signed."""
     return Response(broker.rotate_owner(body, source=who).to_bytes(), 201, media_type=JSON)
 
@@ -168,7 +168,7 @@ def post_rotations(body: EnrolmentBody, broker: Served, who: Source) -> Response
     responses=_answers(schema_of(RevocationRecorded), 201),
     openapi_extra=_takes(DSSE_SCHEMA),
 )
-def post_revocations(body: EnrolmentBody, broker: Served, who: Source) -> Response:
+def post_revocations(body: SmallBody, broker: Served, who: Source) -> Response:
     """Revoke an artifact, a module's versions or a key by a document of its owner or operator."""
     return Response(broker.revoke(body, source=who).to_bytes(), 201, media_type=JSON)
 

@@ -123,6 +123,13 @@ def test_body_has_a_limit(client: Peer, surplus: int, code: str) -> None:
     require_problem(client.post("/v1/challenges", body), 413 if surplus else 400, code)
 
 
+@pytest.mark.parametrize("path", ["/v1/owners", "/v1/owners/rotations", "/v1/revocations"])
+def test_documents_that_are_small_are_read_small(client: Peer, path: str) -> None:
+    body = b" " * (protocol.MAX_SMALL_BYTES + 1)
+    require_problem(client.post(path, body), 413, "request-too-large")
+    require_problem(client.post(path, body[:-1]), 400, "seal-malformed")
+
+
 def test_body_that_never_ends_is_cut_off(client: Peer) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(10_000):

@@ -15,6 +15,7 @@ from sealwasm.steps import Steps
 if TYPE_CHECKING:
     from policies.models import ReleasePolicy
     from sealing.keys import Signer
+    from sealing.manifest import SealedManifest
     from sealing.seal import SealedModule
     from sealwasm.artifacts import AnyReference
     from sealwasm.listing import Listed
@@ -140,6 +141,9 @@ def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
     policy = load_capabilities_file(wish.order.capabilities)
     same = (
         not wish.order.hide_details
+        # Which keys of other tools a module was sealed for cannot be told from the outside.
+        and not wish.order.also
+        and _same_holders(wish.order, newest.artifact.manifest)
         and newest.artifact.plaintext_digest == _digest_of_file(wish.order.module)
         and statement.capabilities == policy.to_document()
         and statement.policy == wish.order.policy
@@ -149,6 +153,19 @@ def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
         and statement.threshold == wish.order.brokers.threshold
     )
     return newest if same else None
+
+
+def _same_holders(order: SealOrder, manifest: SealedManifest) -> bool:
+    """Return whether a manifest is for the recovery keys and the suite of `order`.
+
+    Of the same kind is not enough: an old key that was lost would go on opening the module.
+    """
+    from sealwasm.holders import read_recovery_public
+
+    held = {one.key for one in manifest.envelopes if one.is_recovery}
+    suites = {one.suite for one in manifest.envelopes if not one.is_recovery}
+    wanted = {read_recovery_public(path).key_id for path in order.recovery_keys}
+    return held == wanted and suites == {order.suite}
 
 
 def _digest_of_file(path: str) -> str:

@@ -116,6 +116,15 @@ class TestRecovery:
         )  # fmt: skip
         assert error["code"] == "seal-envelope-not-opened"
 
+    def test_another_key_is_another_version(self, desk):
+        for name in ("old", "new"):
+            recovery(desk, name)
+        first = publish(desk, "--recovery-key", desk.path("old.key.pub"))
+        again = publish(desk, "--recovery-key", desk.path("old.key.pub"))
+        changed = publish(desk, "--recovery-key", desk.path("new.key.pub"))
+        assert again["manifest"] == first["manifest"]
+        assert (first["version"], changed["version"]) == (1, 2)
+
     def test_a_private_key_is_not_sealed_to(self, desk):
         key = recovery(desk)
         error = desk.refused("publish", desk.path("app.wasm"), *key)
@@ -123,6 +132,12 @@ class TestRecovery:
 
 
 class TestPastTheBrokers:
+    def test_another_key_is_another_version(self, desk):
+        for name in ("old", "new"):
+            jwe_pair(desk, name)
+        told = [publish(desk, "--also", f"jwe:{desk.path(name)}.pub") for name in ("old", "new")]
+        assert [one["version"] for one in told] == [1, 2]
+
     def test_each_kind_is_listed_and_warned_of(self, desk):
         jwe_pair(desk)
         also = ("--also", f"jwe:{desk.path('ours.pub')}", "--also", f"coco:{coco_key(desk)}")

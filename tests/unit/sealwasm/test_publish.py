@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from sealing.oci.layout import OciLayout
+from sealwasm.options import SUITES
 from tests.fakes.desk import Desk, open_desk
 from tests.fakes.registry import fake_registry
 from tests.fakes.world import POLICY
@@ -80,6 +81,10 @@ class TestAgain:
         told = desk.document("publish", desk.path("app.wasm"))
         assert told["version"] == 2
         assert tags(desk) == ["1", "2"]
+
+    def test_another_suite_is_the_next_version(self, desk):
+        desk.document("publish", desk.path("app.wasm"), "--suite", SUITES[1])
+        assert desk.document("publish", desk.path("app.wasm"))["version"] == 2
 
     def test_never_back(self, desk):
         desk.document("publish", desk.path("app.wasm"), "--version", "7")

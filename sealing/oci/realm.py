@@ -59,8 +59,13 @@ class RealmRules:
             raise _refused(f"{registry} names a token server inside: {realm.authority}")
 
     def may_have_credentials(self, realm: Realm, registry: str) -> bool:
-        """Return whether the credentials of `registry` may be told to `realm`."""
-        return realm.host == _host(registry) or realm.authority in self.elsewhere(registry)
+        """Return whether the credentials of `registry` may be told to `realm`.
+
+        Where the token server is known, the registry itself has no use for them.
+        """
+        if known := self.elsewhere(registry):
+            return realm.authority in known
+        return realm.host == _host(registry)
 
 
 def parse_realm_rule(text: str) -> tuple[str, str]:

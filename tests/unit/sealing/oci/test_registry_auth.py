@@ -385,6 +385,8 @@ class TestRealms:
             ("docker.io", "https://gitlab.com"),
             ("docker.io", "https://auth.docker.io:8443"),
             ("gitlab.com", "https://registry.gitlab.com"),
+            ("docker.io", "https://docker.io"),
+            ("registry.gitlab.com", "https://registry.gitlab.com"),
         ],
     )
     def test_elsewhere_is_not_told(

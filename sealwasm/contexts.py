@@ -6,6 +6,7 @@ names, never a key: docs/guides/contexts.md has every member.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Mapping
@@ -42,10 +43,11 @@ def config_path(given: str | None, environment: Mapping[str, str]) -> Path:
     named = given or environment.get(VARIABLE)
     if named:
         return Path(named)
-    home = environment.get("XDG_CONFIG_HOME") or ""
-    # XDG: a relative path there is to be ignored.
-    folder = Path(home) if home.startswith("/") else Path(environment.get("HOME", "/")) / ".config"
-    return folder / "sealwasm" / "config.yaml"
+    xdg, home = (environment.get(name) or "" for name in ("XDG_CONFIG_HOME", "HOME"))
+    # XDG: a relative path there is to be ignored. What lies in the current folder is anybody's.
+    if not xdg.startswith("/"):
+        xdg = f"{home if home.startswith('/') else ''}/.config"
+    return Path(xdg, "sealwasm", "config.yaml")
 
 
 def load_config(path: Path) -> ConfigFile | None:
@@ -78,14 +80,18 @@ def load_config(path: Path) -> ConfigFile | None:
 
 def _require_own(path: Path) -> None:
     """Refuse a file that others may write: it says which broker may have the module's key."""
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o022:
+    facts = path.stat()
+    mode = stat.S_IMODE(facts.st_mode)
+    strange = facts.st_uid not in (0, os.geteuid())
+    if mode & 0o022 or strange:
         raise CliError(
             Kind.USAGE,
             "config-writable",
-            f"the config file {path} can be changed by others (mode {mode:04o})",
+            f"the config file {path} belongs to another user"
+            if strange
+            else f"the config file {path} can be changed by others (mode {mode:04o})",
             why="it says which broker is trusted with your modules",
-            next_step=f"chmod go-w {path}",
+            next_step=f"ls -l {path}" if strange else f"chmod go-w {path}",
         )
 
 

@@ -131,7 +131,15 @@ class RegistryAccess:
 
     def login_file(self) -> Path:
         """Return the file in which a login is kept: the first that is looked into."""
-        path = Path(self.auth) if self.auth else (self._usual_places() or [Path("auth.json")])[0]
+        places = [Path(self.auth)] if self.auth else self._usual_places()
+        if not places:
+            raise CliError(
+                Kind.USAGE,
+                "usage",
+                "no folder of yours is known, so there is no place for a password",
+                next_step="--registry-auth FILE, or set HOME",
+            )
+        path = places[0]
         return path / "config.json" if path.is_dir() else path
 
     def check_login(self, host: str, credentials: BasicCredentials) -> None:
@@ -160,7 +168,8 @@ class RegistryAccess:
             (home, ".config/containers/auth.json"),
             (home, ".docker/config.json"),
         ]
-        return [Path(folder, name) for folder, name in places if folder]
+        # A relative one would be in the current folder, which is anybody's.
+        return [Path(folder, name) for folder, name in places if folder and folder[0] == "/"]
 
     def _helpers(self) -> CredentialHelpers:
         import time

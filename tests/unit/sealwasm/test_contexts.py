@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,9 @@ def line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Line:
         (None, {"XDG_CONFIG_HOME": "/x", "HOME": "/h"}, "/x/sealwasm/config.yaml"),
         (None, {"XDG_CONFIG_HOME": "x", "HOME": "/h"}, "/h/.config/sealwasm/config.yaml"),
         (None, {"HOME": "/h"}, "/h/.config/sealwasm/config.yaml"),
+        (None, {"HOME": "h"}, "/.config/sealwasm/config.yaml"),
+        (None, {"HOME": ""}, "/.config/sealwasm/config.yaml"),
+        (None, {"XDG_CONFIG_HOME": "."}, "/.config/sealwasm/config.yaml"),
     ],
 )
 def test_where_the_file_is(given, environment, expected):
@@ -117,6 +121,14 @@ class TestTheFile:
         line.write(FILE, mode=0o666)
         error = line.refused("verify", "oci:none:1")
         assert error["code"] == "config-writable"
+
+    def test_that_belongs_to_another_user_is_refused(self, line, monkeypatch):
+        line.write(FILE)
+        if os.geteuid() == 0:
+            os.chown(line.config, 12345, -1)
+        else:
+            monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        assert line.refused("context", "list")["code"] == "config-writable"
 
     def test_without_one_there_are_no_contexts(self, line):
         assert line.document("context", "list") == []

@@ -127,6 +127,19 @@ def test_where_others_keep_theirs(
     assert run("publish", "oci:shop:app", f"{registry.host}/acme/app:1") == 0
 
 
+@pytest.mark.parametrize("variable", ["HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"])
+def test_credentials_in_the_current_folder_are_not_taken(
+    registry: FakeRegistry, server: TokenServer, login: Login, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, variable: str,
+) -> None:  # fmt: skip
+    for file in ("containers/auth.json", ".config/containers/auth.json", ".docker/config.json"):
+        login(tmp_path / file)
+    monkeypatch.setenv(variable, ".")
+    monkeypatch.chdir(tmp_path)
+    assert run("publish", f"oci:{tmp_path}/shop:app", f"{registry.host}/acme/app:1") != 0
+    assert not any(one.who for one in server.asked)
+
+
 def test_a_file_of_the_users_is_not_read_for_who_does_not_ask(
     registry: FakeRegistry, home: Path
 ) -> None:

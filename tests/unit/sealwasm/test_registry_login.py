@@ -156,3 +156,14 @@ def test_docker_hub_has_one_key(name: str) -> None:
 def test_file_that_is_not_edited(text: str) -> None:
     code = refusal(with_login, text.encode(), "registry.example.com", ALICE)
     assert code == "seal-credentials-unusable"
+
+
+def test_without_a_folder_of_ones_own_nothing_is_written_here(
+    registry: FakeRegistry, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert login(registry.host, monkeypatch) == 2
+    assert sorted(tmp_path.rglob("*")) == before

@@ -41,6 +41,7 @@ class BrokerCode(StrEnum):
     QUOTA_EXCEEDED = "quota-exceeded"
     VERSION_ROLLED_BACK = "version-rolled-back"
     OWNER_EXISTS = "owner-exists"
+    OWNER_FOLLOWED = "owner-followed"
     OWNER_UNKNOWN = "owner-unknown"
     OWNER_REVOKED = "owner-revoked"
     MODULE_REVOKED = "module-revoked"

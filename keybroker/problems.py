@@ -89,6 +89,7 @@ _BY_CODE: Final[MappingProxyType[StrEnum, Kind]] = MappingProxyType(
         BrokerCode.OWNER_REVOKED: REVOKED,
         BrokerCode.MODULE_REVOKED: REVOKED,
         BrokerCode.OWNER_EXISTS: CONFLICT,
+        BrokerCode.OWNER_FOLLOWED: CONFLICT,
         BrokerCode.POLICY_NOT_NEWER: CONFLICT,
         BrokerCode.REQUEST_TOO_LARGE: LARGE,
         BrokerCode.DOCUMENT_FOR_ANOTHER_BROKER: MISDIRECTED,

@@ -133,6 +133,11 @@ OF_CODE: Final[dict[str, Advice]] = {
         "this owner is enrolled already",
         "nothing is left to do; go on with: sealwasm policy publish FILE",
     ),
+    "owner-followed": Advice(
+        Kind.CONFLICT,
+        "another key has followed this one with the broker",
+        "if it is not yours, somebody has your key: have the operator revoke both",
+    ),
     "policy-unknown": Advice(
         Kind.NOT_FOUND,
         "the broker has no such release policy",

@@ -64,15 +64,14 @@ def put_policy(transaction: Transaction, record: PolicyEnrolment) -> Recorded:
 def rotate_owner(transaction: Transaction, record: OwnerRotation) -> Recorded:
     """Write the key that follows another, with all that the old one has reached."""
     owner, previous = record.owner, record.previous
-    known = transaction.row(
-        "SELECT EXISTS (SELECT 1 FROM revocation WHERE owner = key_id AND kind = 'key'"
-        " AND subject = '') FROM owner WHERE key_id = ?",
-        (previous,),
-    )
+    known = transaction.row(_STANDING, (previous, owner.key_id))
     if known is None:
         raise BrokerError(BrokerCode.OWNER_UNKNOWN, f"owner {previous[:16]} is not enrolled")
     if known[0]:
         raise BrokerError(BrokerCode.OWNER_REVOKED, f"key {previous[:16]} was revoked")
+    if known[1] is not None:
+        detail = f"key {previous[:16]} was followed by key {known[1][:16]}, which counts"
+        raise BrokerError(BrokerCode.OWNER_FOLLOWED, detail)
     added = transaction.execute(
         "INSERT INTO owner (key_id, name, spki, enrolled, previous)"
         " SELECT ?, name, ?, ?, key_id FROM owner WHERE key_id = ? ON CONFLICT DO NOTHING",
@@ -84,6 +83,15 @@ def rotate_owner(transaction: Transaction, record: OwnerRotation) -> Recorded:
         transaction.execute(statement, (owner.key_id, previous))
     return log_leaf(transaction, record.leaf)
 
+
+# Whether a key is revoked, and the key besides a given one that followed it and is not: whoever
+# steals an old key should not get another one in beside its owner's new one.
+_STANDING: Final = """
+    SELECT EXISTS (SELECT 1 FROM revocation WHERE owner = ?1 AND kind = 'key' AND subject = ''),
+        (SELECT next.key_id FROM owner AS next WHERE next.previous = ?1 AND next.key_id <> ?2
+         AND NOT EXISTS (SELECT 1 FROM revocation
+                         WHERE owner = next.key_id AND kind = 'key' AND subject = ''))
+    FROM owner WHERE key_id = ?1"""
 
 # Versions, so that a new key is no way back to an old module; the newest policies, which the old
 # key signed while it counted; and what is revoked stays so.

@@ -254,7 +254,7 @@ class Store(Protocol):
     def rotate_owner(self, record: OwnerRotation) -> Recorded:
         """Enrol the key that follows another; name, newest policies and versions go along.
 
-        Raises `OWNER_UNKNOWN`, `OWNER_REVOKED` or `OWNER_EXISTS`.
+        Raises `OWNER_UNKNOWN`, `OWNER_REVOKED`, `OWNER_FOLLOWED` or `OWNER_EXISTS`.
         """
 
     def revoke(self, record: Revocation) -> Recorded:

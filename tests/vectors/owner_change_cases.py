@@ -96,6 +96,14 @@ def rotations(writer: Writer) -> None:
         _rotation(),
         before=[(ROTATION, _rotation())],
     )
+    case(
+        "beside-another",
+        "5.3: a key is followed by one key",
+        "owner-followed",
+        "record",
+        _rotation(makers.OWNER, makers.STRANGER, key=b64(makers.STRANGER.public.spki)),
+        before=[(ROTATION, _rotation())],
+    )
     later = w.Ask(module=w.sealed(owner=w.NEWCOMER, version=1)).body()
     writer.case(
         RELEASE,

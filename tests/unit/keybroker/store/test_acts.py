@@ -92,6 +92,16 @@ def test_the_newest_key_takes_back_what_earlier_ones_published(store, what) -> N
     store.record_release(as_owner(records.release(3, version=2), newest))
 
 
+def test_a_key_is_followed_by_one_key_that_counts(store) -> None:
+    store.rotate_owner(records.rotation())
+    other = records.rotation("2" * 64)
+    assert refused(store.rotate_owner, other) == BrokerCode.OWNER_FOLLOWED
+    assert refused(store.rotate_owner, records.rotation()) == BrokerCode.OWNER_EXISTS
+    store.revoke(records.revocation(RevokedKind.KEY, owner_id=NEXT))
+    store.rotate_owner(other)
+    assert store.owner("2" * 64).name == "acme"
+
+
 def test_a_revoked_key_leaves_the_ones_before_and_after_it(store) -> None:
     store.rotate_owner(records.rotation())
     store.rotate_owner(records.rotation("2" * 64, previous=NEXT))

@@ -1,6 +1,6 @@
 """The owner's recovery key: an HPKE key that stays offline, its private half under a passphrase.
 
-Two files, both canonical JSON. Specification: docs/specs/recovery-key.md.
+Two files, both canonical JSON. Specification: docs/specs/other-holders.md, section V.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from sealing import limits
@@ -21,6 +22,8 @@ _INTEGER, _OBJECT, _SEQUENCE = 0x02, 0x06, 0x30
 _SCRYPT: Final = bytes.fromhex("2b06010401da47040b")
 # PBES2 names its key derivation three sequences below the file's.
 _DEPTH: Final = 8
+# It has about ten objects and numbers.
+_VALUES: Final = 32
 
 _Value = tuple[int, bytes]
 
@@ -48,7 +51,10 @@ def _algorithm(block: bytes) -> list[_Value]:
     if tag != _SEQUENCE:
         raise _invalid("private key file is not PKCS#8")
     tag, algorithm, _ = _value(whole)
-    return list(_flat(tag, algorithm, _DEPTH))
+    found = list(islice(_flat(tag, algorithm, _DEPTH), _VALUES + 1))
+    if len(found) > _VALUES:
+        raise _invalid("private key file names more than an algorithm needs")
+    return found
 
 
 def _require_affordable(found: list[_Value]) -> None:

@@ -1,4 +1,4 @@
-"""Key files of cosign and URIs of keys."""
+"""Key files of cosign, what encrypted PEM files cost, and URIs of keys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sealing.errors import SealError
+from sealing.key_cost import require_affordable
 from sealing.signers.cosign_key import is_cosign_key, parse_cosign_key
 from sealing.signers.pkcs11_uri import parse_pkcs11_uri
 from tests.fuzz.target import Target
@@ -41,5 +42,6 @@ def _uri(data: bytes) -> object:
 
 TARGETS = [
     Target("cosign-key", _refusing(_cosign), lambda: _seeds("cosign")),
+    Target("pem-cost", _refusing(require_affordable), lambda: _seeds("cost")),
     Target("pkcs11-uri", _refusing(_uri), lambda: _seeds("uri")),
 ]

@@ -36,6 +36,7 @@ UNREADABLE = {
     "nothing": block(b""),
     "cut": block(b"\x30\x05\x30\x7f\x00"),
     "one byte": block(b"\x30\x01\x30"),
+    "many": block(b"\x30\x44\x30\x42" + b"\x05\x00" * 33),
     "deep": block(b"\x30\x28" + bytes(byte for n in range(19, -1, -1) for byte in (0x30, 2 * n))),
 }
 

@@ -63,9 +63,7 @@ def open_archive(path: str) -> Iterator[tuple[Archive, OciLayout]]:
         except OSError as error:
             raise os_failure(error, source, "read") from error
         require_whole(archive, layout)
-        for digest in archive.manifests[1:]:
-            layout.put_manifest(layout.get_manifest(digest), tag=archive.name_of(digest))
-        layout.put_manifest(layout.get_manifest(archive.digest), tag=archive.tag)
+        layout.replace_index(archive.index)
         yield archive, layout
 
 

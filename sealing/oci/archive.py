@@ -44,6 +44,8 @@ class Archive:
     # Manifests in the order of the index: the first is the artifact, and `tag` its name.
     manifests: tuple[str, ...]
     tag: str
+    # Those of them that the index names as cosign's older signature.
+    simple: tuple[str, ...]
     sizes: Mapping[str, int] = field(repr=False)
     # `documents/broker.json` and `documents/release.yaml`, where they are there: anybody's words.
     documents: Mapping[str, bytes] = field(repr=False)
@@ -52,13 +54,6 @@ class Archive:
     def digest(self) -> str:
         """The digest of the artifact."""
         return self.manifests[0]
-
-    def name_of(self, digest: str) -> str | None:
-        """Return the tag that the index gives to a manifest, if it gives one."""
-        entries = Index.parse(self.index, INDEX).entries
-        return next(
-            (one.annotations.get(REF_NAME) for one in entries if one.digest == digest), None
-        )
 
 
 def read_archive(stream: BinaryIO, keep: Callable[[Blob], object]) -> Archive:
@@ -94,7 +89,12 @@ def read_archive(stream: BinaryIO, keep: Callable[[Blob], object]) -> Archive:
     tag = entries[0].annotations.get(REF_NAME) if entries else None
     if tag is None:
         raise _malformed(f"{INDEX} names no artifact first")
-    return Archive(index, tuple(entry.digest for entry in entries), tag, sizes, files)
+    simple = tag_of(entries[0].digest, SIMPLE_SUFFIX)
+    named = tuple(one.digest for one in entries if one.annotations.get(REF_NAME) == simple)
+    digests = tuple(entry.digest for entry in entries)
+    if len(set(digests)) != len(digests):
+        raise _malformed(f"{INDEX} lists a manifest twice")
+    return Archive(index, digests, tag, named, sizes, files)
 
 
 def require_whole(archive: Archive, store: ArtifactStore) -> None:
@@ -103,9 +103,7 @@ def require_whole(archive: Archive, store: ArtifactStore) -> None:
     if any(digest not in archive.sizes for digest in archive.manifests):
         raise _malformed("a manifest is missing")
     facts = [parse_manifest(store.get_manifest(digest)) for digest in archive.manifests]
-    named = tag_of(archive.digest, SIMPLE_SUFFIX)
-    simple = [digest for digest in archive.manifests if archive.name_of(digest) == named]
-    if index_of(facts, archive.tag, simple) != archive.index:
+    if index_of(facts, archive.tag, archive.simple) != archive.index:
         raise _malformed(f"{INDEX} is not the one of its manifests")
 
     # (2.3) Every blob belongs to a manifest, and every manifest has its blobs.

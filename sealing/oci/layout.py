@@ -134,6 +134,16 @@ class OciLayout:
             folder.write(INDEX, [index.to_bytes()])
         return facts.descriptor.digest
 
+    def replace_index(self, data: bytes) -> None:
+        """Let `data`, whose manifests and their blobs are here, be all of `index.json`.
+
+        Looking at each manifest again would make the work grow with the square of their number.
+        Raises `SealError` for what is no index.
+        """
+        Index.parse(data, INDEX)
+        with Folder.open(self._path) as folder, folder.locked():
+            folder.write(INDEX, [data])
+
     def tags(self) -> tuple[str, ...]:
         """See `ArtifactStore`. Names that no reference can spell are passed over."""
         with Folder.open(self._path) as folder:

@@ -273,6 +273,8 @@ CASES: list[tuple[str, str, str, str, Change]] = [
         _simple(bundle), bundle.index["manifests"][1:].reverse(),
         bundle.index.update(manifests=[bundle.index["manifests"][0],
                                        *bundle.index["manifests"][:0:-1]]))),
+    ("index-entry-twice", "2.2", "read", MALFORMED, _index(lambda index: index["manifests"].append(
+        index["manifests"][1]))),
     ("second-artifact", "2.2", "whole", MALFORMED, _second_artifact),
     ("manifest-missing", "2.2", "whole", MALFORMED, _without("referrer")),
     ("layer-missing", "2.3", "whole", MALFORMED, _without("layer")),

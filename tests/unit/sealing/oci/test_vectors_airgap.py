@@ -39,8 +39,7 @@ def test_vector(path: Path, tmp_path: Path) -> None:
         assert (caught.value.code, reached[-1]) == (case["expect"], case["stage"])
         return
     archive = read(data, layout, reached)
-    for digest in archive.manifests:
-        layout.put_manifest(layout.get_manifest(digest), tag=archive.name_of(digest))
+    layout.replace_index(archive.index)
     entries = sorted(layout.entries(), key=lambda one: one.digest != archive.digest)
     again = io.BytesIO()
     write_archive(layout, entries, archive.documents, again)

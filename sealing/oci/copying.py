@@ -13,6 +13,7 @@ from sealing.oci.reference import Reference, check_tag, tag_of
 from sealing.oci.shape_index import entries, is_index
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import SIMPLE_SUFFIX, attach, describe_manifest, fetch_layer, has_manifest
+from sealing.shapes import SHAPES
 from sealing.unseal import require_blob
 
 
@@ -34,7 +35,11 @@ def copy(
     if not is_index(found):
         return _copy_one(source, found, target, tag, progress)
     # Every shape as it is, with what is attached to it; the index over them is the last.
-    for entry in entries(found):
+    listed = entries(found)
+    # Each may be as large as a module: a reader follows one of a shape, so more are only a burden.
+    if len(listed) > len(SHAPES):
+        raise SealError(SealRefusal.TOO_LARGE, f"index lists {len(listed)} artifacts")
+    for entry in listed:
         manifest = source.get_manifest(entry.digest)
         require_blob(manifest, digest=entry.digest, size=entry.size, what="manifest")
         _copy_one(source, manifest, target, None, progress)

@@ -151,6 +151,13 @@ def test_an_entry_of_another_size_is_refused(tmp_path: Path) -> None:
     assert refusal(describe, store, BY_TAG) is SealRefusal.SIZE_MISMATCH
 
 
+def test_more_artifacts_than_shapes_are_not_carried(tmp_path: Path) -> None:
+    store, target = layout(tmp_path / "one"), OciLayout.create(tmp_path / "other")
+    store.put_manifest(bent(lambda one: one["manifests"].append(one["manifests"][0])), tag="v1")
+    assert refusal(copy, store, BY_TAG, target, "v1") is SealRefusal.TOO_LARGE
+    assert target.entries() == ()
+
+
 def test_a_manifest_is_no_index() -> None:
     assert not is_index(sealed(WASM).manifest)
     assert not is_index(b'{"note":"%s"}' % INDEX_TYPE.encode())

@@ -23,6 +23,8 @@ REFERRER_PAGES = 16
 TAG_PAGES = 64
 # What we ask for at once; registries give less when they like.
 TAG_PAGE_ENTRIES = 1000
+# In all: a tag in memory costs 20 times what it costs whoever makes it up.
+TAGS = TAG_PAGES * TAG_PAGE_ENTRIES
 # A page of tags as long as tags can be, ten times as many as we asked for.
 TAGS_BYTES = 2 << 20
 # Two writers of one fallback list have no lock and may need to take turns.

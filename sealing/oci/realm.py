@@ -13,7 +13,7 @@ from typing import Final
 
 from sealing.errors import SealError, SealRefusal
 from sealing.oci.credentials import DOCKER_HUB
-from sealing.oci.reference import check_authority, is_loopback_host, split_registry
+from sealing.oci.reference import check_authority, is_loopback_host, is_this_machine, split_registry
 
 # Registries whose token server is known to have another name. Both ends are named: a list of token
 # servers alone would let any registry ask there with what we have for it.
@@ -49,13 +49,12 @@ class RealmRules:
     def require_askable(self, realm: Realm, registry: str) -> None:
         """Raise `seal-realm-refused` if not even an anonymous token may be asked for there."""
         ours = _host(registry)
-        loopback = is_loopback_host(realm.host)
-        if not realm.secure and not (loopback and is_loopback_host(ours)):
+        if not realm.secure and not (is_loopback_host(realm.host) and is_loopback_host(ours)):
             raise _refused(f"{registry} names a token server without TLS: {realm.authority}")
         if realm.host == ours or realm.authority in self.elsewhere(registry):
             return
         # The name of a host is checked by TLS; an address may be any machine near us.
-        if loopback or _is_address(realm.host):
+        if is_this_machine(realm.host) or _is_address(realm.host):
             raise _refused(f"{registry} names a token server inside: {realm.authority}")
 
     def may_have_credentials(self, realm: Realm, registry: str) -> bool:

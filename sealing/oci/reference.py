@@ -189,6 +189,18 @@ def is_loopback_host(host: str) -> bool:
         return False
 
 
+def is_this_machine(host: str) -> bool:
+    """Return whether `host` leads to this machine, in any spelling that systems know of it."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    inner = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or inner.is_loopback or inner.is_unspecified
+
+
 def split_registry(registry: str) -> tuple[str, str | None]:
     """Return the host (IPv6 in its brackets) and the port of `HOST[:PORT]`, both unchecked."""
     if registry.startswith("["):

@@ -14,6 +14,7 @@ from sealing.canonical import parse_json
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.fields import retry_after
+from sealing.oci.reference import is_digest
 
 _BUSY = frozenset({429, 500, 502, 503, 504})
 _REFUSALS = {403: SealRefusal.FORBIDDEN, 404: SealRefusal.NOT_FOUND}
@@ -71,7 +72,9 @@ def require_digest(answer: Answer, digest: str) -> None:
     """Refuse a registry that names another digest than the one of the bytes."""
     said = answer.headers.get("docker-content-digest", digest)
     if said != digest:
-        raise SealError(SealRefusal.DIGEST_MISMATCH, f"registry says {said[:80]}, it is {digest}")
+        # Anything may stand in a header, what moves a terminal's cursor too.
+        other = said if is_digest(said) else "something else"
+        raise SealError(SealRefusal.DIGEST_MISMATCH, f"registry says {other}, it is {digest}")
 
 
 def _words(response: httpx.Response) -> str:

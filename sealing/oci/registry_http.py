@@ -16,7 +16,7 @@ import httpx
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.blob import Blob, chunks_from
-from sealing.oci.reference import RegistryReference, check_authority, is_loopback_host
+from sealing.oci.reference import RegistryReference, check_authority, is_this_machine
 from sealing.oci.registry_answers import (
     Answer,
     TransientError,
@@ -211,7 +211,7 @@ class RegistryHttp:
             return
         if url.scheme != "https":
             raise SealError(SealRefusal.REDIRECT_REFUSED, f"redirect to {_site(url)}, not https")
-        if is_loopback_host(url.host) and not self._reference.is_loopback:
+        if is_this_machine(url.host) and not self._reference.is_loopback:
             raise SealError(SealRefusal.REDIRECT_REFUSED, f"redirect to {_site(url)}, this machine")
 
     def _is_ours(self, url: httpx.URL) -> bool:

@@ -36,4 +36,6 @@ def tags(http: RegistryHttp, name: str, scope: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for answer in pages(http, call, limit_bytes=limits.TAGS_BYTES, most=limits.TAG_PAGES):
         found |= dict.fromkeys(parse_tags(answer.body))
+        if len(found) > limits.TAGS:
+            raise SealError(SealRefusal.TOO_LARGE, f"{call.name}: more than {limits.TAGS} tags")
     return tuple(found)

@@ -324,6 +324,15 @@ class TestManifestsThatLie:
         assert refusal(client.get_manifest, published) is SealRefusal.DIGEST_MISMATCH
         assert refusal(client.get_manifest, "v1") is SealRefusal.DIGEST_MISMATCH
 
+    def test_another_digest_is_repeated_only_if_it_is_one(
+        self, client: RegistryClient, registry: FakeRegistry, published: str
+    ) -> None:
+        headers = {"Docker-Content-Digest": "\x1b[2Jsha256:1"}
+        registry.answers("GET", "/manifests/", Response(200, samples.manifest(), headers))
+        with pytest.raises(SealError) as caught:
+            client.get_manifest("v1")
+        assert caught.value.detail.isprintable()
+
     @pytest.mark.parametrize("more", [0, 1])
     def test_size(self, client: RegistryClient, registry: FakeRegistry, more: int) -> None:
         data = samples.manifest().ljust(format_limits.MANIFEST_BYTES + more)

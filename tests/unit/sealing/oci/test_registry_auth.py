@@ -416,6 +416,7 @@ class TestRealms:
             ("registry.example.com", "http://localhost:5001"),
             ("registry.example.com", "https://localhost:5001"),
             ("registry.example.com", "https://127.0.0.1"),
+            ("registry.example.com", "https://registry.localhost"),
             ("registry.example.com", "https://169.254.169.254"),
             ("registry.example.com", "https://[::1]"),
             ("registry.example.com", "https://10.0.0.7"),

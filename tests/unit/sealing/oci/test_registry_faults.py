@@ -171,6 +171,13 @@ class TestTags:
         assert refusal(client.tags) is SealRefusal.TOO_LARGE
         assert len(registry.requests) == limits.TAG_PAGES
 
+    def test_more_than_anybody_publishes(
+        self, client: RegistryClient, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "TAGS", 2)
+        registry.answers("GET", "/tags/list", Response(200, b'{"tags":["a","b","c"]}'))
+        assert refusal(client.tags) is SealRefusal.TOO_LARGE
+
     @pytest.mark.parametrize(
         ("link", "code"),
         [("<https://example.com/next>; rel=next", SealRefusal.REDIRECT_REFUSED),

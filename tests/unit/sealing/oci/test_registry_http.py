@@ -224,6 +224,10 @@ class TestRedirects:
             "ftp://blobs.example.net/x",
             "https://localhost/x",
             "https://127.0.0.1:2375/containers",
+            "https://0.0.0.0:2375/containers",
+            "https://[::]:2375/containers",
+            "https://[::ffff:7f00:1]:2375/containers",
+            "https://registry.localhost/containers",
             "https://[::1]/x",
         ],
     )

@@ -41,7 +41,7 @@ class DockerConfig:
 
     def find(self, registry: str, repository: str) -> Credential | None:
         """See `CredentialSource`. The helper of a registry, the longest key, then the store."""
-        for name in (*names_of(registry), *_hub_key(registry)):
+        for name in helper_keys(registry):
             if name in self.helpers:
                 return self.ask(self.helpers[name], _server(registry))
         entry = self._entry(registry, repository)
@@ -54,8 +54,7 @@ class DockerConfig:
             for key in _keys(name, repository):
                 if key in self.entries:
                     return self.entries[key]
-        names = names_of(registry)
-        legacy = {key: one for key, one in self.entries.items() if _legacy_host(key) in names}
+        legacy = {key: one for key, one in self.entries.items() if is_legacy_key(key, registry)}
         if _HUB_KEY in legacy:
             return legacy[_HUB_KEY]
         found = list(legacy.values())
@@ -151,6 +150,16 @@ def _keys(registry: str, repository: str) -> Iterator[str]:
     for count in range(len(parts), 0, -1):
         yield "/".join((registry, *parts[:count]))
     yield registry
+
+
+def helper_keys(registry: str) -> tuple[str, ...]:
+    """Return the keys under which a helper of `registry` may be named."""
+    return (*names_of(registry), *_hub_key(registry))
+
+
+def is_legacy_key(key: str, registry: str) -> bool:
+    """Return whether a key of `auths` is a URL of `registry`."""
+    return _legacy_host(key) in names_of(registry)
 
 
 def _legacy_host(key: str) -> str | None:

@@ -9,7 +9,7 @@ from sealing.canonical import b64encode, parse_json
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.credentials import DOCKER_HUB, names_of
-from sealing.oci.docker_config import object_or_nothing
+from sealing.oci.docker_config import helper_keys, is_legacy_key, object_or_nothing
 from sealing.oci.settings import BasicCredentials
 
 
@@ -19,7 +19,8 @@ def with_login(data: bytes, registry: str, credentials: BasicCredentials) -> byt
     Raises `seal-credentials-unusable` where a helper keeps them: they would be in two places.
     """
     document, auths = _parse(data)
-    if document.get("credsStore") or registry in (document.get("credHelpers") or {}):
+    helpers = document.get("credHelpers") or {}
+    if document.get("credsStore") or any(key in helpers for key in helper_keys(registry)):
         raise _unusable(f"credentials of {registry} are kept by a helper there")
     both = f"{credentials.username}:{credentials.password}".encode()
     auths[_key(registry)] = {"auth": b64encode(both)}
@@ -29,7 +30,9 @@ def with_login(data: bytes, registry: str, credentials: BasicCredentials) -> byt
 def without_login(data: bytes, registry: str) -> bytes | None:
     """Return the file `data` without the credentials of a registry, or None if it has none."""
     document, auths = _parse(data)
-    found = [name for name in names_of(registry) if name in auths]
+    # Under every key that is looked up: one that stayed would still be sent.
+    names = names_of(registry)
+    found = [key for key in auths if key in names or is_legacy_key(key, registry)]
     if not found:
         return None
     for name in found:

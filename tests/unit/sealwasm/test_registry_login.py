@@ -167,3 +167,20 @@ def test_without_a_folder_of_ones_own_nothing_is_written_here(
     before = sorted(tmp_path.rglob("*"))
     assert login(registry.host, monkeypatch) == 2
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("host", ["registry.example.com", "docker.io"])
+def test_out_leaves_no_key_that_is_looked_up(host: str) -> None:
+    urls = ["https://registry.example.com/v1/", "https://index.docker.io/v1/"]
+    before = json.dumps({"auths": {name: ENTRY for name in (host, *urls)}})
+    left = without_login(before.encode(), host)
+    assert left is not None
+    (other,) = json.loads(left)["auths"]
+    assert host not in other
+
+
+@pytest.mark.parametrize("key", ["docker.io", "https://index.docker.io/v1/"])
+def test_in_is_refused_where_a_helper_is_asked_under_another_name(key: str) -> None:
+    before = json.dumps({"credHelpers": {key: "vault"}}).encode()
+    code = refusal(with_login, before, "registry-1.docker.io", ALICE)
+    assert code == "seal-credentials-unusable"

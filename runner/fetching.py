@@ -18,6 +18,7 @@ from sealing.keys import VerifyingKey
 from sealing.oci.reference import Reference
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import describe, fetch_layer
+from sealing.owner_trust import ResolvedTrust
 from sealing.statement import SealedModuleStatement
 from sealing.unseal import VerifiedArtifact, verify_artifact
 
@@ -52,8 +53,12 @@ def fetch_signed(
     *,
     owners: Sequence[VerifyingKey],
     threshold: int = 1,
+    trust: ResolvedTrust | None = None,
 ) -> SignedModule:
-    """Return what `reference` names, if `threshold` of `owners` signed it. Raises `RunnerError`."""
+    """Return what `reference` names, if `threshold` of `owners` signed it. Raises `RunnerError`.
+
+    With `trust` they have to be that many owners too, by keys that had not expired.
+    """
     with refused_as(RunnerCode.ARTIFACT_REFUSED):
         found = describe(store, reference)
         artifact = verify_artifact(
@@ -63,6 +68,9 @@ def fetch_signed(
             owners=owners,
             threshold=threshold,
         )
+        if trust is not None:
+            created = artifact.statement.created
+            trust.require(artifact.signers, owner=artifact.owner, created=created)
     requested = parse_grant(artifact.statement.capabilities)
     return SignedModule(artifact, found.config, requested)
 

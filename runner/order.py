@@ -20,6 +20,7 @@ from runner.worker.process import WorkerProcess
 from sealing.keys import VerifyingKey
 from sealing.oci.reference import Reference
 from sealing.oci.store import ArtifactStore
+from sealing.owner_trust import ResolvedTrust
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ class Terms:
 class Order:
     """Which sealed module to run, whose signatures make it that module, and with what.
 
-    `owner_threshold` of `owners` have to have signed it.
+    `owner_threshold` of `owners` have to have signed it. `trust` says more of them, where it is
+    given: which keys are of one owner, and until when what they sign counts.
     """
 
     reference: Reference
@@ -42,6 +44,7 @@ class Order:
     offer: Offer = field(default_factory=Offer)
     terms: Terms = field(default_factory=Terms)
     owner_threshold: int = 1
+    trust: ResolvedTrust | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,11 @@ def run_sealed(order: Order, place: Place, world: World) -> Report:
 
     # (1) The artifact but its ciphertext: every digest, the strict profile, the owners' signatures.
     module = fetch_signed(
-        world.store, order.reference, owners=order.owners, threshold=order.owner_threshold
+        world.store,
+        order.reference,
+        owners=order.owners,
+        threshold=order.owner_threshold,
+        trust=order.trust,
     )
 
     # (2) It must fit this node before anybody is asked for a key; then the ciphertext.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.completing import references
-from sealwasm.context_options import context_option
 from sealwasm.options import brokers_option, registry_options
+from sealwasm.owner_trust_options import TrustChoice, trust_options
 from sealwasm.session import Session, output_option, pass_session
 
 if TYPE_CHECKING:
@@ -49,21 +49,7 @@ class RunCommand(click.Command):
 @click.command(cls=RunCommand, context_settings={"ignore_unknown_options": False})
 @click.argument("subject", metavar="REFERENCE|FILE", shell_complete=references)
 @click.argument("arguments", nargs=-1)
-@context_option(
-    "--owner",
-    "owners",
-    from_context="owners",
-    multiple=True,
-    metavar="FILE",
-    help="Public key of an owner to trust.",
-)
-@click.option(
-    "--threshold",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="How many of the owners must have signed.",
-)
+@trust_options
 @brokers_option
 @click.option("--simulated-platform", metavar="FOLDER", help="Attest with simulated silicon.")
 @click.option("--tpm", metavar="PATH", help="Attest with a TPM: its device, or a socket of swtpm.")
@@ -103,18 +89,24 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     from runner.run import run_sealed
     from sealwasm.artifacts import parse_reference
     from sealwasm.files import require_place
-    from sealwasm.keyfiles import load_public_key
 
-    _require(given["owners"], "whose module this must be is not said", "--owner FILE.pub")
+    trust: TrustChoice = given["trust"]
+    _require(not trust.says_nothing, "whose module this must be is not said", "--owner FILE.pub")
     _require(given["capabilities"] is None, "--capabilities is for --unsealed", "drop it")
     if given["receipt"]:
         require_place(Path(given["receipt"]))
     reference = parse_reference(subject)
-    owners = tuple(load_public_key(path) for path in given["owners"])
+    resolved = trust.load().resolve(session.now())
     brokers = tuple(HttpBroker(url) for url in given["brokers"])
     attester = _attester(session, given)
-    terms = _terms(given)
-    order = Order(reference, owners, _offer(given), terms, owner_threshold=given["threshold"])
+    order = Order(
+        reference,
+        resolved.keys,
+        _offer(given),
+        _terms(given),
+        owner_threshold=resolved.threshold,
+        trust=resolved,
+    )
     with given["registry"].open(reference) as store:
         return run_sealed(order, _place(session), World(store, brokers, attester))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from runner.errors import RunnerCode, RunnerError
 from runner.receipt import read_receipt
 from sealing import canonical
 from sealing.bundle import sign_bundle
+from sealing.key_statement import KeyPeriod
 from sealing.keys import SigningKey
 from sealing.oci.attachments import bundle_manifest
 from sealing.oci.transfer import Attachment, attach
+from sealing.owner_trust import ResolvedTrust, TrustedKey
 from sealing.recipients import Recipients
 from sealing.statement import PREDICATE_TYPE
 from tests.fakes.split import SplitStory, make_split_story
@@ -150,7 +153,8 @@ def test_a_lying_broker_is_named(story: SplitStory, monkeypatch: pytest.MonkeyPa
     def lie(module: Any, keys: Any) -> KeyMaterial:
         material = honest(module, keys)
         if keys.identity.key_id == story.worlds[1].identity:
-            return replace(material, secret=material.secret[:-1] + b"?")
+            other = bytes([material.secret[-1] ^ 1])
+            return replace(material, secret=material.secret[:-1] + other)
         return material
 
     monkeypatch.setattr("keybroker.release.open_content_key", lie)
@@ -310,3 +314,30 @@ def test_as_many_owners_as_the_node_wants(story: SplitStory) -> None:
     assert caught.value.reason == "seal-signature-missing"
     _co_sign(story, sealed, second)
     assert story.run(order).exit_code == 7
+
+
+@pytest.mark.parametrize(
+    ("names", "not_after", "reason"),
+    [
+        (("acme", "audit"), None, None),
+        (("acme", "acme"), None, "seal-signature-missing"),
+        (("acme", "audit"), timedelta(days=-1), "seal-key-expired"),
+    ],
+    ids=["two-owners", "one-owner-with-two-keys", "expired-when-it-signed"],
+)
+def test_whose_the_keys_are_and_until_when(story: SplitStory, names, not_after, reason) -> None:
+    sealed, second = story.split(), SigningKey.generate("p256")
+    _co_sign(story, sealed, second)
+    end = None if not_after is None else sealed.statement.created + not_after
+    keys = (story.world.owner.public, second.public)
+    trusted = tuple(
+        TrustedKey(name, KeyPeriod(key, not_after=end))
+        for name, key in zip(names, keys, strict=True)
+    )
+    order = story.order(owners=keys, owner_threshold=2, trust=ResolvedTrust(trusted, 2))
+    if reason is None:
+        assert story.run(order).exit_code == 7
+        return
+    with pytest.raises(RunnerError) as caught:
+        story.run(order)
+    assert caught.value.reason == reason

@@ -172,7 +172,7 @@ def test_without_a_folder_of_ones_own_nothing_is_written_here(
 @pytest.mark.parametrize("host", ["registry.example.com", "docker.io"])
 def test_out_leaves_no_key_that_is_looked_up(host: str) -> None:
     urls = ["https://registry.example.com/v1/", "https://index.docker.io/v1/"]
-    before = json.dumps({"auths": {name: ENTRY for name in (host, *urls)}})
+    before = json.dumps({"auths": dict.fromkeys((host, *urls), ENTRY)})
     left = without_login(before.encode(), host)
     assert left is not None
     (other,) = json.loads(left)["auths"]

@@ -37,7 +37,8 @@ class Secrets:
 
 def is_key_uri(place: str) -> bool:
     """Say whether `place` names a token or a service; everything else is a file."""
-    return place.startswith((SCHEME, *OPENERS, *_NOT_OFFERED))
+    # In any case of letters: a URI taken for a file would be repeated, with whatever is in it.
+    return place.lower().startswith((SCHEME, *OPENERS, *_NOT_OFFERED))
 
 
 def open_key_file(place: str, secrets: Secrets) -> SigningKey:

@@ -125,6 +125,7 @@ def test_a_passphrase_is_in_no_repr() -> None:
         ("awskms:alias/a", True),
         ("hv:a", True),
         ("gcpkms:a", True),
+        ("PKCS11:token=a", True),
         ("owner.key", False),
         ("./pkcs11:a", False),
         ("keys/hv:a", False),
@@ -132,6 +133,15 @@ def test_a_passphrase_is_in_no_repr() -> None:
 )
 def test_what_is_a_uri_and_what_a_file(place: str, uri: bool) -> None:
     assert is_key_uri(place) is uri
+
+
+def test_a_scheme_in_capitals_is_refused_and_its_pin_not_repeated() -> None:
+    place = "PKCS11:token=a;object=b?module-path=/a.so&pin-value=98765"
+    secrets = Secrets(never, never)
+    with pytest.raises(SealError) as caught, open_signer(place, secrets=secrets):
+        pass
+    assert caught.value.code == SealRefusal.KEY_URI
+    assert "98765" not in str(caught.value)
 
 
 def test_nothing_of_another_place_is_imported_for_a_file() -> None:

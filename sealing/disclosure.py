@@ -6,7 +6,7 @@ Half of it would be no hiding at all, so configs and statements that do not agre
 from __future__ import annotations
 
 from sealing.bill import AnyBill, ComponentBill
-from sealing.config import ModuleConfig
+from sealing.config import OS, ModuleConfig, os_of
 from sealing.errors import SealError, SealRefusal
 from sealing.hidden_bill import HiddenBill
 from sealing.manifest import SealedManifest
@@ -43,3 +43,14 @@ def require_bill(found: AnyBill, signed: Bill, symkey: bytes) -> None:
     fits = signed.fits(found, symkey) if isinstance(signed, HiddenBill) else found == signed
     if not fits:
         raise SealError(SealRefusal.BILL_MISMATCH, "module is not what its bill of materials says")
+
+
+def require_kind(found: AnyBill, config: AnyConfig) -> None:
+    """Accept an opened module of the kind that its config tells, or raise `SealError`.
+
+    Of a hidden one nothing else says beforehand whether it is a component.
+    """
+    told = config.os if isinstance(config, ModuleConfig) else OS
+    if os_of(found) != told:
+        detail = f"module is for {os_of(found)}, its config for {told}"
+        raise SealError(SealRefusal.BILL_MISMATCH, detail)

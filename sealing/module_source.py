@@ -170,3 +170,13 @@ def source_of(module: Buffer | ModuleSource) -> ModuleSource:
     if isinstance(module, (bytes, bytearray, memoryview)):
         return ModuleBytes(module)
     return module
+
+
+def fixed_source_of(module: Buffer | ModuleSource) -> ModuleSource:
+    """Return `module` as a source that nobody can change any more: what may be encrypted twice.
+
+    Copies a buffer that somebody could still write to.
+    """
+    if isinstance(module, (bytearray, memoryview)):
+        return ModuleBytes(bytes(module))
+    return source_of(module)

@@ -17,7 +17,7 @@ from sealing.envelope import EnvelopeContext
 from sealing.hidden_bill import HiddenBill
 from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
-from sealing.module_source import ModuleSource, source_of
+from sealing.module_source import ModuleSource, fixed_source_of
 from sealing.oci.blob import Blob
 from sealing.ocicrypt import PrivateOptions, PublicOptions, encrypt_layer
 from sealing.recipients import Recipients
@@ -91,7 +91,7 @@ def seal(
     require_hidable(shape, hide_details=hide_details)
 
     # (2) What the module is made of, and its ciphertext under a fresh key.
-    source = source_of(module)
+    source = fixed_source_of(module)
     bill = bill_of(source)
     plaintext, config = packed(shape, source, bill)
     layer, public, private = encrypt_layer(plaintext, entropy=entropy)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sealing import archive, canonical, limits
 from sealing.bill import bill_of, require_module
 from sealing.canonical import Buffer
-from sealing.disclosure import require_bill, require_disclosed_alike
+from sealing.disclosure import require_bill, require_disclosed_alike, require_kind
 from sealing.errors import SealError, SealRefusal
 from sealing.hidden_bill import HiddenBill
 from sealing.keys import VerifyingKey
@@ -184,4 +184,6 @@ def _require_module(
     module: memoryview, artifact: VerifiedArtifact, options: PrivateOptions
 ) -> None:
     require_module(module)
-    require_bill(bill_of(module), artifact.statement.bill, options.symkey)
+    bill = bill_of(module)
+    require_bill(bill, artifact.statement.bill, options.symkey)
+    require_kind(bill, artifact.config)

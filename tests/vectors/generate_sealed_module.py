@@ -689,6 +689,30 @@ DISCLOSURE_CASES = (
         **hiding(predicate=hidden_predicate(OTHER_COMMITMENT)),
     ),
     refused(
+        "hidden-component-as-core-module",
+        "R9.6: a hidden module is of the kind its config tells",
+        "bill-mismatch",
+        stage=UNSEAL,
+        module=WORLD,
+        **hiding(
+            bill=lambda _: bill_of(WORLD).to_document(),
+            config=lambda document: document.update(layerDigests=[layer_digest(WORLD)]),
+        ),
+    ),
+    refused(
+        "hidden-core-module-as-component",
+        "R9.6: a hidden module is of the kind its config tells",
+        "bill-mismatch",
+        stage=UNSEAL,
+        **hiding(
+            config=lambda document: document.update(
+                layerDigests=[layer_digest()],
+                os="wasip2",
+                component={"exports": [], "imports": []},
+            ),
+        ),
+    ),
+    refused(
         "hidden-bill-of-another-module",
         "R9.6: the commitment is to the module's bill",
         "bill-mismatch",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,16 @@ def test_file_and_memory_give_the_same(path: Path, size: int) -> None:
 def test_a_source_is_taken_as_it_is(path: Path) -> None:
     file = opened(path, SMALL)
     assert source_of(file) is file
+
+
+@pytest.mark.parametrize("kind", [bytearray, lambda data: memoryview(bytearray(data))])
+def test_a_buffer_that_is_written_to_later_is_sealed_as_it_was(kind: Any) -> None:
+    """Other bytes under the same key stream would tell how they differ."""
+    buffer = kind(SMALL)
+    layer = seal_one(buffer).layer
+    before = bytes_of(layer)
+    buffer[:] = bytes(len(buffer))
+    assert bytes_of(layer) == before
 
 
 @pytest.mark.parametrize("module", [SMALL, FULL, LARGE])

@@ -87,7 +87,8 @@ def _memory(minimum: int, maximum: int | None) -> str:
 
 
 def _changed(what: str, old: Iterable[str], new: Iterable[str]) -> dict[str, Any] | None:
-    before, after = list(old), list(new)
+    # Dictionaries keep the order; a module may have as many exports as its bill may list.
+    before, after = dict.fromkeys(old), dict.fromkeys(new)
     added = [one for one in after if one not in before]
     removed = [one for one in before if one not in after]
     return {"what": what, "added": added, "removed": removed} if added or removed else None

@@ -37,6 +37,8 @@ class OciLayout:
     def __init__(self, path: Path) -> None:
         """Take a folder that `open` or `create` has looked at."""
         self._path = path
+        # Whom a manifest refers to, by how an index describes it: that stays true.
+        self._subjects: dict[tuple[str, str, int], str | None] = {}
 
     @classmethod
     def open(cls, path: Path) -> OciLayout:
@@ -123,6 +125,8 @@ class OciLayout:
         if tag is not None:
             check_tag(tag)
         facts = parse_manifest(data)
+        # It may have been damaged when it was looked at.
+        self._subjects.pop(_described(facts.descriptor), None)
         self._require_blobs(facts)
         self.put_blob(Blob.of(data))
         with Folder.open(self._path) as folder, folder.locked():
@@ -155,14 +159,18 @@ class OciLayout:
             return self._index(folder).entries
 
     def referrers(self, digest: str, *, artifact_type: str) -> tuple[Descriptor, ...]:
-        """See `ArtifactStore`. Looks into every manifest that `index.json` lists."""
+        """See `ArtifactStore`. Looks into every manifest that `index.json` lists, but once."""
         check_digest(digest)
         with Folder.open(self._path) as folder:
             entries = self._index(folder).entries
         found = {}
         for entry in entries:
+            if self._subjects.get(_described(entry), digest) != digest:
+                continue
             facts = self._facts_or_none(entry)
-            if facts is None or facts.subject is None or facts.subject.digest != digest:
+            subject = None if facts is None or facts.subject is None else facts.subject.digest
+            self._subjects[_described(entry)] = subject
+            if facts is None or subject != digest:
                 continue
             if facts.descriptor.artifact_type == artifact_type:
                 found[entry.digest] = facts.descriptor
@@ -211,6 +219,10 @@ def _checked(blob: Blob) -> Iterator[Buffer]:
         receiver.feed(chunk)
         yield chunk
     receiver.finish()
+
+
+def _described(entry: Descriptor) -> tuple[str, str, int]:
+    return entry.media_type, entry.digest, entry.size
 
 
 def _file_of(digest: str) -> str:

@@ -389,6 +389,33 @@ class TestReferrers:
         (folder / "index.json").write_bytes(samples.to_json(index))
         assert len(layout.referrers(digest, artifact_type=samples.NOTE_TYPE)) == 1
 
+    def test_each_manifest_is_looked_into_once(
+        self, layout: OciLayout, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        subjects = [samples.manifest(note=f"{number}") for number in range(5)]
+        digests = [samples.publish(layout, subject) for subject in subjects]
+        for subject in subjects:
+            samples.publish(layout, samples.referrer(subject))
+        read: list[object] = []
+        usual = layout._facts_or_none
+        monkeypatch.setattr(
+            OciLayout, "_facts_or_none", lambda _, entry: (read.append(entry), usual(entry))[1]
+        )
+        for digest in digests:
+            assert len(layout.referrers(digest, artifact_type=samples.NOTE_TYPE)) == 1
+        assert len(read) < 2 * len(index_of(folder))
+
+    def test_damaged_one_is_found_when_it_is_put_again(
+        self, layout: OciLayout, folder: Path
+    ) -> None:
+        subject = samples.manifest()
+        digest, note = samples.publish(layout, subject), samples.referrer(subject)
+        samples.publish(layout, note)
+        blob_path(folder, note).write_bytes(b"damaged")
+        assert layout.referrers(digest, artifact_type=samples.NOTE_TYPE) == ()
+        layout.put_manifest(note)
+        assert len(layout.referrers(digest, artifact_type=samples.NOTE_TYPE)) == 1
+
     def test_type_of_the_config_stands_in(self, layout: OciLayout) -> None:
         subject = samples.manifest()
         digest = samples.publish(layout, subject)

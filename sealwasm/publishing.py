@@ -14,7 +14,7 @@ from sealwasm.steps import Steps
 
 if TYPE_CHECKING:
     from policies.models import ReleasePolicy
-    from sealing.keys import Signer
+    from sealing.keys import Signer, VerifyingKey
     from sealing.manifest import SealedManifest
     from sealing.seal import SealedModule
     from sealwasm.artifacts import AnyReference
@@ -34,6 +34,8 @@ class Wish:
     # Whether the owner named the tag: then it may move, as with every other tool.
     tagged: bool
     release: ReleasePolicy | None
+    # Keys whose versions count as well: after a rotation, those before the one that signs.
+    owners: tuple[VerifyingKey, ...] = ()
 
 
 def place_for(target: str | None, prefix: str | None, name: str) -> str | None:
@@ -64,10 +66,10 @@ def publish_module(
     session: Session, wish: Wish, owner: Signer, registry: RegistryAccess, *, dry_run: bool
 ) -> dict[str, Any]:
     """Do what is left to do of `wish`; return what is published and how far that went."""
-    # (1) What is there already, by this owner's signature and nobody else's word.
+    # (1) What is there already, by signatures of owners and nobody else's word.
     listed = _published(wish, owner, registry)
     highest = max((one.version for one in listed), default=0)
-    same = _unchanged(wish, listed)
+    same = _unchanged(wish, owner, listed)
     if same is not None:
         session.say(f"unchanged: version {same.version} is this very module, sealed alike")
         _enrol(session, wish, owner, Steps(session, [ENROL]), dry_run=dry_run)
@@ -98,13 +100,13 @@ def _sealed(order: SealOrder, owner: Signer, session: Session) -> list[SealedMod
 
 
 def _published(wish: Wish, owner: Signer, registry: RegistryAccess) -> list[Listed]:
-    """Return the newest version there that this owner signed, in a list; none where nothing is."""
+    """Return the newest version there that an owner signed, in a list; none where nothing is."""
     from sealing.errors import SealError, SealRefusal
     from sealwasm.listing import newest
 
     try:
         with registry.open(wish.place) as store:
-            found = newest(store, wish.place, wish.order.name, [owner.public])
+            found = newest(store, wish.place, wish.order.name, [owner.public, *wish.owners])
     except SealError as error:
         if error.code is SealRefusal.NOT_FOUND:
             return []
@@ -128,7 +130,7 @@ def _numbered(session: Session, order: SealOrder, highest: int) -> SealOrder:
     return order
 
 
-def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
+def _unchanged(wish: Wish, owner: Signer, listed: list[Listed]) -> Listed | None:
     """Return the newest version if sealing again would only make another ciphertext of it."""
     from sealwasm.sealing_work import load_capabilities_file
 
@@ -140,7 +142,8 @@ def _unchanged(wish: Wish, listed: list[Listed]) -> Listed | None:
     statement = newest.artifact.statement
     policy = load_capabilities_file(wish.order.capabilities)
     same = (
-        not wish.order.hide_details
+        statement.owner == owner.public.key_id
+        and not wish.order.hide_details
         # Which keys of other tools a module was sealed for cannot be told from the outside.
         and not wish.order.also
         and _same_holders(wish.order, newest.artifact.manifest)

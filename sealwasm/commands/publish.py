@@ -21,6 +21,7 @@ from sealwasm.session import Session, dry_run_option, facts_table, output_option
 
 if TYPE_CHECKING:
     from policies.models import ReleasePolicy
+    from sealing.keys import VerifyingKey
     from sealwasm.publishing import Wish
     from sealwasm.registry_access import RegistryAccess
 
@@ -166,7 +167,15 @@ def _wish(session: Session, source: str, target: str | None, given: dict[str, An
         shapes=SHAPES_OF[given["shape"]],
         hide_details=given["hide_details"],
     )
-    return Wish(order, reference, reference.tag is not None, release)
+    return Wish(order, reference, reference.tag is not None, release, _owners(session))
+
+
+def _owners(session: Session) -> tuple[VerifyingKey, ...]:
+    """Return the owners whom the context trusts: their versions are the module's too."""
+    from sealwasm.keyfiles import load_public_key
+
+    context = session.context()
+    return tuple(load_public_key(path) for path in (context and context.get("owners")) or ())
 
 
 def _policy_name(session: Session, name: str | None, release: ReleasePolicy | None) -> str:

@@ -103,6 +103,15 @@ class TestAgain:
         )  # fmt: skip
         assert desk.document("publish", desk.path("app.wasm"))["version"] == 1
 
+    def test_a_new_key_goes_on_where_the_old_one_was(self, desk):
+        desk.document("publish", desk.path("app.wasm"))
+        new = desk.path("owner-2.key")
+        desk.document("key", "generate", "--out", new)
+        desk.document("rotate", "--new-key", new, "--statement", desk.path("owner-2.json"))
+        told = desk.document("publish", desk.path("app.wasm"), "--key", new)
+        assert told["version"] == 2, "the same module, but not signed by this key before"
+        assert tags(desk) == ["1", "2"]
+
     def test_a_tag_of_strangers_stays(self, desk):
         desk.document("key", "generate", "--out", desk.path("stranger.key"))
         (desk.folder / "shop").mkdir()

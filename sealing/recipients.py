@@ -51,9 +51,17 @@ class Recipients:
         if not 1 <= self.threshold <= len(self.brokers):
             detail = f"{self.threshold} of {len(self.brokers)} brokers"
             raise SealError(SealRefusal.SHARE_THRESHOLD, detail)
-        if self.is_split and len({broker.identity for broker in self.brokers}) != len(self.brokers):
+        if self.is_split:
+            self._require_apart()
+
+    def _require_apart(self) -> None:
+        """Accept a split in which nobody gets two envelopes, or the whole key past all brokers."""
+        if len({broker.identity for broker in self.brokers}) != len(self.brokers):
             raise SealError(SealRefusal.ENVELOPE_REPEATED, "one broker would have two shares")
-        if self.is_split and self.outside:
+        keys = [*(broker.key.key_id for broker in self.brokers), *(k.key_id for k in self.recovery)]
+        if len(set(keys)) != len(keys):
+            raise SealError(SealRefusal.ENVELOPE_REPEATED, "one key would open two envelopes")
+        if self.outside:
             raise SealError(SealRefusal.SHARE_SET, "a whole key would lie beside the shares")
 
     @property
@@ -136,6 +144,9 @@ def require_one_scheme(envelopes: Sequence[Envelope], *, outside: int = 0) -> No
     _require_one_split(shares)
     if len({envelope.broker for envelope in brokers}) != len(brokers):
         raise SealError(SealRefusal.ENVELOPE_REPEATED, "one broker has two shares")
+    # Whoever holds a key opens all that is sealed to it, under whatever name.
+    if len({envelope.key for envelope in envelopes}) != len(envelopes):
+        raise SealError(SealRefusal.ENVELOPE_REPEATED, "one key opens two envelopes of a split")
 
 
 def _require_one_split(shares: Sequence[ShareHeader]) -> None:

@@ -512,6 +512,21 @@ ENVELOPE_CASES = (
         "share-twice", "R4.9: every share is there once", "share-set", **shares({}, {"index": 1})
     ),
     refused(
+        "two-shares-for-one-key",
+        "R4.9: no key opens two shares",
+        "envelope-repeated",
+        **shares({}, {}),
+    ),
+    refused(
+        "recovery-by-a-broker-of-shares",
+        "R4.9: no key opens a share and the recovery envelope",
+        "envelope-repeated",
+        envelopes=lambda envelopes: [
+            *_two_keys(shares({}, {})["envelopes"](envelopes)),
+            recovery(envelopes),
+        ],
+    ),
+    refused(
         "two-shares-for-one-broker",
         "R4.9: no broker has two shares",
         "envelope-repeated",

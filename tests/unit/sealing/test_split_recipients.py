@@ -70,11 +70,14 @@ def test_a_share_is_not_taken_for_a_whole_key() -> None:
 
 
 TWICE = (BROKERS[0], BrokerRecipient(BROKERS[0].identity, KEYS[1].public))
+ONE_KEY = (BROKERS[0], BrokerRecipient(BROKERS[1].identity, KEYS[0].public), BROKERS[2])
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
+        ({"threshold": 2, "brokers": ONE_KEY}, SealRefusal.ENVELOPE_REPEATED),
+        ({"threshold": 2, "recovery": (KEYS[2].public,)}, SealRefusal.ENVELOPE_REPEATED),
         ({"threshold": 4}, SealRefusal.SHARE_THRESHOLD),
         ({"threshold": 0}, SealRefusal.SHARE_THRESHOLD),
         ({"threshold": 2, "brokers": TWICE}, SealRefusal.ENVELOPE_REPEATED),

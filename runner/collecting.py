@@ -100,6 +100,7 @@ class Collector:
 
             # Its release: for this request, never wider than the owner asked.
             released = obtain_release(broker, asked, self.module, identity, self.now)
+            _require_agreement(released, self.releases)
             self.watch.lap("release")
         except RunnerError as error:
             named = identity.key_id if identity else ""
@@ -125,3 +126,16 @@ def _require_other(identity: VerifyingKey, releases: Sequence[Released]) -> None
     if any(released.identity.key_id == identity.key_id for released in releases):
         detail = f"broker {identity.key_id} has released already, at another address"
         raise RunnerError(RunnerCode.BROKER_REPEATED, detail)
+
+
+def _require_agreement(released: Released, releases: Sequence[Released]) -> None:
+    """Accept a broker that says of our TEE what the others said, or raise `RunnerError`.
+
+    A receipt says it once, so a run with brokers of two minds could have none.
+    """
+    said = released.document.simulated
+    if any(each.document.simulated != said for each in releases):
+        detail = (
+            f"it says the evidence is {'' if said else 'not '}simulated, another says otherwise"
+        )
+        raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, detail)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from keybroker import modules
+from keybroker.answers import AnswerWriter
 from keybroker.modules import KeyMaterial
 from policies.load import parse_document
 from policies.within import require_within
@@ -193,6 +194,24 @@ def test_a_release_of_another_share_than_was_sealed(story: SplitStory, share: An
     story.door.alter[RELEASES] = lambda data: _says(data, story.world, share=share)
     error = refused(story, RunnerCode.BROKERS_MISSING)
     assert f"({story.world.identity}): broker-not-genuine" in error.detail
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+def test_brokers_that_disagree_on_what_is_simulated_run_nothing(
+    story: SplitStory, monkeypatch: pytest.MonkeyPatch, liar: int
+) -> None:
+    """A run whose releases do not go together could have no receipt."""
+    story.split()
+    story.down(2)
+    honest = AnswerWriter._document
+
+    def lie(self: Any, *given: Any) -> Any:
+        lies = self._keys.identity.key_id == story.worlds[liar].identity
+        return honest(self, *given) | ({"simulated": False} if lies else {})
+
+    monkeypatch.setattr(AnswerWriter, "_document", lie)
+    error = refused(story, RunnerCode.BROKERS_MISSING)
+    assert f"({story.worlds[1].identity}): broker-not-genuine" in error.detail
 
 
 def test_the_grant_is_what_every_broker_allows(tmp_path: Path) -> None:

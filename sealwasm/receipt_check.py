@@ -37,7 +37,6 @@ from runner.grants import parse_grant
 from runner.receipt import Receipt, read_receipt
 from sealing import canonical, dsse
 from sealing.errors import SealError
-from sealing.keys import VerifyingKey
 from sealwasm.evidence_advice import next_for
 from sealwasm.failure import CliError, Kind
 from sealwasm.receipt_findings import Check, Findings, ReleaseFindings, Trust, refuse
@@ -79,7 +78,11 @@ def verify_receipt(data: bytes, trust: Trust) -> Findings:
     ):
         shown = _step(name, lambda check=check: check(findings))  # type: ignore[misc]
         findings.checks.append(Check(name, shown))
-    findings.checks += [_check_owner(findings, trust), _check_measurement(findings, trust)]
+    findings.checks += [
+        _check_brokers_needed(findings, trust),
+        _check_owner(findings, trust),
+        _check_measurement(findings, trust),
+    ]
     return findings
 
 
@@ -117,23 +120,14 @@ def _leaf_of(release: ReleaseDocument) -> ReleaseLeaf:
 def _check_release(one: ReleaseFindings, trust: Trust) -> str:
     """By one of the brokers that the verifier brought along: its key opens the signature."""
     envelope = one.told.release.encode("utf-8")
-    keys = [descriptor.identity_key() for descriptor in trust.descriptors]
+    by_id = {each.identity_key().key_id: each for each in trust.descriptors}
+    keys = [each.identity_key() for each in by_id.values()]
     dsse.verify(envelope, payload_type=RELEASE_TYPE, keys=keys)
-    signed = (
-        descriptor
-        for descriptor, key in zip(trust.descriptors, keys, strict=True)
-        if _is_signed_by(envelope, key)
-    )
-    one.descriptor = next(signed)
-    return f"signed by broker {one.descriptor.identity_key().key_id}{_share_in(one.document)}"
-
-
-def _is_signed_by(envelope: bytes, key: VerifyingKey) -> bool:
-    try:
-        dsse.verify(envelope, payload_type=RELEASE_TYPE, keys=[key])
-    except SealError:
-        return False
-    return True
+    signers = dsse.unverified_signers(envelope)
+    if len(signers) != 1:
+        raise refuse("receipt-release-differs", "one release is signed by several brokers")
+    one.descriptor = by_id[signers[0]]
+    return f"signed by broker {signers[0]}{_share_in(one.document)}"
 
 
 def _share_in(release: ReleaseDocument) -> str:
@@ -284,6 +278,17 @@ def _check_times(findings: Findings) -> str:
             f"{first + CLOCKS_APART} until {ends}",
         )
     return f"within the lease, by the runner's clock and {CLOCKS_APART} more"
+
+
+def _check_brokers_needed(findings: Findings, trust: Trust) -> Check:
+    """Brokers that lie could call a share of theirs the whole key: only its owner knows better."""
+    count = len(findings.releases)
+    if trust.brokers_needed is None:
+        return Check("brokers needed", f"{count}, by their own word; --brokers-needed", "-")
+    if count < trust.brokers_needed:
+        why = f"{count} brokers released, expected {trust.brokers_needed}"
+        raise refuse("receipt-release-differs", why)
+    return Check("brokers needed", "as expected")
 
 
 def _check_owner(findings: Findings, trust: Trust) -> Check:

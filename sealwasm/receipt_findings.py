@@ -30,6 +30,8 @@ class Trust:
     policy: EvidencePolicy
     owners: frozenset[str] = frozenset()
     measurements: frozenset[str] = frozenset()
+    # How many brokers the owner wants; None to believe what those that released say.
+    brokers_needed: int | None = None
 
 
 class Check(NamedTuple):

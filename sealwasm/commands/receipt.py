@@ -96,6 +96,12 @@ def _release_summary(release: ReleaseDocument) -> dict[str, Any]:
 )
 @click.option("--owner", "owners", multiple=True, metavar="FILE", help="Owner to expect.")
 @click.option("--measurement", "measurements", multiple=True, metavar="HEX", help="To expect.")
+@click.option(
+    "--brokers-needed",
+    type=click.IntRange(1, 16),
+    metavar="N",
+    help="Of how many brokers the module's owner wants a release.",
+)
 @trust_options
 @click.option(
     "--accept-tcb",
@@ -196,4 +202,5 @@ def _trust(descriptors: tuple[Descriptor, ...], given: dict[str, Any], tee: str)
         policy=policy_of(given),
         owners=frozenset(load_public_key(path).key_id for path in given["owners"]),
         measurements=frozenset(given["measurements"]),
+        brokers_needed=given["brokers_needed"],
     )

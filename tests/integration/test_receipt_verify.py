@@ -110,9 +110,14 @@ def code_of(data: bytes, trust: Trust) -> str:
 
 def test_everything_is_checked(story: Story, signed: Signed) -> None:
     owners, measurements = {story.world.owner.key_id}, {MEASUREMENT.hex()}
-    trust = replace(signed.trust, owners=owners, measurements=measurements)
+    trust = replace(signed.trust, owners=owners, measurements=measurements, brokers_needed=1)
     findings: Findings = verify_receipt(sign_receipt(signed.receipt, signed.key), trust)
-    assert [check.name for check in findings.checks] == [*STEPS, "owner", "measurement"]
+    assert [check.name for check in findings.checks] == [
+        *STEPS,
+        "brokers needed",
+        "owner",
+        "measurement",
+    ]
     assert all(check.state == "ok" for check in findings.checks)
     assert findings.releases[0].verified_claims().simulated
 
@@ -120,6 +125,7 @@ def test_everything_is_checked(story: Story, signed: Signed) -> None:
 def test_what_nobody_asked_for_is_not_called_ok(signed: Signed) -> None:
     findings = verify_receipt(signed.changed(), signed.trust)
     assert [check.name for check in findings.checks if check.state != "ok"] == [
+        "brokers needed",
         "owner",
         "measurement",
     ]

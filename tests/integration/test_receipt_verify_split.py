@@ -63,6 +63,7 @@ class Split:
         keys = self.story.worlds[number].broker.releases.keys
         envelope = json.loads(told["release"])
         document = json.loads(canonical.b64decode(envelope["payload"], what="payload")) | members
+        document = {name: value for name, value in document.items() if value is not None}
         entry = parse_leaf(canonical.b64decode(document["leaf"], what="leaf"))
         assert isinstance(entry, ReleaseLeaf)
         data = encode_leaf(replace(entry, **dict(leaf)))
@@ -96,11 +97,13 @@ def test_every_release_is_checked(split: Split) -> None:
         split.trust,
         owners=frozenset({split.story.world.owner.key_id}),
         measurements=frozenset({MEASUREMENT.hex()}),
+        brokers_needed=2,
     )
     findings = verify_receipt(split.signed(split.document()), trust)
     names = [check.name for check in findings.checks]
     each = [f"{name} {number}" for number in (1, 2) for name in PER_RELEASE]
-    assert names == ["receipt", *each, "brokers", "grant", "times", "owner", "measurement"]
+    together = ["brokers", "grant", "times", "brokers needed", "owner", "measurement"]
+    assert names == ["receipt", *each, *together]
     assert all(check.state == "ok" for check in findings.checks)
     shown = {check.name: check.shown for check in findings.checks}
     assert shown["brokers"] == "2 of 3 that share the key"
@@ -119,6 +122,25 @@ def test_a_broker_that_the_verifier_does_not_know(split: Split, kept: list[int])
     descriptors = tuple(split.trust.descriptors[number] for number in kept)
     code = split.refused(split.document(), descriptors=descriptors)
     assert code == "seal-signer-unknown"
+
+
+def test_one_broker_that_calls_its_share_the_whole_key(split: Split) -> None:
+    """Its own word is all a receipt has; who knows what the owner wanted says so."""
+    document = split.document()
+    told = document["predicate"]["releases"] = document["predicate"]["releases"][:1]
+    split.retold(told[0], 0, share=None)
+    shown = verify_receipt(split.signed(document), split.trust).checks
+    assert ("brokers needed", "1, by their own word; --brokers-needed", "-") in shown
+    assert split.refused(document, brokers_needed=2) == "receipt-release-differs"
+
+
+def test_a_release_signed_by_two_brokers_is_none(split: Split) -> None:
+    document = split.document()
+    told = document["predicate"]["releases"][0]
+    payload = json.loads(told["release"])["payload"]
+    keys = [world.broker.releases.keys.identity for world in split.story.worlds[:2]]
+    told["release"] = dsse.sign(RELEASE_TYPE, canonical.b64decode(payload, what=""), keys).decode()
+    assert split.refused(document) == "receipt-release-differs"
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field
@@ -21,6 +22,7 @@ from sealing.bom import (
     bill_of_materials,
     memories_of,
     require_core_module,
+    require_listable,
     tables_of,
     validated,
 )
@@ -137,6 +139,7 @@ def parse_bill(value: Any) -> AnyBill:
 def _bill_of_component(view: ByteView) -> ComponentBill:
     reader = ComponentReader(view)
     scope = reader.read_all()
+    require_listable(chain.from_iterable(map(_texts, (*scope.imports, *scope.exports))), COMPONENT)
     # One interface may be exported under many names, and is listed under each.
     listed = sum(len(one.item.members) for one in (*scope.imports, *scope.exports))
     require_at_most(len(view), listed, limits.BILL_EXPORTS, "members of interfaces")
@@ -156,6 +159,12 @@ def _bill_of_component(view: ByteView) -> ComponentBill:
         components=reader.components,
         producers=tuple(Producer(field=f, name=n, version=v) for f, n, v in reader.producers),
     )
+
+
+def _texts(listed: Member) -> Iterator[str]:
+    for name, _, item in (listed, *listed.item.members):
+        yield name
+        yield item.text
 
 
 def _items(found: Iterable[Member]) -> Iterable[WitItem]:

@@ -6,6 +6,8 @@ it from the plaintext. Our own reader, because the owner's machine has no engine
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -138,15 +140,15 @@ def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
     require_core_module(view)
     found = SectionReader(view, 0, len(view))
     found.read_all()
+    exports = [(name, kind, found.type_of(kind, index)) for name, kind, index in found.exports]
+    require_listable(chain.from_iterable([*found.imports, *exports, *found.producers]), CORE)
     return BillOfMaterials(
         kind=CORE,
         imports=tuple(
             Import(module=module, name=name, kind=kind, type=text)
             for module, name, kind, text in found.imports
         ),
-        exports=tuple(
-            Export(name=n, kind=k, type=found.type_of(k, i)) for n, k, i in found.exports
-        ),
+        exports=tuple(Export(name=n, kind=k, type=t) for n, k, t in exports),
         memories=memories_of(found),
         tables=tables_of(found),
         functions=found.functions,
@@ -154,6 +156,17 @@ def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
         start=found.start,
         producers=tuple(Producer(field=f, name=n, version=v) for f, n, v in found.producers),
     )
+
+
+def require_listable(texts: Iterable[str], what: str) -> None:
+    """Accept names and types that fit a statement, or raise before they are written out.
+
+    One type stands beside each of its exports, so few bytes of a module can be many of its bill.
+    """
+    size = sum(map(len, texts))
+    if size > limits.BILL_CHARS:
+        detail = f"bill of {what} is {size} characters, limit {limits.BILL_CHARS}"
+        raise SealError(SealRefusal.TOO_LARGE, detail)
 
 
 def memories_of(module: SectionReader) -> tuple[Memory, ...]:

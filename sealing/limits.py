@@ -93,6 +93,8 @@ BILL_MEMORIES = 100
 BILL_TABLES = 100
 # Standard sections are 13; a debug build of the toolchains here has under 30 custom ones.
 BILL_SECTIONS = 1024
+# All names and types that a bill lists: more would not fit the statement it stands in.
+BILL_CHARS = STATEMENT_BYTES
 # One byte is one parameter or result. Large C++ programs stay under 50 KiB.
 BILL_TYPE_BYTES = 1 << 20
 # Addresses of a module that is linked at load time are three instructions.

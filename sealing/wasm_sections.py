@@ -39,6 +39,8 @@ class SectionReader:
         """Take the module in `data[start:end]`, whose header was looked at."""
         self._reader = WasmReader(data, start + len(CORE_HEADER), end)
         self._types: list[str] = []
+        # One text for all tags of a type: there may be many tags, and a text may be long.
+        self._tag_texts: dict[int, str] = {}
         # Per kind, the type texts of its index space: imports first.
         self._spaces: dict[Kind, list[str]] = {kind: [] for kind in _KINDS}
         self._has_producers = False
@@ -103,7 +105,8 @@ class SectionReader:
         index = tag_type_index(reader)
         if index >= len(self._types):
             raise malformed(start, f"type {index} is not declared")
-        return f"(tag{self._types[index].removeprefix('(func')}"
+        text = f"(tag{self._types[index].removeprefix('(func')}"
+        return self._tag_texts.setdefault(index, text)
 
     def _read_types(self, reader: WasmReader) -> None:
         reader.require_at_most(limits.BILL_TYPE_BYTES)

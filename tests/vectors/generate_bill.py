@@ -41,6 +41,16 @@ IMPORTED = defined(component.CLOCK) + component.imports(
 )
 TUPLES = [b"\x6f" + vector(leb(index), leb(index)) for index in range(20)]
 
+# A hundred parameters and as many exports of one function as there may be.
+WIDE = b"\x60" + vector(*[b"\x6f"] * 100) + vector()
+EXPORTED = b"\0asm\x01\0\0\0" + section(1, vector(WIDE)) + section(3, vector(leb(0)))
+EXPORTED += section(7, vector(*[name("again") + b"\0\0"] * limits.BILL_EXPORTS))
+# Fifty functions of ten thousand characters.
+LONG = component.instance_type(
+    component.declares_type(func(*[("x" * 100, U8)] * 100)),
+    *[component.declares_export("again", FUNC + leb(0))] * 50,
+)
+
 CASES = (
     Case("core", "B1: a core module", SMALL),
     Case("core-every-section", "B3.2: every section there is", FULL),
@@ -92,6 +102,13 @@ CASES = (
         "B4.1: at most 32768 entries",
         "too-large",
         defined(*[U8] * (limits.BILL_COMPONENT_ENTRIES + 1)),
+    ),
+    refused("core-listed", "B3.3: names and types fit a statement", "too-large", EXPORTED),
+    refused(
+        "component-listed",
+        "B4.1: names and types fit a statement",
+        "too-large",
+        defined(LONG) + component.imports(*[component.extern("again") + INSTANCE + leb(0)] * 8),
     ),
     refused(
         "component-members",

@@ -165,6 +165,15 @@ def run_command(arguments: Sequence[str], session: Session) -> int:
     return int(result or ExitCode.OK)
 
 
+def _leave_no_core() -> None:
+    """Owners' and brokers' commands hold keys in memory; after a crash no file shall hold them."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
 def main() -> None:
     """Console script."""
+    _leave_no_core()
     sys.exit(run_command(sys.argv[1:], Session()))

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
@@ -83,13 +83,10 @@ class PrivateOptions:
     def parse(cls, data: bytes) -> Self:
         """Return the options in `data`, or raise `SealError`, which never quotes them."""
         what = "private options"
-        try:
-            value = canonical.parse_json(data, limit_bytes=limits.OPTIONS_BYTES, what=what)
-            value = canonical.members(value, ("symkey", "digest", "cipheroptions"), what)
-            inner = canonical.members(value["cipheroptions"], ("nonce",), "private cipheroptions")
-        except SealError as error:
-            # Its words name members and numbers of the text, and its cause holds the text.
-            raise SealError(error.code, f"{what} are not of their form") from None
+        found = _private_members(data, what)
+        if isinstance(found, SealRefusal):
+            raise SealError(found, f"{what} are not of their form")
+        value, inner = found
         options = cls(
             _exactly(value["symkey"], KEY_BYTES, "symkey"),
             canonical.parse_digest(value["digest"], what="plaintext digest"),
@@ -100,6 +97,21 @@ class PrivateOptions:
                 SealRefusal.NOT_CANONICAL, f"{what} are not in the form ocicrypt writes"
             )
         return options
+
+
+def _private_members(data: bytes, what: str) -> tuple[dict[str, Any], dict[str, Any]] | SealRefusal:
+    """Return the members of private options and of what is in them, or only why there are none.
+
+    The words of an error name members and numbers of the text, and its cause holds all of it: no
+    error that leaves here may have that one behind it.
+    """
+    try:
+        value = canonical.parse_json(data, limit_bytes=limits.OPTIONS_BYTES, what=what)
+        value = canonical.members(value, ("symkey", "digest", "cipheroptions"), what)
+        inner = canonical.members(value["cipheroptions"], ("nonce",), "private cipheroptions")
+    except SealError as error:
+        return error.code
+    return value, inner
 
 
 def _exactly(value: object, size: int, what: str) -> bytes:

@@ -131,6 +131,7 @@ def test_refusals_quote_nothing(data: bytes) -> None:
         PrivateOptions.parse(data)
     assert "1.25" not in str(caught.value)
     assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
 
 
 def test_refusals_do_not_quote_the_key() -> None:

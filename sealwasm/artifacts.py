@@ -150,6 +150,8 @@ def require_magic(path: str, head: bytes) -> None:
             Kind.BAD_MODULE,
             SealRefusal.NOT_WASM.value,
             f"{path} is not a WebAssembly module",
-            why=f"it starts with {head!r}, expected {MAGIC!r}" if head else "it is empty",
+            why=f"it starts with bytes {head.hex(' ')}, expected {MAGIC.hex(' ')}"
+            if head
+            else "it is empty",
             next_step=f"file {path}",
         )

@@ -73,7 +73,10 @@ def publish_module(
     if same is not None:
         session.say(f"unchanged: version {same.version} is this very module, sealed alike")
         _enrol(session, wish, owner, Steps(session, [ENROL]), dry_run=dry_run)
-        return _facts_of_published(wish, same)
+        facts = _facts_of_published(wish, same)
+        if wish.tagged:
+            _tag(session, facts["reference"], str(wish.place), registry, dry_run=dry_run)
+        return facts
     order = _numbered(session, wish.order, highest)
 
     # (2) Seal: nothing has left this machine yet.
@@ -158,6 +161,19 @@ def _unchanged(wish: Wish, owner: Signer, listed: list[Listed]) -> Listed | None
     return newest if same else None
 
 
+def _tag(
+    session: Session, published: str, goal: str, registry: RegistryAccess, *, dry_run: bool
+) -> None:
+    """Give what is published the tag that the owner named; it may move there."""
+    from sealwasm.artifacts import copy_artifact
+
+    if dry_run:
+        session.say(f"dry run: it would be tagged {goal}")
+        return
+    copy_artifact(published, goal, registry=registry)
+    session.say(f"tagged {goal}")
+
+
 def _same_holders(order: SealOrder, manifest: SealedManifest) -> bool:
     """Return whether a manifest is for the recovery keys and the suite of `order`.
 
@@ -172,8 +188,13 @@ def _same_holders(order: SealOrder, manifest: SealedManifest) -> bool:
 
 
 def _digest_of_file(path: str) -> str:
-    with Path(path).open("rb") as stream:
-        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+    from sealwasm.files import os_failure
+
+    try:
+        with Path(path).open("rb") as stream:
+            return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise os_failure(error, Path(path), "read") from error
 
 
 def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run: bool) -> None:

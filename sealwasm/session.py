@@ -165,7 +165,7 @@ def _choose_dry_run(context: click.Context, _parameter: click.Parameter, value: 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> str:
     """Return `rows` as aligned text columns, the last one unpadded; a cell cannot start a row."""
     given = [header, *rows] if header else rows
-    texts = [[printable.one_line(str(cell)) for cell in row] for row in given]
+    texts = [[printable.one_line(_cell(cell)) for cell in row] for row in given]
     if not texts:
         return ""
     widths = [max(len(row[index]) for row in texts) for index in range(len(texts[0]))]
@@ -177,13 +177,19 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> str:
 
 
 def facts_table(facts: Mapping[str, Any]) -> str:
-    """Return facts as a table of two columns; lists are joined, what is empty is left out."""
-    rows = [
-        (name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
-        for name, value in facts.items()
-        if value is not None and value != []
-    ]
-    return table(rows)
+    """Return facts as a table of two columns; what is empty is left out."""
+    return table([(name, value) for name, value in facts.items() if value not in (None, [], ())])
+
+
+def _cell(value: object) -> str:
+    """Return what a person reads for `value`: words, and not how a program would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_cell(one)}" for name, one in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value)) or "none"
+    return str(value)
 
 
 def is_terminal() -> bool:

@@ -28,7 +28,9 @@ class Steps:
             if finished:
                 self._left.remove(name)
                 self._done.append(name)
-            else:
-                self._session.say(f"done: {', '.join(self._done) or 'nothing'}")
+            elif self._done:
+                self._session.say(f"done: {', '.join(self._done)}")
                 self._session.say(f"not done: {', '.join(self._left)}")
                 self._session.say("the same command again goes on from here")
+            else:
+                self._session.say("nothing was done")

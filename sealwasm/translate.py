@@ -42,6 +42,8 @@ def translate(error: Exception) -> CliError:
     reason = str(getattr(error, "reason", ""))
     advice = advice_for(reason or text, KIND_OF_PACKAGE[package])
     detail = str(getattr(error, "detail", "")) or text.replace("-", " ")
+    # A broker's own words may begin with the reason that is named beside them.
+    detail = detail.removeprefix(f"{reason}: ") if reason else detail
     return CliError(
         advice_for(text, KIND_OF_PACKAGE[package]).kind,
         text,

@@ -127,14 +127,21 @@ class RegistryHttp:
     def exchange(self, call: Call, size: int) -> Iterator[httpx.Response]:
         """Give the answer with an expected status, its body of at most `size` not read yet."""
         sent = 0 if call.body is None else call.body.size - call.start
-        with reported(call.name):
+        name = self._name(call)
+        with reported(name):
             response = self._authorized(call, sent + size)
             try:
                 if response.status_code not in call.expect:
-                    raise refusal_of(call.name, response)
+                    raise refusal_of(name, response)
                 yield response
             finally:
                 response.close()
+
+    def _name(self, call: Call) -> str:
+        """Return the call's name with the registry in it: who reads it may have named several."""
+        if not call.path.startswith("/"):
+            return call.name
+        return call.name.replace(" ", f" {self._reference.registry}", 1)
 
     def _authorized(self, call: Call, size: int) -> httpx.Response:
         """Send `call`, which moves `size` bytes; when asked who we are, answer once."""
@@ -151,7 +158,9 @@ class RegistryHttp:
         if response.status_code == httpx.codes.UNAUTHORIZED:
             response.close()
             self._login.forget(call.scope, answer)
-            raise SealError(SealRefusal.UNAUTHORIZED, f"{call.name}: credentials were refused")
+            raise SealError(
+                SealRefusal.UNAUTHORIZED, f"{self._name(call)}: credentials were refused"
+            )
         return response
 
     def _require_askable(self, call: Call, response: httpx.Response) -> None:
@@ -163,7 +172,7 @@ class RegistryHttp:
         if self._base.scheme != "https" and not self._reference.is_loopback:
             raise SealError(
                 SealRefusal.PLAIN_HTTP_REFUSED,
-                f"{call.name}: credentials are not sent without encryption",
+                f"{self._name(call)}: credentials are not sent without encryption",
             )
 
     def _followed(
@@ -177,11 +186,12 @@ class RegistryHttp:
                 return response
             response.close()
             if call.method not in ("GET", "HEAD"):
-                raise SealError(SealRefusal.REDIRECT_REFUSED, f"{call.name} was redirected")
+                raise SealError(SealRefusal.REDIRECT_REFUSED, f"{self._name(call)} was redirected")
             url = _joined(url, response.headers.get("location", ""))
             self._require_safe(url)
         raise SealError(
-            SealRefusal.REDIRECT_REFUSED, f"{call.name}: more than {limits.REDIRECTS} redirects"
+            SealRefusal.REDIRECT_REFUSED,
+            f"{self._name(call)}: more than {limits.REDIRECTS} redirects",
         )
 
     def _sent(self, request: httpx.Request) -> httpx.Response:

@@ -67,6 +67,13 @@ def test_the_reason_of_another_package_is_shown():
     assert "debug-enabled" in translate(error).as_text()
 
 
+def test_a_reason_that_the_detail_repeats_is_shown_once():
+    error = RunnerError(
+        RunnerCode.BROKER_REFUSED, "module-revoked: taken back", reason="module-revoked"
+    )
+    assert translate(error).why == "module-revoked: taken back"
+
+
 def test_a_failure_without_next_step_gets_one(capsys):
     Session().fail(CliError(Kind.USAGE, "x", "wrong"))
     assert NEXT_OF_KIND[Kind.USAGE] in capsys.readouterr().err

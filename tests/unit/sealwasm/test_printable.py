@@ -31,6 +31,21 @@ def test_a_cell_cannot_start_a_row() -> None:
     assert len(table([("name", HOSTILE), ("verified", False)]).split("\n")) == 2
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "yes"),
+        (False, "no"),
+        (["a", "b"], "a, b"),
+        ([], "none"),
+        ({"module": "acme/app", "through": 2}, "module acme/app, through 2"),
+        (0, "0"),
+    ],
+)
+def test_a_cell_is_words(value: object, shown: str) -> None:
+    assert table([("name", value)]) == f"name  {shown}"
+
+
 @pytest.mark.parametrize("text", [HOSTILE, PLAIN, "\U000e0001"])
 def test_json_means_the_same(text: str) -> None:
     shown = printable.as_json({text: [text]})

@@ -68,6 +68,18 @@ class TestAgain:
         assert again["reference"] == first["reference"]
         assert desk.snapshot() == before
 
+    def test_an_unchanged_module_gets_another_tag(self, desk):
+        first = desk.document("publish", desk.path("app.wasm"))
+        command = ("publish", desk.path("app.wasm"), f"oci:{desk.path('shop/app')}:stable")
+        desk.document(*command, "--dry-run")
+        assert tags(desk) == ["1"]
+        assert desk.document(*command)["reference"] == first["reference"]
+        assert tags(desk) == ["1", "stable"]
+
+    def test_a_file_that_is_not_there(self, desk):
+        desk.document("publish", desk.path("app.wasm"))
+        assert desk.refused("publish", desk.path("none.wasm"))["code"] == "file-not-found"
+
     @pytest.mark.parametrize(
         ("name", "change"),
         [

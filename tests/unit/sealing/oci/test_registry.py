@@ -304,7 +304,7 @@ class TestRefusals:
         registry.answers("GET", "/v2/", Response(400, body))
         with pytest.raises(SealError) as caught:
             client.ping()
-        assert caught.value.detail == f"GET /v2/: status 400{words}"
+        assert caught.value.detail == f"GET {registry.host}/v2/: status 400{words}"
 
 
 class TestManifestsThatLie:

@@ -63,6 +63,11 @@ class ContextFile(Model):
         """Return what is written: members that say nothing left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
+    def members(self) -> dict[str, Any]:
+        """Return what `model_validate` makes this context of again."""
+        members: dict[str, Any] = _frozen(self.to_document())
+        return members
+
 
 class ConfigFile(Model):
     """The whole file."""

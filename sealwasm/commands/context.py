@@ -9,7 +9,14 @@ import click
 
 from sealwasm.completing import context_names
 from sealwasm.context_options import with_context
-from sealwasm.session import Session, dry_run_option, output_option, pass_session, table
+from sealwasm.session import (
+    Command,
+    Session,
+    dry_run_option,
+    output_option,
+    pass_session,
+    table,
+)
 
 if TYPE_CHECKING:
     from sealwasm.context_models import ConfigFile, ContextFile
@@ -113,25 +120,45 @@ def remove(session: Session, name: str, dry_run: bool) -> None:
     session.show(facts, table=table(list(facts.items())))
 
 
+# What a context may say, as options.
+_MEMBERS = (
+    click.option("--module", metavar="NAME", help="Name of the module, such as acme/scoring."),
+    click.option("--owner", metavar="NAME", help="Name of the owner, such as acme."),
+    click.option("--key", metavar="FILE|URI", help="Where the owner's private key is."),
+    click.option(
+        "--owner-key", "owners", multiple=True, metavar="FILE", help="Public key to trust."
+    ),
+    click.option(
+        "--broker", "urls", multiple=True, metavar="URL", help="A key broker; repeatable."
+    ),
+    click.option(
+        "--broker-identity",
+        "identities",
+        multiple=True,
+        metavar="ID",
+        help="Key id; one per --broker.",
+    ),
+    click.option("--threshold", type=click.IntRange(min=1), help="How many are needed."),
+    click.option("--publish-to", metavar="PLACE", help="oci:FOLDER or HOST/PATH for its modules."),
+    click.option("--policy", metavar="NAME", help="Name of the release policy."),
+    click.option("--release-policy", metavar="FILE", help="The release policy itself."),
+    click.option("--capabilities", metavar="FILE", help="Capability policy."),
+    click.option(
+        "--registry-ca", metavar="FILE", help="Certificates that registries are checked with."
+    ),
+    click.option("--registry-auth", metavar="FILE", help="Credentials for registries."),
+)
+
+
+def _member_options(command: Command) -> Command:
+    for option in reversed(_MEMBERS):
+        command = option(command)
+    return command
+
+
 @context.command(short_help="Write down a context.")
 @click.argument("name")
-@click.option("--module", metavar="NAME", help="Name of the module, such as acme/scoring.")
-@click.option("--owner", metavar="NAME", help="Name of the owner, such as acme.")
-@click.option("--key", metavar="FILE|URI", help="Where the owner's private key is.")
-@click.option("--owner-key", "owners", multiple=True, metavar="FILE", help="Public key to trust.")
-@click.option("--broker", "urls", multiple=True, metavar="URL", help="A key broker; repeatable.")
-@click.option(
-    "--broker-identity", "identities", multiple=True, metavar="ID", help="Key id; one per --broker."
-)
-@click.option("--threshold", type=click.IntRange(min=1), default=1, help="How many are needed.")
-@click.option("--publish-to", metavar="PLACE", help="oci:FOLDER or HOST/PATH for its modules.")
-@click.option("--policy", metavar="NAME", help="Name of the release policy.")
-@click.option("--release-policy", metavar="FILE", help="The release policy itself.")
-@click.option("--capabilities", metavar="FILE", help="Capability policy.")
-@click.option(
-    "--registry-ca", metavar="FILE", help="Certificates that registries are checked with."
-)
-@click.option("--registry-auth", metavar="FILE", help="Credentials for registries.")
+@_member_options
 @click.option("--use", "current", is_flag=True, help="Make it the current context.")
 @click.option("--replace", is_flag=True, help="Replace a context of that name.")
 @with_context
@@ -159,28 +186,62 @@ def add(
             f"{session.config_path()} has a context {name}",
             next_step="--replace, or choose another name",
         )
-    made = _context_of(session, given)
+    made = validated(_members_of(session, given))
     _save(session, with_one_more(config, name, made, current=current), dry_run=dry_run)
     document = {"name": name, "config": str(session.config_path()), **made.to_document()}
     session.show(document, table=table([(key, _shown(value)) for key, value in document.items()]))
 
 
-def _context_of(session: Session, given: dict[str, Any]) -> ContextFile:
+@context.command("set", short_help="Change what a context says.")
+@click.argument("name", required=False, shell_complete=context_names)
+@_member_options
+@with_context
+@dry_run_option
+@output_option
+@pass_session
+def set_members(session: Session, /, name: str | None, dry_run: bool, **given: Any) -> None:
+    """Change what the current context says, or the one called NAME; the rest of it stays.
+
+    Example: sealwasm context set --key owner-2.key --owner-key owner-2.key.pub
+    """
+    from sealwasm.failure import CliError, Kind
+
+    chosen = name or load_or_empty(session).current
+    if chosen is None:
+        raise CliError(
+            Kind.USAGE,
+            "usage",
+            "no context is in use, and none is named",
+            next_step="sealwasm context set NAME, or: sealwasm context add --help",
+        )
+    config = _require(session, chosen)
+    members = config.contexts[chosen].members() | _members_of(session, given)
+    made = validated(members)
+    _save(session, with_one_more(config, chosen, made, current=False), dry_run=dry_run)
+    document = {"name": chosen, "config": str(session.config_path()), **made.to_document()}
+    session.show(document, table=table([(key, _shown(value)) for key, value in document.items()]))
+
+
+def _members_of(session: Session, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the options say of a context, and nothing where they say nothing."""
     from sealwasm.contexts import key_from, path_from, place_from
 
     here = Path.cwd()
     members: dict[str, Any] = {
         name.replace("_", "-"): path_from(given[name], here) for name in _PATHS if given[name]
     }
-    members |= {name: given[name] for name in ("module", "owner", "policy") if given[name]}
+    members |= {
+        name: given[name] for name in ("module", "owner", "policy", "threshold") if given[name]
+    }
     if given["key"]:
         members["key"] = key_from(given["key"], here)
     if given["publish_to"]:
         members["publish-to"] = place_from(given["publish_to"], here)
-    members["owners"] = tuple(path_from(path, here) for path in given["owners"])
-    members["brokers"] = _brokers(session, given["urls"], given["identities"])
-    members["threshold"] = given["threshold"]
-    return validated(members)
+    if given["owners"]:
+        members["owners"] = tuple(path_from(path, here) for path in given["owners"])
+    if given["urls"] or given["identities"]:
+        members["brokers"] = _brokers(session, given["urls"], given["identities"])
+    return members
 
 
 def _brokers(

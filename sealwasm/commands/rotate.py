@@ -71,5 +71,5 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
         answers = tell_brokers(session, brokers, "/v1/owners/rotations", document)
         write_file(out, statement)
         facts["brokers"] = ", ".join(each["broker"] for each in answers)
-        session.say(f"next: put {given['new_key']} into the context: sealwasm context add --help")
+        session.say(f"next: sealwasm context set --key {given['new_key']}")
     session.show(facts, table=facts_table(facts))

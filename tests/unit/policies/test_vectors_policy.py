@@ -141,9 +141,10 @@ def test_every_code_has_a_vector() -> None:
 def test_every_vector_cites_a_step_and_every_step_has_a_vector() -> None:
     steps = set(re.findall(r"\*\*([A-Z][0-9]+)\*\*", SPEC.read_text(encoding="utf-8")))
     cited = {read(path)["why"].split(":", 1)[0] for path in CASES}
-    # D9 defines the digest that every accepted vector holds, E7 a flag that every decision has.
+    # D9 defines the digest that every accepted vector holds, E7 a flag that every decision has; S8
+    # is about several documents at once: test_narrowest.py has what it refuses.
     assert cited <= steps
-    assert steps - cited <= {"D9", "E7"}
+    assert steps - cited <= {"D9", "E7", "S8"}
 
 
 def test_generating_again_changes_nothing(tmp_path: Path) -> None:

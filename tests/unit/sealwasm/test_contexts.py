@@ -229,3 +229,23 @@ class TestCommands:
         assert code == 0
         assert out.splitlines()[1].startswith("*  work")
         assert line.run("context", "show")[0] == 0
+
+
+def test_one_thing_is_changed_and_the_rest_stays(line: Line) -> None:
+    line.write(FILE)
+    before = line.document("context", "show", "work")
+    told = line.document("context", "set", "--key", "/keys/next.key", "--threshold", "1")
+    assert told["key"] == "/keys/next.key"
+    after = line.document("context", "show", "work")
+    assert {name for name in after if after[name] != before[name]} == {"key"}
+    assert line.document("context", "show", "token") is not None
+    line.document("context", "set", "token", "--policy", "acme/test", "--dry-run")
+    assert "policy" not in line.document("context", "show", "token")
+
+
+def test_what_cannot_be_set(line: Line) -> None:
+    line.write(FILE)
+    assert line.refused("context", "set", "nowhere", "--key", "k")["code"] == "context-unknown"
+    assert line.refused("context", "set", "--threshold", "9")["code"] == "context-invalid"
+    line.write(FILE.replace("current: work\n", ""))
+    assert line.refused("context", "set", "--key", "k")["code"] == "usage"

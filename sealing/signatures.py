@@ -73,7 +73,7 @@ def _verified(
     found = UnverifiedBundle.parse(bundle)
     key = trusted.get(found.key_hint)
     if key is None:
-        detail = f"key {found.key_hint[:16]} is none of the {len(trusted)} expected owners"
+        detail = f"signature names key {found.key_hint[:16]}, which is not trusted here"
         raise SealError(SealRefusal.SIGNER_UNKNOWN, detail)
     payload = found.verify(key)
     _require_about(payload, manifest)

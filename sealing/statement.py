@@ -202,7 +202,7 @@ def verify_bundle(
     found = UnverifiedBundle.parse(bundle)
     signer = next((key for key in keys if key.key_id == found.key_hint), None)
     if signer is None:
-        detail = f"key {found.key_hint[:16]} is none of the {len(keys)} expected owners"
+        detail = f"signature names key {found.key_hint[:16]}, which is not trusted here"
         raise SealError(SealRefusal.SIGNER_UNKNOWN, detail)
     statement = SealedModuleStatement.parse(found.verify(signer))
     if statement.owner != signer.key_id:

@@ -85,7 +85,12 @@ OF_CODE: Final[dict[str, Advice]] = {
     ),
     "seal-extra-missing": Advice(Kind.USAGE, next_step="run the pip install that is named above"),
     "seal-signer-unknown": Advice(
-        Kind.ARTIFACT, next_step="use the key of the owner who signed: --owner FILE, --key FILE"
+        Kind.ARTIFACT,
+        next_step="if that is the owner's key, trust it: --owner FILE; after a new key: "
+        "--key-statement FILE as well",
+    ),
+    "seal-envelope-not-opened": Advice(
+        Kind.ARTIFACT, next_step="sealwasm inspect REFERENCE says which keys open it"
     ),
     "seal-key-chain": Advice(
         Kind.ARTIFACT, next_step="ask the owner for the key statements, every one, in one chain"

@@ -102,14 +102,19 @@ def _capabilities(
         old, new, where = before.get(key), after.get(key), f"{path}.{key}" if path else key
         if old == new:
             continue
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _capabilities(old, new, where)
+        # A member that is left out says what its default says: only what differs is shown.
+        if _is_members(old) and _is_members(new) and (old or new):
+            yield from _capabilities(old or {}, new or {}, where)
         elif _is_texts(old) and _is_texts(new):
             found = _changed(f"capability {where}", old or (), new or ())
             if found:
                 yield found
         else:
             yield {"what": f"capability {where}", "from": old, "to": new}
+
+
+def _is_members(value: Any) -> bool:
+    return value is None or isinstance(value, Mapping)
 
 
 def _is_texts(value: Any) -> bool:
@@ -123,7 +128,9 @@ def as_text(found: list[dict[str, Any]]) -> str:
     lines = []
     for one in found:
         if "from" in one:
-            lines.append(f"{one['what']}: {_shown(one['from'])} -> {_shown(one['to'])}")
+            absent = "the default" if one["what"].startswith("capability ") else "nothing"
+            old, new = (_shown(one[side], absent) for side in ("from", "to"))
+            lines.append(f"{one['what']}: {old} -> {new}")
             continue
         lines.append(f"{one['what']}:")
         lines += [f"  + {text}" for text in one["added"]]
@@ -131,7 +138,7 @@ def as_text(found: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, absent: str) -> str:
     import json
 
-    return "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return absent if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -68,12 +68,19 @@ def unusable(place: str, error: SealError) -> CliError:
         return CliError(advice.kind, code, error.detail, next_step=advice.next_step)
     if error.code is SealRefusal.EXTRA_MISSING:
         return CliError(Kind.USAGE, code, error.detail, next_step=advice_for(code, Kind.USAGE)[2])
+    if error.code is SealRefusal.KEY_PASSPHRASE:
+        return CliError(
+            Kind.USAGE,
+            code,
+            f"{place} does not open",
+            why=error.detail,
+            next_step="give the passphrase that the key has, and none if it has none",
+        )
     return CliError(
         Kind.USAGE,
         code,
         f"{place} is not a private key that can be used here",
-        why=f"{error.detail}; expected a PEM key or a cosign key file, ECDSA P-256 or Ed25519, "
-        "and its passphrase if it has one",
+        why=f"{error.detail}; expected a PEM key or a cosign key file, ECDSA P-256 or Ed25519",
         next_step="sealwasm key generate --help",
     )
 

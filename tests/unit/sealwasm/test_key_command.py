@@ -63,7 +63,8 @@ def test_a_key_is_converted_with_a_new_passphrase(run: Any, fail: Any, to: str) 
     run("export", "a.key", "--out", "b.key", "--format", to, "--passphrase-file", "old", *new)
     assert run("show", "b.key", "--passphrase-file", "new")["key_id"] == made["key_id"]
     assert Path("b.key").stat().st_mode & 0o777 == 0o600
-    assert fail("show", "b.key", "--passphrase-file", "old")["code"] == "seal-key-passphrase"
+    wrong = fail("show", "b.key", "--passphrase-file", "old")
+    assert (wrong["code"], "passphrase" in wrong["next"]) == ("seal-key-passphrase", True)
     again = fail("export", "a.key", "--out", "b.key", "--passphrase-file", "old", *new)
     assert again["code"] == "file-exists"
 

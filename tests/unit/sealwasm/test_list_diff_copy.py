@@ -98,7 +98,10 @@ class TestDiff:
         assert not told["same"]
         found = what(told)
         assert (found["version"]["from"], found["version"]["to"]) == (1, 2)
-        assert {"code", "bytes", "capability spec.limits"} <= found.keys()
+        assert {"code", "bytes", "capability spec.limits.memory"} <= found.keys()
+        assert (
+            "capability spec.limits.memory: the default -> " in desk.run("diff", first, second)[1]
+        )
         assert found["capability spec.imports"]["added"] == ["wasi_snapshot_preview1.fd_read"]
 
     def test_of_one_with_itself(self, desk):

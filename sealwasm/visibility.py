@@ -65,7 +65,7 @@ def _told_of(bill: Bill) -> list[str]:
 
 def as_lines(seen: dict[str, list[str]]) -> list[str]:
     """Return it as lines for people."""
-    return [line for who, what in seen.items() for line in (f"{who} sees:", *_indented(what))]
+    return [line for who, what in seen.items() for line in (f"seen by {who}:", *_indented(what))]
 
 
 def _indented(what: list[str]) -> list[str]:

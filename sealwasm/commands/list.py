@@ -70,10 +70,15 @@ def _table(found: list[dict[str, Any]]) -> str:
     return table([_row(one) for one in found], header=header)
 
 
+# What is no fault of an artifact, in words.
+_TRUST = {"seal-signer-unknown": "key not trusted"}
+
+
 def _row(one: dict[str, Any]) -> tuple[object, ...]:
     if "digest" not in one:
         return (one["tag"], "-", "-", "-", "-", "-", one["refused"], "-", "-")
     trust = "verified" if one["verified"] else one.get("refused", "unverified")
+    trust = _TRUST.get(trust, trust)
     return (
         one["tag"],
         one["module"],

@@ -66,7 +66,10 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     signer = load_signing_key(given["key"], given["passphrase_file"])
     owner = load_public_key(given["owner"]).key_id if given["owner"] else signer.key_id
     if taken.owner not in (owner, None):
-        session.say(f"{taken.owner} sealed this: only {owner} coming after that key can revoke it")
+        session.say(
+            f"warning: key {taken.owner} sealed this; it counts only if {owner} came after that "
+            "key by `sealwasm rotate`"
+        )
     document = revocation_for(
         taken.revokes, owner=owner, reason=given["reason"], signer=signer, now=session.now()
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,7 +83,15 @@ def rewrap(
         facts = published_over(
             session, registry, source, sealed, goal, owner=owner, dry_run=dry_run
         )
+    _say_left_out(session, artifact.statement.recipients, sealed.statement.recipients)
     session.show(facts, table=facts_table(facts))
+
+
+def _say_left_out(session: Session, before: Sequence[str], after: Sequence[str]) -> None:
+    """Say which kinds of keys open the old artifact and not the new one."""
+    if left_out := sorted(set(before) - set(after)):
+        options = "--recovery-key-for and --also"
+        session.say(f"not sealed any more for: {', '.join(left_out)}; {options} name such keys")
 
 
 def _recipients(given: dict[str, Any]) -> Recipients:

@@ -89,7 +89,7 @@ def _document(reference: str, found: Verification, checks: Sequence[str]) -> dic
 def _rows(document: dict[str, Any]) -> list[tuple[str, object]]:
     lists = ("signed_by", "statements", "checks", "recipients", "warnings")
     rows: list[tuple[str, object]] = [(n, v) for n, v in document.items() if n not in lists]
-    rows.extend(("signed by", f"{one['owner']} ({one['key']})") for one in document["signed_by"])
+    rows.extend(("signed by", _signer(one)) for one in document["signed_by"])
     rows.append(("opens with", ", ".join(document["recipients"])))
     rows.extend(("warning", text) for text in document["warnings"])
     # What is ours comes first: the type is whatever somebody wrote there.
@@ -97,6 +97,12 @@ def _rows(document: dict[str, Any]) -> list[tuple[str, object]]:
     rows.extend(("also says", f"{standing}: {kind}") for standing, kind in said)
     rows.extend(("checked", text) for text in document["checks"])
     return rows
+
+
+def _signer(one: dict[str, Any]) -> str:
+    """Return the key, and in whose name: without a trust file that is the key first trusted."""
+    key, owner = one["key"], one["owner"]
+    return key if key.startswith(owner) else f"{key}, a key of owner {owner}"
 
 
 def _standing(statement: dict[str, Any]) -> str:

@@ -52,6 +52,8 @@ class TestList:
         told = desk.document("list", place, "--owner", desk.path("stranger.key.pub"))
         assert {one["refused"] for one in told["artifacts"]} == {"seal-signer-unknown"}
         assert not any(one["verified"] for one in told["artifacts"])
+        shown = desk.run("list", place, "--owner", desk.path("stranger.key.pub"))[1]
+        assert "key not trusted" in shown
 
     def test_without_a_key_says_so(self, desk):
         reference, _ = publish_two(desk)

@@ -229,7 +229,8 @@ class TestRewrap:
         private = jwe_pair(desk)
         told = publish(desk, "--also", f"jwe:{desk.path('ours.pub')}")
         goal = f"oci:{desk.path('goal')}:1"
-        desk.document("rewrap", told["reference"], "--jwe-key", private, "--to", goal)
+        said = desk.run("rewrap", told["reference"], "--jwe-key", private, "--to", goal)[2]
+        assert "not sealed any more for: jwe" in said
         assert desk.document("verify", goal)["recipients"] == ["broker"]
 
     def test_dry_run_writes_nothing(self, desk):

@@ -216,7 +216,7 @@ class TestDryRun:
     def test_for_people(self, desk):
         code, out, _ = desk.run("publish", desk.path("app.wasm"), "--dry-run")
         assert code == 0
-        assert "registry and network sees:" in out
+        assert "seen by registry and network:" in out
         assert "release policy that would be sent:" in out
 
 

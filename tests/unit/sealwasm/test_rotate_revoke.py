@@ -46,6 +46,11 @@ class TestRotate:
             "--key-statement", desk.path("next.json"),
         )  # fmt: skip
         assert verified["verified"]
+        shown = desk.run(
+            "verify", published["reference"], "--owner", desk.path("owner.key.pub"),
+            "--key-statement", desk.path("next.json"),
+        )[1]  # fmt: skip
+        assert f"{new}, a key of owner {desk.world.owner.key_id[:16]}" in shown
 
     def test_it_is_in_the_log(self, desk, new):
         desk.document(*self.rotate(desk))

@@ -129,7 +129,9 @@ def _publish(
     if dry_run:
         session.say("dry run: nothing was written and nothing was sent")
     else:
-        session.say(_next(session, document["reference"]))
+        known = owner.key_id in {one.key_id for one in wish.owners}
+        trust = "" if known else " --owner OWNER.pub"
+        session.say(f"next: sealwasm run {document['reference']}{trust}")
     session.show(document, table=_text(document))
 
 
@@ -195,12 +197,6 @@ def _policy_name(session: Session, name: str | None, release: ReleasePolicy | No
             next_step=f"--policy {release.name}",
         )
     return release.name
-
-
-def _next(session: Session, reference: str) -> str:
-    context = session.context()
-    known = context is not None and context.get("owners")
-    return f"next: sealwasm run {reference}" + ("" if known else " --owner OWNER.pub")
 
 
 def _text(document: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -71,5 +72,15 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
         answers = tell_brokers(session, brokers, "/v1/owners/rotations", document)
         write_file(out, statement)
         facts["brokers"] = ", ".join(each["broker"] for each in answers)
-        session.say(f"next: sealwasm context set --key {given['new_key']}")
+        session.say(f"next: {_next(session, given['new_key'])}")
     session.show(facts, table=facts_table(facts))
+
+
+def _next(session: Session, new: str) -> str:
+    """Return how the new key comes into the context, which goes on to trust those before it."""
+    context = session.context()
+    if context is None:
+        return f"sign with it from now on: --key {new}"
+    owners = [*(context.get("owners") or ()), f"{new}.pub"]
+    trusted = [word for each in owners for word in ("--owner-key", each)]
+    return shlex.join(["sealwasm", "context", "set", "--key", new, *trusted])

@@ -45,6 +45,13 @@ class TestTheFirstTime:
         assert "--owner" not in err, "the context knows the owner"
         assert "reference" in out
 
+    def test_with_a_key_that_the_context_does_not_trust(self, desk):
+        new = desk.path("new.key")
+        desk.document("key", "generate", "--out", new)
+        desk.document("rotate", "--new-key", new, "--statement", desk.path("next.json"))
+        err = desk.run("publish", desk.path("app.wasm"), "--key", new)[2]
+        assert "--owner OWNER.pub" in err
+
     def test_a_place_and_a_tag_of_ones_own(self, desk):
         goal = f"oci:{desk.path('other')}:latest"
         desk.document("publish", desk.path("app.wasm"), goal)

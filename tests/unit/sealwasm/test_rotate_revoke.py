@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,14 @@ class TestRotate:
             "--key-statement", desk.path("next.json"),
         )[1]  # fmt: skip
         assert f"{new}, a key of owner {desk.world.owner.key_id[:16]}" in shown
+
+    def test_what_it_says_next_signs_with_the_new_key_and_trusts_both(self, desk, new):
+        said = desk.run(*self.rotate(desk))[2]
+        told = said.partition("next: sealwasm ")[2].splitlines()[0]
+        desk.document(*shlex.split(told))
+        published = desk.document("publish", desk.path("app.wasm"))
+        assert published["owner"] == new
+        assert desk.document("verify", published["reference"])["verified"]
 
     def test_it_is_in_the_log(self, desk, new):
         desk.document(*self.rotate(desk))

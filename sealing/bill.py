@@ -27,10 +27,10 @@ from sealing.bom import (
     validated,
 )
 from sealing.canonical import Buffer
-from sealing.component_scope import Member
-from sealing.component_sections import COMPONENT_HEADER, ComponentReader
 from sealing.module_source import ByteView, ModuleSource, source_of
-from sealing.wasm_reader import require_at_most
+from sealing.wasm.component_scope import Member
+from sealing.wasm.component_sections import COMPONENT_HEADER, ComponentReader
+from sealing.wasm.reader import require_at_most
 
 COMPONENT: Final = "component"
 

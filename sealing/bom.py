@@ -16,8 +16,8 @@ from sealing import limits
 from sealing.canonical import Buffer, malformed
 from sealing.errors import SealError, SealRefusal
 from sealing.module_source import ByteView, ModuleSource, source_of
-from sealing.wasm_reader import unsupported
-from sealing.wasm_sections import CORE_HEADER, MAGIC, SectionReader
+from sealing.wasm.reader import unsupported
+from sealing.wasm.sections import CORE_HEADER, MAGIC, SectionReader
 
 CORE: Final = "core"
 

@@ -15,8 +15,8 @@ from typing import Any, Final, Self
 from sealing import canonical, limits
 from sealing.coco import CocoKey, CocoPacket
 from sealing.errors import SealError, SealRefusal
-from sealing.jwe import Jwe, seal_jwe
-from sealing.jwe_keys import JwePublicKey
+from sealing.jose.jwe import Jwe, seal_jwe
+from sealing.jose.keys import JwePublicKey
 
 JWE: Final = "jwe"
 COCO: Final = "coco"

@@ -15,8 +15,8 @@ from sealing.envelope import open_envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.foreign_manifest import first_opened
 from sealing.hpke import OpeningKey
-from sealing.jwe import Jwe
-from sealing.jwe_keys import JwePrivateKey
+from sealing.jose.jwe import Jwe
+from sealing.jose.keys import JwePrivateKey
 from sealing.keys import Signer
 from sealing.oci.blob import Blob
 from sealing.ocicrypt import PrivateOptions

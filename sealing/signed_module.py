@@ -9,7 +9,7 @@ from typing import overload
 from sealing.canonical import Buffer
 from sealing.keys import Signer
 from sealing.module_source import ByteView, ModuleSource
-from sealing.wasm_signature import behind_header, signature_parts
+from sealing.wasm.signature import behind_header, signature_parts
 
 
 class SignedModule:

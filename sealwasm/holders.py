@@ -15,7 +15,7 @@ from sealwasm.files import read_file
 if TYPE_CHECKING:
     from sealing.coco import CocoKey
     from sealing.hpke import OpeningKey, SealingKey
-    from sealing.jwe_keys import JwePrivateKey, JwePublicKey
+    from sealing.jose.keys import JwePrivateKey, JwePublicKey
     from sealing.outside import OutsideRecipients
     from sealing.recipients import Recipients
     from sealwasm.session import Session
@@ -121,7 +121,7 @@ def read_recovery_private(path: str, passphrase_file: str | None) -> OpeningKey:
 
 def read_jwe_private(path: str, passphrase_file: str | None) -> JwePrivateKey:
     """Return the private key of a JWE recipient, or raise `CliError`."""
-    from sealing.jwe_keys import JwePrivateKey
+    from sealing.jose.keys import JwePrivateKey
     from sealwasm.keyfiles import read_passphrase, read_private
 
     passphrase = read_passphrase(passphrase_file)
@@ -133,7 +133,7 @@ def read_jwe_private(path: str, passphrase_file: str | None) -> JwePrivateKey:
 
 
 def _jwe_public(path: str) -> JwePublicKey:
-    from sealing.jwe_keys import JwePublicKey
+    from sealing.jose.keys import JwePublicKey
 
     expected = "an RSA or NIST curve public key, PEM or JWK"
     return _read(path, lambda: JwePublicKey.parse(read_file(path)), expected)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sealing.canonical import Buffer
     from sealing.foreign_manifest import ForeignKey
     from sealing.hpke import OpeningKey
-    from sealing.jwe_keys import JwePrivateKey
+    from sealing.jose.keys import JwePrivateKey
     from sealing.keys import Signer
     from sealing.manifest import SealedManifest
     from sealing.oci.blob import Blob

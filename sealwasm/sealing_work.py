@@ -132,7 +132,7 @@ def opened(order: SealOrder) -> ModuleSource:
     if order.embed_signature is None:
         return module
     from sealing.signed_module import SignedModule
-    from sealing.wasm_signature import DELIMITER_BYTES
+    from sealing.wasm.signature import DELIMITER_BYTES
     from sealwasm.keyfiles import load_signing_key
 
     key = load_signing_key(order.embed_signature)

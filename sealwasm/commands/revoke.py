@@ -76,11 +76,10 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     facts: dict[str, Any] = {"owner": owner, "revokes": taken.revokes.model_dump(mode="json")}
     if dry_run:
         session.say("dry run: no broker was told")
-        facts["brokers"] = [one.url for one in brokers.brokers]
-        session.show(facts, table=facts_table(facts))
-        return
+        facts |= {"brokers": [one.url for one in brokers.brokers]}
+        return session.show(facts, table=facts_table(facts))
     answers = tell_brokers(session, brokers, "/v1/revocations", document)
     session.say("what has a key now keeps it until its lease ends")
-    facts["answers"] = answers
+    facts |= {"answers": answers}
     rows = [(each["broker"], each["revocation"], f"leaf {each['leaf_index']}") for each in answers]
-    session.show(facts, table=table(rows, ("BROKER", "REVOCATION", "LOG")))
+    return session.show(facts, table=table(rows, ("BROKER", "REVOCATION", "LOG")))

@@ -113,7 +113,7 @@ def _standing(statement: dict[str, Any]) -> str:
 
 def _module(session: Session, path: str, trust: OwnerTrust) -> dict[str, Any]:
     """Check the signature inside a module in clear."""
-    from sealing.wasm_signature import verify_module
+    from sealing.wasm.signature import verify_module
     from sealwasm.artifacts import read_module
 
     now = session.now()

@@ -16,8 +16,8 @@ from sealing.envelope import open_envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.foreign import adopt, unseal_foreign
 from sealing.foreign_manifest import ForeignManifest
-from sealing.jwe import Jwe
-from sealing.jwe_keys import JwePrivateKey, JwePublicKey
+from sealing.jose.jwe import Jwe
+from sealing.jose.keys import JwePrivateKey, JwePublicKey
 from sealing.module_source import ModuleBytes
 from sealing.oci.blob import Blob
 from sealing.oci.copying import copy

@@ -8,7 +8,7 @@ from typing import Final
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from sealing.jwe_keys import JwePrivateKey
+from sealing.jose.keys import JwePrivateKey
 
 KEYS: Final = Path(__file__).with_name("jwe-test-keys")
 

@@ -9,8 +9,8 @@ from sealing import archive
 from sealing.coco import CocoPacket
 from sealing.errors import SealError
 from sealing.foreign_manifest import ForeignManifest
-from sealing.jwe import Jwe
-from sealing.jwe_keys import JwePublicKey
+from sealing.jose.jwe import Jwe
+from sealing.jose.keys import JwePublicKey
 from sealing.manifest import SealedManifest
 from sealing.oci.shape_index import is_index, pick, write_index
 from sealing.recovery_key import RecoveryKeyFile, RecoveryPublicKey

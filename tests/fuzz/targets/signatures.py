@@ -16,7 +16,7 @@ from sealing.key_statement import KeyPeriod, KeyStatement, follow
 from sealing.keys import SigningKey
 from sealing.owner_trust import OwnerTrust
 from sealing.sigstore import COSIGN_SIGN, ForeignBundle, statement_bytes, verify_attestation
-from sealing.wasm_signature import verify_module
+from sealing.wasm.signature import verify_module
 from tests.fuzz.target import Target
 from tests.unit.sealing.makers import OWNER, OWNER_ED25519
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import RunnerCode, RunnerError
-from sealing.jwe_keys import JwePublicKey
+from sealing.jose.keys import JwePublicKey
 from sealing.outside import OutsideRecipients
 from sealing.recipients import BrokerRecipient, Recipients
 from sealing.shapes import COMPAT

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealing.errors import SealError, SealRefusal
-from sealing.jwe import Jwe, seal_jwe
-from sealing.jwe_keys import JwePrivateKey, JwePublicKey
+from sealing.jose.jwe import Jwe, seal_jwe
+from sealing.jose.keys import JwePrivateKey, JwePublicKey
 from tests.unit.sealing.jwe_maker import point, url64
 from tests.unit.sealing.makers import OWNER_ED25519
 from tests.vectors.jwe_world import EC_KEY, EC_KEY_384, EC_KEY_521, RSA_KEY, SHORT_RSA_KEY

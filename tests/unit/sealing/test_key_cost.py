@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from sealing.errors import SealError, SealRefusal
-from sealing.jwe_keys import JwePrivateKey
+from sealing.jose.keys import JwePrivateKey
 from sealing.key_cost import require_affordable
 from sealing.keys import SigningKey
 from tests.unit.sealing.makers import OWNER

@@ -8,7 +8,7 @@ import pytest
 
 from sealing.errors import SealError, SealRefusal
 from sealing.hpke import OpeningKey
-from sealing.jwe_keys import JwePublicKey
+from sealing.jose.keys import JwePublicKey
 from sealing.outside import OutsideRecipients
 from sealing.recipients import BrokerRecipient, Recipients
 from sealing.rewrap import Rewrapping, open_own, rewrap, terms_of

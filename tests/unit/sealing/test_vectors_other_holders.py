@@ -14,8 +14,8 @@ from sealing.coco import CocoKey, CocoPacket
 from sealing.envelope import open_envelope
 from sealing.errors import SealError
 from sealing.foreign import unseal_foreign
-from sealing.jwe import Jwe
-from sealing.jwe_keys import JwePublicKey
+from sealing.jose.jwe import Jwe
+from sealing.jose.keys import JwePublicKey
 from sealing.keys import VerifyingKey
 from sealing.ocicrypt import PrivateOptions
 from sealing.recovery_key import RecoveryKeyFile, RecoveryPublicKey

@@ -18,7 +18,7 @@ from sealing.module_source import ModuleBytes, ModuleFile
 from sealing.secret import SecretBuffer
 from sealing.signed_module import SignedModule
 from sealing.unseal import unseal, verify_artifact
-from sealing.wasm_signature import behind_header, is_signed, sign_module, verify_module
+from sealing.wasm.signature import behind_header, is_signed, sign_module, verify_module
 from tests.fakes.sealing import bytes_of, seal_for
 from tests.unit.sealing.makers import (
     BROKER,

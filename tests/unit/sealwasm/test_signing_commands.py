@@ -15,7 +15,7 @@ from sealing.oci.attachments import bundle_manifest, simple_manifest
 from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
 from sealing.oci.transfer import Attachment, attach, push
-from sealing.wasm_signature import sign_module, verify_module
+from sealing.wasm.signature import sign_module, verify_module
 from sealwasm.cli import run_command
 from sealwasm.exit_codes import ExitCode
 from sealwasm.sealing_work import SealOrder, opened

@@ -18,7 +18,7 @@ from sealing.canonical import Buffer
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import ED25519, Signer, VerifyingKey
 from sealing.module_source import ByteView
-from sealing.wasm_reader import WasmReader, malformed, require_at_most, unsupported
+from sealing.wasm.reader import WasmReader, malformed, require_at_most, unsupported
 
 _MAGIC: Final = b"\0asm"
 _HEADER_BYTES: Final = 8

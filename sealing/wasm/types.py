@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from sealing import limits
-from sealing.wasm_reader import WasmReader, malformed, require_at_most, unsupported
+from sealing.wasm.reader import WasmReader, malformed, require_at_most, unsupported
 
 ReferenceType = Literal["funcref", "externref"]
 _REFERENCE_TYPES: Final[dict[int, ReferenceType]] = {0x70: "funcref", 0x6F: "externref"}

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealing import canonical, limits
-from sealing.base64url import b64url_decode
 from sealing.errors import SealError, SealRefusal
+from sealing.jose.base64url import b64url_decode
 from sealing.key_cost import require_affordable
 
 RSA_OAEP: Final = "RSA-OAEP"

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from sealing import limits
 from sealing.module_source import ByteView
-from sealing.wasm_reader import WasmReader, malformed, require_at_most
-from sealing.wasm_types import (
+from sealing.wasm.reader import WasmReader, malformed, require_at_most
+from sealing.wasm.types import (
     Limits,
     ReferenceType,
     function_type,

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 from sealing import limits
-from sealing.component_scope import Budget, Item, Member, Scope, Space
-from sealing.component_types import (
+from sealing.module_source import ByteView
+from sealing.wasm.component_scope import Budget, Item, Member, Scope, Space
+from sealing.wasm.component_types import (
     MODULE,
     extern_name,
     read_alias,
@@ -19,9 +20,8 @@ from sealing.component_types import (
     read_type,
     sort,
 )
-from sealing.module_source import ByteView
-from sealing.wasm_reader import WasmReader, malformed, require_at_most, unsupported
-from sealing.wasm_sections import CORE_HEADER, MAGIC, SectionReader, read_producers
+from sealing.wasm.reader import WasmReader, malformed, require_at_most, unsupported
+from sealing.wasm.sections import CORE_HEADER, MAGIC, SectionReader, read_producers
 
 COMPONENT_HEADER: Final = MAGIC + b"\x0d\x00\x01\x00"
 _CUSTOM, _MODULE, _COMPONENT = 0, 1, 4

@@ -1,7 +1,7 @@
 """How a JWE's content key is wrapped: RSA-OAEP, and ECDH-ES with AES key wrap (RFC 7518, 4.3, 4.6).
 
-Unwrapping raises what the library raises (`ValueError`, `InvalidUnwrap`); `sealing.jwe` makes one
-refusal of all of them, so that nobody learns how far a key got.
+Unwrapping raises what the library raises (`ValueError`, `InvalidUnwrap`); `sealing.jose.jwe` makes
+one refusal of all of them, so that nobody learns how far a key got.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.kdf.concatkdf import ConcatKDFHash
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 
-from sealing.base64url import b64url_encode
-from sealing.jwe_keys import CURVES, EC_ALGORITHMS, RSA_OAEP, JwePrivateKey, JwePublicKey
+from sealing.jose.base64url import b64url_encode
+from sealing.jose.keys import CURVES, EC_ALGORITHMS, RSA_OAEP, JwePrivateKey, JwePublicKey
 
 
 def wrap_key(content_key: bytes, recipient: JwePublicKey) -> tuple[bytes, dict[str, Any]]:

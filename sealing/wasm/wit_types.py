@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from sealing import limits
-from sealing.component_scope import Item, Kind
-from sealing.wasm_reader import WasmReader, malformed, unsupported
+from sealing.wasm.component_scope import Item, Kind
+from sealing.wasm.reader import WasmReader, malformed, unsupported
 
 _PRIMITIVES: Final = {
     0x7F: "bool",

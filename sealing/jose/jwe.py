@@ -19,16 +19,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 
 from sealing import canonical, limits
-from sealing.base64url import b64url_decode, b64url_encode
 from sealing.errors import SealError, SealRefusal
-from sealing.jwe_keys import (
+from sealing.jose.base64url import b64url_decode, b64url_encode
+from sealing.jose.keys import (
     EC_ALGORITHMS,
     RSA_ALGORITHMS,
     JwePrivateKey,
     JwePublicKey,
     public_point,
 )
-from sealing.jwe_wrap import unwrap_key, wrap_key
+from sealing.jose.wrap import unwrap_key, wrap_key
 
 ENCRYPTION: Final = "A256GCM"
 KEY_BYTES: Final = 32

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from sealing import limits
-from sealing.component_scope import Item, Member, Scope, Space, space_of_sort
-from sealing.wasm_reader import WasmReader, malformed, unsupported
-from sealing.wit_types import ASYNC_FUNC, FUNC, TypeReader
+from sealing.wasm.component_scope import Item, Member, Scope, Space, space_of_sort
+from sealing.wasm.reader import WasmReader, malformed, unsupported
+from sealing.wasm.wit_types import ASYNC_FUNC, FUNC, TypeReader
 
 MODULE: Final = Item("module", "core module")
 _COMPONENT_TYPE, _INSTANCE_TYPE, _RESOURCE, _REPRESENTATION = 0x41, 0x42, 0x3F, 0x7F

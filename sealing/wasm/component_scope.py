@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple, Self
 
 from sealing import limits
-from sealing.wasm_reader import malformed, require_at_most, unsupported
+from sealing.wasm.reader import malformed, require_at_most, unsupported
 
 Kind = Literal["func", "type", "resource", "instance", "component", "module"]
 Space = Literal["func", "type", "instance", "component", "module"]

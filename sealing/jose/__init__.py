@@ -1,0 +1,1 @@
+"""JSON Web Encryption in the forms that ocicrypt reads and writes, and no others."""

@@ -1,0 +1,1 @@
+"""Reading WebAssembly: core modules, components, and the signature a module carries inside."""

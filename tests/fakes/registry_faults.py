@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from sealing.canonical import b64encode
@@ -12,16 +13,16 @@ Behaviour = Callable[[Request], Response | None]
 ALWAYS = 1000
 
 
-class Faults:
+class Faults(ABC):
     """A registry obeys the first behaviour that has an answer, and only then does its work."""
 
     def __init__(self) -> None:
         self.behaviours: list[Behaviour] = []
         self._cuts: list[Cut] = []
 
+    @abstractmethod
     def work(self, request: Request) -> Response:
         """Answer as a registry that works."""
-        raise NotImplementedError
 
     def cut(self, method: str, path: str) -> Cut | None:
         """Return where this connection ends; every cut is used as often as it says."""

@@ -43,7 +43,7 @@ class Owner:
         """Return the peak of sealing `module` and publishing it at `target`."""
         self._versions += 1
         return self._peak(
-            "publish", module, target, "--name", "acme/memory", "--policy", "acme/prod",
+            "publish", module, target, "--name", "acme/peak", "--policy", "acme/prod",
             "--version", str(self._versions), "--capabilities", "memory.yaml",
             "--key", "owner.key", "--broker", self._stage.facts["broker"],
         )  # fmt: skip

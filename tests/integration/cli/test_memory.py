@@ -25,7 +25,7 @@ def test_publishing_a_large_module(world, tmp_path, place: str) -> None:
         peaks = [owner.peak_of_publish(f"{one}.wasm", f"oci:big:{one}") for one in SIZES]
     else:
         with docker_registry(tmp_path) as registry:
-            where = f"127.0.0.1:{registry.port}/acme/memory"
+            where = f"127.0.0.1:{registry.port}/acme/peak"
             peaks = [owner.peak_of_publish(f"{one}.wasm", f"{where}:{one}") for one in SIZES]
     assert peaks[1] - peaks[0] < OWNER_LIMIT_BYTES
 

@@ -11,9 +11,10 @@ from functools import lru_cache
 from typing import Any
 
 from policies.claims import Claim, ClaimKind
-from policies.conditions import VERSION_PATTERN, Operator
+from policies.conditions import VERSION_PATTERN
 from policies.decision import ABSENT, Reason
 from policies.limits import MAX_VERSION_CHARACTERS
+from policies.operators import Operator
 from policies.patterns import compile_pattern
 
 # Takes the actual value or ABSENT.

@@ -12,11 +12,12 @@ from datetime import datetime
 
 from policies.checks import Check, build_check, name_check
 from policies.claims import CLAIMS, CLAIMS_OF, ClaimSource
-from policies.conditions import Condition, Expected, Operator
+from policies.conditions import Condition
 from policies.decision import DocumentRef, Rule
 from policies.fields import format_instant
 from policies.limits import MAX_GUARDRAILS
 from policies.models import Environment, Guardrails, PolicyDocument, ReleasePolicy
+from policies.operators import Expected, Operator
 from policies.source import Path, render_path
 
 CompiledRule = tuple[Rule, str, Check]

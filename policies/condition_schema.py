@@ -6,9 +6,9 @@ from typing import Any
 
 from policies import limits
 from policies.claims import CLAIMS, Claim, ClaimKind
-from policies.conditions import BECAUSE, OPERATORS, VERSION_PATTERN, Operator, hex_pattern
+from policies.conditions import BECAUSE, VERSION_PATTERN, hex_pattern
+from policies.operators import LISTS, OPERATORS, Operator
 
-_LISTS = (Operator.IN, Operator.NOT_IN)
 _MARK = "x-condition"
 
 
@@ -30,7 +30,7 @@ def _operator(claim: Claim, operator: Operator) -> dict[str, Any]:
         return {"type": "boolean"}
     if operator is Operator.MATCHES:
         return {"type": "string", "minLength": 1, "maxLength": limits.MAX_PATTERN_CHARACTERS}
-    if operator in _LISTS:
+    if operator in LISTS:
         return {
             "type": "array",
             "items": _value(claim),

@@ -8,46 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from policies import limits
 from policies.claims import CLAIMS, Claim, ClaimKind
 from policies.errors import PolicyRefusal
 from policies.fields import bad_value, field_problem, refuse_repeats, unexpected
+from policies.operators import LISTS, OPERATORS, Expected, Operator
 from policies.patterns import PatternError, compile_pattern
 from policies.source import Path
 from policies.suggest import suggest
 
-Expected = bool | int | str | tuple[int | str, ...]
-
 BECAUSE: Final = "because"
 VERSION_PATTERN: Final = r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){0,3}"
-
-
-class Operator(StrEnum):
-    """All there is. `exists: false` holds when the claim is absent; nothing else ever does."""
-
-    EQUALS = "equals"
-    IN = "in"
-    NOT_IN = "not-in"
-    AT_LEAST = "at-least"
-    AT_MOST = "at-most"
-    MATCHES = "matches"
-    EXISTS = "exists"
-
-
-_LISTS = frozenset({Operator.IN, Operator.NOT_IN})
-_ORDER = frozenset({Operator.AT_LEAST, Operator.AT_MOST})
-_COMMON = frozenset({Operator.EQUALS, Operator.EXISTS})
-OPERATORS: Final[Mapping[ClaimKind, frozenset[Operator]]] = {
-    ClaimKind.BOOLEAN: _COMMON,
-    ClaimKind.INTEGER: _COMMON | _LISTS | _ORDER,
-    ClaimKind.HEX: _COMMON | _LISTS,
-    ClaimKind.CHOICE: _COMMON | _LISTS,
-    ClaimKind.VERSION: _COMMON | _LISTS | _ORDER,
-    ClaimKind.TEXT: _COMMON | _LISTS | {Operator.MATCHES},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +121,7 @@ def _expected(claim: Claim, operator: Operator, value: object, path: Path) -> Ex
         if not isinstance(value, bool):
             raise unexpected(value, "true or false", *path, wanted=bool)
         return value
-    if operator in _LISTS:
+    if operator in LISTS:
         return _list(claim, value, path)
     if operator is Operator.MATCHES:
         return _pattern(value, path)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from policies.claims import ClaimSource
-from policies.conditions import Expected, Operator
+from policies.operators import Expected, Operator
 
 
 class Denial(StrEnum):

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from policies.claims import ClaimSource
 from policies.compile import refer
-from policies.conditions import Operator
 from policies.decision import ABSENT, Decision, Denial, Reason, Rule
 from policies.errors import PolicyDenied
 from policies.fields import IMPORT_NAME
 from policies.models import CapabilityPolicy
+from policies.operators import Operator
 
 Import = tuple[str, str]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from policies.conditions import Operator
 from policies.decision import ABSENT, Reason, Rule, RuleResult
 from policies.fields import format_instant
 from policies.imports import UNGRANTABLE
 from policies.limits import MAX_INTEGER
+from policies.operators import Operator
 
 
 def json_value(value: Any) -> Any:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from policies.claims import ClaimSource
-from policies.conditions import Expected, Operator
 from policies.models.capability import CapabilitySpec, Clock, Random, Stdin
 from policies.models.files import FileMount
 from policies.models.guardrails import GrantGuardrails
+from policies.operators import Expected, Operator
 
 # From least to most. A made-up time never replaces a real one, nor a seed real randomness:
 # what is above the ceiling and has no honest smaller form is denied to the guest.

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from policies.claims import ClaimSource
 from policies.compile import refer
-from policies.conditions import Operator
 from policies.decision import Decision, Denial, Reason, Rule
 from policies.errors import PolicyDenied
 from policies.models import CapabilityPolicy, CapabilitySpec, FileMount
+from policies.operators import Operator
 
 
 class Widening(NamedTuple):

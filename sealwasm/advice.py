@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sealwasm.evidence_advice import NEXT_AT_BROKER, next_for
+from sealwasm.evidence.advice import NEXT_AT_BROKER, next_for
 from sealwasm.failure import Kind
 
 NEXT_OF_KIND: Final[dict[Kind, str]] = {

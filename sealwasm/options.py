@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from sealwasm.context_options import context_option
-from sealwasm.registry_access import access_of
+from sealwasm.artifacts.registry_access import access_of
+from sealwasm.contexts.options import context_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -20,7 +20,7 @@ from sealwasm.failure import CliError, Kind
 from sealwasm.files import DRY_RUN
 
 if TYPE_CHECKING:
-    from sealwasm.contexts import Context
+    from sealwasm.contexts.stored import Context
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -73,14 +73,14 @@ class Session:
 
     def config_path(self) -> Path:
         """Where the config file is, or would be."""
-        from sealwasm.contexts import config_path
+        from sealwasm.contexts.stored import config_path
 
         return config_path(self.config_file, self.environment)
 
     def context(self) -> Context | None:
         """The context in use, read once; None if there is none. Raises `CliError`."""
         if not self._context:
-            from sealwasm.contexts import load_context
+            from sealwasm.contexts.stored import load_context
 
             self._context.append(load_context(self.config_path(), self.context_name))
         return self._context[0]

@@ -21,7 +21,6 @@ from policies.claims import CLAIMS_OF, KEEPERS, MEASUREMENTS, SIGNERS, TEES, Cla
 from policies.condition_schema import condition_properties
 from policies.conditions import (
     Condition,
-    Operator,
     conditions_document,
     parse_conditions,
     refuse_many_patterns,
@@ -44,6 +43,7 @@ from policies.fields import (
     unexpected,
 )
 from policies.models.base import Model, PolicyDocument, refuse_nothing
+from policies.operators import Operator
 
 Permission = Literal["deny", "allow"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sealing.errors import SealError, SealRefusal
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference, RegistryReference
-from sealing.oci.settings import Authenticator, RegistrySettings
+from sealing.oci.registry.settings import Authenticator, RegistrySettings
 from sealing.oci.store import ArtifactStore
 
 
@@ -30,7 +30,7 @@ def open_store(
         yield OciLayout.create(folder) if create else OciLayout.open(folder)
         return
     try:
-        from sealing.oci.registry import RegistryClient  # noqa: PLC0415 - httpx is an extra
+        from sealing.oci.registry.client import RegistryClient  # noqa: PLC0415 - httpx is an extra
     except ModuleNotFoundError as error:
         raise SealError(
             SealRefusal.STORE_UNUSABLE, f"registries need the cli extra: {error.name} is missing"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.holders import holder_options
+from sealwasm.artifacts.holders import holder_options
 from sealwasm.options import (
     module_options,
     owner_key_options,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sealing.foreign_manifest import ForeignKey
     from sealing.recipients import Recipients
     from sealing.seal import Terms
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 _STILL = "whoever could open the original still can: the content key is the same"
 
@@ -68,9 +68,9 @@ def adopt(
     --version 1 --policy acme/prod --capabilities grant.yaml --key owner.key
     --to registry.example/acme/app:1
     """
-    from sealwasm.artifacts import parse_reference
+    from sealwasm.artifacts.transfers import parse_reference
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.resealing import adopted, published_over
+    from sealwasm.owner.resealing import adopted, published_over
 
     place, goal = parse_reference(reference), parse_reference(target)
     key = _foreign_key(given)
@@ -87,8 +87,8 @@ def adopt(
 
 
 def _foreign_key(given: dict[str, Any]) -> ForeignKey:
+    from sealwasm.artifacts.holders import read_coco, read_jwe_private
     from sealwasm.failure import CliError, Kind
-    from sealwasm.holders import read_coco, read_jwe_private
 
     if (given["jwe_key"] is None) == (given["coco_key"] is None):
         raise CliError(
@@ -104,22 +104,22 @@ def _foreign_key(given: dict[str, Any]) -> ForeignKey:
 
 def _terms(given: dict[str, Any]) -> Terms:
     from sealing.seal import Terms
-    from sealwasm.sealing_work import load_capabilities_file
+    from sealwasm.owner.sealing import load_capabilities_file
 
     policy = load_capabilities_file(given["capabilities"])
     return Terms(given["name"], given["version"], given["policy"], policy.to_document())
 
 
 def _recipients(given: dict[str, Any]) -> Recipients:
-    from sealwasm.chosen_brokers import ChosenBrokers
-    from sealwasm.holders import with_holders
+    from sealwasm.artifacts.holders import with_holders
+    from sealwasm.owner.chosen_brokers import ChosenBrokers
 
     chosen = ChosenBrokers.taken_from(given)
     return with_holders(chosen.recipients(given["suite"]), given["recovery_keys"], given["also"])
 
 
 def _require_covered(path: str, bill: Any) -> None:
-    from sealwasm.sealing_work import load_capabilities_file, require_covered
+    from sealwasm.owner.sealing import load_capabilities_file, require_covered
 
     names = [(item.module, item.name) for item in bill.imports]
     require_covered(load_capabilities_file(path), names)

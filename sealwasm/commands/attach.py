@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.artifacts.owner_trust_options import trust_options
 from sealwasm.failure import CliError, Kind
 from sealwasm.options import owner_key_options, registry_options
-from sealwasm.owner_trust_options import trust_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from sealwasm.owner_trust_options import TrustChoice
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.owner_trust_options import TrustChoice
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -73,8 +73,8 @@ def _attach(
     dry_run: bool,
     registry: RegistryAccess,
 ) -> dict[str, Any]:
-    from sealwasm.artifacts import parse_reference
-    from sealwasm.attesting import attest, facts_of, predicates, verified_artifact
+    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.evidence.attesting import attest, facts_of, predicates, verified_artifact
     from sealwasm.keyfiles import load_signing_key
 
     place = parse_reference(reference)
@@ -97,7 +97,7 @@ def _attach(
 
 
 def _rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
-    from sealwasm.attesting import dumped
+    from sealwasm.evidence.attesting import dumped
 
     rows: list[tuple[str, object]] = [(n, v) for n, v in facts.items() if n != "attached"]
     for one in facts["attached"]:

@@ -79,8 +79,8 @@ def init(session: Session, /, folder: str, dry_run: bool, **given: Any) -> None:
 
 def _evidence_files(given: dict[str, Any]) -> EvidenceFiles:
     from keybroker.initialise import EvidenceFiles
+    from sealwasm.evidence.anchors import simulated_file, simulated_root
     from sealwasm.files import read_file
-    from sealwasm.trust import simulated_file, simulated_root
 
     def named(option: str, published: str) -> bytes | None:
         path, folder = given[option], given["trust_simulated"]
@@ -97,7 +97,7 @@ def _evidence_files(given: dict[str, Any]) -> EvidenceFiles:
 
 
 def _read(path: str) -> bytes:
-    from sealwasm.endorsement_files import BUNDLE_FILE_BYTES
+    from sealwasm.evidence.endorsement_files import BUNDLE_FILE_BYTES
     from sealwasm.files import read_file
 
     return read_file(path, limit_bytes=BUNDLE_FILE_BYTES)

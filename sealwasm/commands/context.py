@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.completing import context_names
-from sealwasm.context_options import with_context
+from sealwasm.contexts.completing import context_names
+from sealwasm.contexts.options import with_context
 from sealwasm.session import (
     Command,
     Session,
@@ -19,7 +19,7 @@ from sealwasm.session import (
 )
 
 if TYPE_CHECKING:
-    from sealwasm.context_models import ConfigFile, ContextFile
+    from sealwasm.contexts.models import ConfigFile, ContextFile
 
 # Options of `add` that hold a path; relative ones are of the current folder.
 _PATHS = ("release_policy", "capabilities", "registry_ca", "registry_auth")
@@ -224,7 +224,7 @@ def set_members(session: Session, /, name: str | None, dry_run: bool, **given: A
 
 def _members_of(session: Session, given: dict[str, Any]) -> dict[str, Any]:
     """Return what the options say of a context, and nothing where they say nothing."""
-    from sealwasm.contexts import key_from, path_from, place_from
+    from sealwasm.contexts.stored import key_from, path_from, place_from
 
     here = Path.cwd()
     members: dict[str, Any] = {
@@ -248,7 +248,7 @@ def _brokers(
     session: Session, urls: tuple[str, ...], identities: tuple[str, ...]
 ) -> tuple[dict[str, str], ...]:
     from sealwasm.failure import CliError, Kind
-    from sealwasm.pinning import pinned_identity
+    from sealwasm.owner.pinning import pinned_identity
 
     if identities and len(identities) != len(urls):
         raise CliError(
@@ -270,7 +270,7 @@ def validated(members: dict[str, Any]) -> ContextFile:
 
     from policies.problems import refusal_of
     from policies.source import SourceMap
-    from sealwasm.context_models import ContextFile
+    from sealwasm.contexts.models import ContextFile
     from sealwasm.failure import CliError, Kind
 
     try:
@@ -299,14 +299,14 @@ def with_one_more(config: ConfigFile, name: str, made: ContextFile, *, current: 
 
 def load_or_empty(session: Session) -> ConfigFile:
     """Return the config file; an empty one where there is none."""
-    from sealwasm.context_models import ConfigFile
-    from sealwasm.contexts import load_config
+    from sealwasm.contexts.models import ConfigFile
+    from sealwasm.contexts.stored import load_config
 
     return load_config(session.config_path()) or ConfigFile.empty()
 
 
 def _require(session: Session, name: str) -> ConfigFile:
-    from sealwasm.contexts import unknown_context
+    from sealwasm.contexts.stored import unknown_context
 
     config = load_or_empty(session)
     if name not in config.contexts:
@@ -315,7 +315,7 @@ def _require(session: Session, name: str) -> ConfigFile:
 
 
 def _save(session: Session, config: ConfigFile, *, dry_run: bool) -> None:
-    from sealwasm.contexts import save_config
+    from sealwasm.contexts.stored import save_config
 
     if dry_run:
         session.say(f"dry run: {session.config_path()} was not written")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealwasm.completing import references
-from sealwasm.context_options import context_option
+from sealwasm.contexts.completing import references
+from sealwasm.contexts.options import context_option
 from sealwasm.options import registry_options
 from sealwasm.session import Session, output_option, pass_session
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealing.keys import VerifyingKey
-    from sealwasm.differences import Sides
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.differences import Sides
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -43,7 +43,7 @@ def diff(
 
     Example: sealwasm diff registry.example/acme/app:1 registry.example/acme/app:2
     """
-    from sealwasm.differences import as_text, differences
+    from sealwasm.artifacts.differences import as_text, differences
     from sealwasm.exit_codes import ExitCode
     from sealwasm.keyfiles import load_public_key
 
@@ -67,9 +67,9 @@ def _side(text: str, keys: Sequence[VerifyingKey], registry: RegistryAccess) -> 
     """Return one side: verified where an owner's key is known, else as the artifact claims."""
     from sealing.oci.transfer import describe
     from sealing.unseal import verify_artifact
-    from sealwasm.artifacts import parse_reference
-    from sealwasm.differences import Sides
-    from sealwasm.listing import claimed
+    from sealwasm.artifacts.differences import Sides
+    from sealwasm.artifacts.listing import claimed
+    from sealwasm.artifacts.transfers import parse_reference
 
     reference = parse_reference(text)
     with registry.open(reference) as store:

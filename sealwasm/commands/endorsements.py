@@ -128,7 +128,7 @@ def export(session: Session, /, bundle: str, **given: Any) -> None:
 
     Example: sealwasm endorsements export endorsements.bundle --sign-key site.key
     """
-    from sealwasm.endorsement_files import sign_bundle
+    from sealwasm.evidence.endorsement_files import sign_bundle
     from sealwasm.files import require_place, write_file
     from sealwasm.keyfiles import load_signing_key
 
@@ -160,7 +160,7 @@ def import_(session: Session, /, bundle: str, dry_run: bool, **given: Any) -> No
 
     Example: sealwasm endorsements import endorsements.bundle --key site.pub
     """
-    from sealwasm.endorsement_files import read_bundle
+    from sealwasm.evidence.endorsement_files import read_bundle
 
     _signed_or_not(given["keys"], given, "--key FILE")
     documents = read_bundle(bundle, _keys(given["keys"])).documents
@@ -181,9 +181,9 @@ def _store(
     from attestation.endorsement_store.fetchers import VendorFetcher
     from attestation.endorsement_store.http import HttpClient
     from attestation.endorsement_store.store import EndorsementStore
-    from sealwasm.endorsement_files import default_store
+    from sealwasm.evidence.anchors import anchors_with
+    from sealwasm.evidence.endorsement_files import default_store
     from sealwasm.session import is_terminal
-    from sealwasm.trust import anchors_with
 
     def asking(url: str) -> None:
         """Say what is waited for, where somebody is waiting."""
@@ -222,7 +222,7 @@ def _wanted(given: dict[str, Any]) -> list[Wanted]:
     """Return what the arguments ask for; asking for nothing is an error."""
     from attestation.endorsement_store.hints import wanted_by
     from attestation.errors import EvidenceError
-    from sealwasm.evidence_input import evidence_of
+    from sealwasm.evidence.inputs import evidence_of
     from sealwasm.failure import CliError, Kind
 
     found: list[Wanted] = []

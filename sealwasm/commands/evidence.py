@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.evidence_input import MAIN_PARTS
+from sealwasm.evidence.inputs import MAIN_PARTS
+from sealwasm.evidence.token_input import ISSUERS
 from sealwasm.session import Session, output_option, pass_session, table
-from sealwasm.token_input import ISSUERS
 
 if TYPE_CHECKING:
     from attestation.claims import VerifiedClaims
@@ -125,7 +125,7 @@ def verify(session: Session, /, **given: Any) -> None:
     from attestation.errors import EvidenceError
     from attestation.trace import RecordedTrace
     from attestation.verify import verify as verify_evidence
-    from sealwasm import evidence_input as read
+    from sealwasm.evidence import inputs as read
 
     expected = read.expected_report_data(given)
     unverified = read.evidence_of(given)
@@ -215,7 +215,7 @@ def show(session: Session, /, **given: Any) -> None:
     Nothing is verified: anyone can write such bytes. `evidence verify` says whether they hold.
     """
     from attestation.describe import describe
-    from sealwasm import evidence_input as read
+    from sealwasm.evidence import inputs as read
 
     unverified = read.evidence_of(given)
     fields = describe(unverified)
@@ -244,8 +244,8 @@ def collect(session: Session, report_data: str, simulated_platform: str | None) 
     """
     from runner.attest import pick_attester, take_evidence
     from runner.measure import runner_measurement
-    from sealwasm import evidence_input as read
     from sealwasm import printable
+    from sealwasm.evidence import inputs as read
 
     given = {"report_data": report_data, "unsafe_any_report_data": False}
     read.expected_report_data(given)
@@ -277,8 +277,8 @@ def token(session: Session, /, service: str, file: str, **given: Any) -> None:
     """
     from attestation.errors import EvidenceError
     from attestation.trace import RecordedTrace
-    from sealwasm import evidence_input as read
-    from sealwasm.token_input import verify_token
+    from sealwasm.evidence import inputs as read
+    from sealwasm.evidence.token_input import verify_token
 
     trace = RecordedTrace()
     now = read.moment_of(given["at"]) if given["at"] else session.now()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealwasm.completing import references
+from sealwasm.contexts.completing import references
 from sealwasm.options import registry_options
 from sealwasm.session import Session, dry_run_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -40,8 +40,8 @@ def export(
 
     Example: sealwasm export registry.example/acme/app:1 app.tar
     """
-    from sealwasm.airgap import checked_documents, export_artifact
-    from sealwasm.artifacts import foresee_copy
+    from sealwasm.artifacts.airgap import checked_documents, export_artifact
+    from sealwasm.artifacts.transfers import foresee_copy
     from sealwasm.files import refuse_existing
 
     refuse_existing(Path(file))

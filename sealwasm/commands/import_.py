@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.completing import references
+from sealwasm.contexts.completing import references
 from sealwasm.options import registry_options
 from sealwasm.session import Session, dry_run_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command("import")
@@ -41,7 +41,7 @@ def import_archive(
 
     Example: sealwasm import app.tar registry.inside.example/acme/app
     """
-    from sealwasm.airgap import check_documents, goal_of, import_artifact, open_archive
+    from sealwasm.artifacts.airgap import check_documents, goal_of, import_artifact, open_archive
 
     with open_archive(file) as (archive, layout):
         check_documents(archive.documents)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.commands.simulate import TEES
-from sealwasm.context_options import with_context
+from sealwasm.contexts.options import with_context
 from sealwasm.options import DEFAULT_BROKER
 from sealwasm.session import Session, dry_run_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
-    from sealwasm.project import Runner
+    from sealwasm.owner.project import Runner
 
 # A file to write: where, what, with which mode.
 Planned = tuple[Path, bytes, int]
@@ -56,7 +56,7 @@ def init(session: Session, /, folder: str, dry_run: bool, **given: Any) -> None:
     Example: sealwasm init --module app.wasm
     """
     from sealwasm.files import make_folder, refuse_existing, write_file
-    from sealwasm.project import context_members, word
+    from sealwasm.owner.project import context_members, word
 
     home = Path(folder).absolute()
     name = session.context_name or word(home.name, "owner")
@@ -85,9 +85,9 @@ def init(session: Session, /, folder: str, dry_run: bool, **given: Any) -> None:
 
 def _facts(session: Session, home: Path, given: dict[str, Any]) -> dict[str, Any]:
     """Return what the options leave open, decided."""
-    from sealwasm.pinning import look_at_broker
-    from sealwasm.project import word
-    from sealwasm.publishing import require_name
+    from sealwasm.owner.pinning import look_at_broker
+    from sealwasm.owner.project import word
+    from sealwasm.owner.publishing import require_name
 
     login = session.environment.get("LOGNAME") or session.environment.get("USER", "")
     owner = given["owner"] or word(login, "owner")
@@ -110,14 +110,14 @@ def _facts(session: Session, home: Path, given: dict[str, Any]) -> dict[str, Any
 
 
 def _place(key: str | None) -> str | None:
-    from sealwasm.contexts import key_from
+    from sealwasm.contexts.stored import key_from
 
     return key and key_from(key, Path.cwd())
 
 
 def _runner(tee: str, measurement: str | None) -> Runner | None:
     """Return the runner to allow: the named one, or that of this installation if there is one."""
-    from sealwasm.project import Runner
+    from sealwasm.owner.project import Runner
 
     try:
         from attestation.simulated.platforms import PLATFORMS
@@ -135,8 +135,8 @@ def _planned(
     session: Session, home: Path, given: dict[str, Any], facts: dict[str, Any]
 ) -> tuple[str, list[Planned]]:
     """Return the key's id and every file that is to be written."""
-    from sealwasm import project
-    from sealwasm.artifacts import read_module
+    from sealwasm.artifacts.transfers import read_module
+    from sealwasm.owner import project
 
     module = read_module(given["module"]) if given["module"] else None
     key_id, planned = _key(home, given)
@@ -156,8 +156,8 @@ def _planned(
 
 def _key(home: Path, given: dict[str, Any]) -> tuple[str, list[Planned]]:
     from sealing.keys import SigningKey
-    from sealwasm import project
     from sealwasm.keyfiles import load_signing_key, read_passphrase
+    from sealwasm.owner import project
 
     if given["key"] is not None:
         known = load_signing_key(given["key"], given["passphrase_file"]).public
@@ -193,7 +193,7 @@ def _config_with(session: Session, name: str, members: dict[str, Any]) -> Any:
 
 
 def _save(session: Session, config: Any) -> None:
-    from sealwasm.contexts import save_config
+    from sealwasm.contexts.stored import save_config
 
     save_config(session.config_path(), config)
 

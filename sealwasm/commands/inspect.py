@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealwasm.completing import references
+from sealwasm.contexts.completing import references
 from sealwasm.options import registry_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -37,9 +37,9 @@ def inspect(
 
     Example: sealwasm inspect registry.example/acme/app:1 --owner owner.key.pub
     """
-    from sealwasm.artifacts import looks_like_reference
-    from sealwasm.inspect_text import rows_of
-    from sealwasm.inspecting import inspect_file, inspect_reference
+    from sealwasm.artifacts.inspect_text import rows_of
+    from sealwasm.artifacts.inspecting import inspect_file, inspect_reference
+    from sealwasm.artifacts.transfers import looks_like_reference
     from sealwasm.keyfiles import load_public_key
 
     if looks_like_reference(subject):

@@ -95,7 +95,7 @@ def generate(session: Session, /, out: str, kind: str, form: str, **given: Any) 
 
 
 def _generate_recovery_key(session: Session, out: str, given: dict[str, Any]) -> None:
-    from sealwasm.recovery import generate_recovery_key
+    from sealwasm.owner.recovery import generate_recovery_key
 
     facts = generate_recovery_key(out, given["recovery_name"], given["passphrase_file"])
     session.say(f"keep {out} and its passphrase offline, and apart: nobody else can help you")
@@ -212,8 +212,8 @@ def rotate(session: Session, /, **given: Any) -> None:
 
     Example: sealwasm key rotate owner.key --new owner-2.key.pub --out owner-2.json
     """
-    from sealwasm.rotating import Rotation
-    from sealwasm.rotating import rotate as rotate_key
+    from sealwasm.owner.rotating import Rotation
+    from sealwasm.owner.rotating import rotate as rotate_key
 
     facts = rotate_key(Rotation(**given), now=session.now())
     session.show(facts, table=table(list(facts.items())))

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.completing import references
-from sealwasm.context_options import context_option
+from sealwasm.contexts.completing import references
+from sealwasm.contexts.options import context_option
 from sealwasm.options import registry_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command("list")
@@ -45,11 +45,11 @@ def list_published(
 
     Example: sealwasm list registry.example/acme/app
     """
-    from sealwasm.artifacts import parse_reference
-    from sealwasm.context_options import missing_option
+    from sealwasm.artifacts.listing import published
+    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.contexts.options import missing_option
     from sealwasm.keyfiles import load_public_key
-    from sealwasm.listing import published
-    from sealwasm.publishing import place_for
+    from sealwasm.owner.publishing import place_for
 
     where = place_for(place, publish_to, name or "")
     if where is None or (place is None and not name):

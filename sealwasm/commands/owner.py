@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import click
 
-from sealwasm.context_options import context_option
-from sealwasm.enrolling import ENROLMENT_MINUTES
+from sealwasm.contexts.options import context_option
 from sealwasm.options import broker_options, owner_key_options
+from sealwasm.owner.enrolling import ENROLMENT_MINUTES
 from sealwasm.session import (
     Session,
     dry_run_option,

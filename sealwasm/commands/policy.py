@@ -41,7 +41,7 @@ def draft(session: Session, module: str, name: str, folders: tuple[str, ...]) ->
     from policies.draft import draft_capabilities
     from policies.load import load_capabilities
     from sealing.bom import bill_of_materials
-    from sealwasm.modules import open_module
+    from sealwasm.artifacts.modules import open_module
 
     bill = bill_of_materials(open_module(module))
     pairs = [(one.module, one.name) for one in bill.imports]
@@ -185,9 +185,9 @@ def publish(
     A new version must have a higher number in `metadata.version`. Modules already published under
     the policy's name follow it.
     """
-    from sealwasm.enrolling import load_release_file, send_policy
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.pinning import broker_identity as identity_of
+    from sealwasm.owner.enrolling import load_release_file, send_policy
+    from sealwasm.owner.pinning import broker_identity as identity_of
 
     release = load_release_file(file)
     owner = load_signing_key(key, passphrase_file)

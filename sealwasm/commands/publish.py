@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.completing import references
-from sealwasm.context_options import context_option
-from sealwasm.holders import holder_options
+from sealwasm.artifacts.holders import holder_options
+from sealwasm.contexts.completing import references
+from sealwasm.contexts.options import context_option
 from sealwasm.options import (
     hide_details_option,
     key_options,
@@ -22,8 +22,8 @@ from sealwasm.session import Session, dry_run_option, facts_table, output_option
 if TYPE_CHECKING:
     from policies.models import ReleasePolicy
     from sealing.keys import VerifyingKey
-    from sealwasm.publishing import Wish
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
+    from sealwasm.owner.publishing import Wish
 
 
 SHAPES_OF = {"wasm": ("wasm",), "compat": ("compat",), "both": ("wasm", "compat")}
@@ -78,7 +78,7 @@ def publish(
 
     Example: sealwasm publish app.wasm registry.example/acme/app
     """
-    from sealwasm.artifacts import looks_like_reference
+    from sealwasm.artifacts.transfers import looks_like_reference
 
     if looks_like_reference(source):
         _copy(session, source, target, registry, dry_run=dry_run)
@@ -89,7 +89,7 @@ def publish(
 def _copy(
     session: Session, source: str, target: str | None, registry: RegistryAccess, *, dry_run: bool
 ) -> None:
-    from sealwasm.artifacts import copy_artifact, foresee_copy
+    from sealwasm.artifacts.transfers import copy_artifact, foresee_copy
     from sealwasm.failure import CliError, Kind
 
     if target is None:
@@ -117,9 +117,9 @@ def _publish(
     *,
     dry_run: bool,
 ) -> None:
-    from sealwasm.context_options import missing_option
+    from sealwasm.contexts.options import missing_option
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.publishing import publish_module
+    from sealwasm.owner.publishing import publish_module
 
     wish = _wish(session, source, target, given)
     if given["key"] is None:
@@ -137,12 +137,12 @@ def _publish(
 
 def _wish(session: Session, source: str, target: str | None, given: dict[str, Any]) -> Wish:
     """Return what is wanted, everything of it checked that can be without a network."""
-    from sealwasm.artifacts import parse_reference
-    from sealwasm.chosen_brokers import ChosenBrokers
-    from sealwasm.context_options import missing_option
-    from sealwasm.enrolling import load_release_file
-    from sealwasm.publishing import Wish, place_for, require_name
-    from sealwasm.sealing_work import SealOrder
+    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.contexts.options import missing_option
+    from sealwasm.owner.chosen_brokers import ChosenBrokers
+    from sealwasm.owner.enrolling import load_release_file
+    from sealwasm.owner.publishing import Wish, place_for, require_name
+    from sealwasm.owner.sealing import SealOrder
 
     path = given["release_policy"]
     release = load_release_file(path) if path else None
@@ -181,7 +181,7 @@ def _owners(session: Session) -> tuple[VerifyingKey, ...]:
 
 
 def _policy_name(session: Session, name: str | None, release: ReleasePolicy | None) -> str:
-    from sealwasm.context_options import missing_option
+    from sealwasm.contexts.options import missing_option
     from sealwasm.failure import CliError, Kind
 
     if release is None:
@@ -200,7 +200,7 @@ def _policy_name(session: Session, name: str | None, release: ReleasePolicy | No
 
 
 def _text(document: dict[str, Any]) -> str:
-    from sealwasm.visibility import as_lines
+    from sealwasm.artifacts.visibility import as_lines
 
     aside = {"sees", "release_policy"}
     facts = {name: value for name, value in document.items() if name not in aside}

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealwasm.completing import references
+from sealwasm.contexts.completing import references
 from sealwasm.options import registry_options
 from sealwasm.session import Session, dry_run_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -28,7 +28,7 @@ def pull(
 
     Every blob is checked against its digest and size; who signed it is not: use `sealwasm verify`.
     """
-    from sealwasm.artifacts import copy_artifact, foresee_copy
+    from sealwasm.artifacts.transfers import copy_artifact, foresee_copy
 
     if dry_run:
         facts = foresee_copy(reference, target, registry=registry)

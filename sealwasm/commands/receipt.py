@@ -12,7 +12,7 @@ from sealwasm.session import Session, output_option, pass_session, table
 if TYPE_CHECKING:
     from keybroker.protocol import Descriptor, ReleaseDocument
     from runner.receipt import Receipt
-    from sealwasm.receipt_findings import Trust
+    from sealwasm.evidence.receipt_findings import Trust
 
 # A receipt carries evidence, releases and proofs; runner.receipt has the same figure.
 RECEIPT_FILE_BYTES = 32 << 20
@@ -119,8 +119,8 @@ def verify(session: Session, /, file: str, **given: Any) -> None:
 
     Example: sealwasm receipt verify run.json --descriptor broker.json --trust-simulated tee
     """
+    from sealwasm.evidence.receipt_check import verify_receipt
     from sealwasm.files import read_file
-    from sealwasm.receipt_check import verify_receipt
 
     data = read_file(file, limit_bytes=RECEIPT_FILE_BYTES)
     findings = verify_receipt(data, _trust(_descriptors(given), given, _tee_of(data)))
@@ -191,9 +191,9 @@ def _tee_of(data: bytes) -> str:
 
 
 def _trust(descriptors: tuple[Descriptor, ...], given: dict[str, Any], tee: str) -> Trust:
-    from sealwasm.evidence_input import anchors_of, endorsements_of, policy_of
+    from sealwasm.evidence.inputs import anchors_of, endorsements_of, policy_of
+    from sealwasm.evidence.receipt_findings import Trust
     from sealwasm.keyfiles import load_public_key
-    from sealwasm.receipt_findings import Trust
 
     return Trust(
         descriptors=descriptors,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealwasm.artifacts.owner_trust_options import trust_options
 from sealwasm.options import registry_options
-from sealwasm.owner_trust_options import trust_options
 from sealwasm.session import Session, dry_files_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
     from sealing.unseal import VerifiedArtifact
-    from sealwasm.owner_trust_options import TrustChoice
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.owner_trust_options import TrustChoice
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -48,10 +48,10 @@ def recover(
     Example: sealwasm recover oci:shop:app --recovery-key backup.key --owner owner.key.pub
     --to app.wasm
     """
-    from sealwasm.artifacts import parse_reference
-    from sealwasm.attesting import verified_artifact
+    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.evidence.attesting import verified_artifact
     from sealwasm.files import refuse_existing, write_file
-    from sealwasm.resealing import OwnKeyChoice, recovered
+    from sealwasm.owner.resealing import OwnKeyChoice, recovered
 
     refuse_existing(Path(target))
     place = parse_reference(reference)

@@ -72,8 +72,8 @@ def _measure_runner(session: Session, given: dict[str, Any]) -> None:
 
 
 def _measure_snp(session: Session, given: dict[str, Any]) -> None:
+    from sealwasm.evidence.launch_digest import Launch, snp_launch_digest
     from sealwasm.failure import CliError, Kind
-    from sealwasm.launch_digest import Launch, snp_launch_digest
 
     missing = [name for name in ("firmware", "vcpus", "vcpu_type") if given[name] is None]
     if missing:
@@ -149,7 +149,7 @@ def add(session: Session, /, file: str, **given: Any) -> None:
 
     Example: sealwasm reference add references.json --tee snp --measurement HEX --name "runner 1.0"
     """
-    from sealwasm.reference_files import add_reference
+    from sealwasm.evidence.reference_files import add_reference
 
     value = _value(given["tee"], given["measurement"], given["name"])
     key = _signing_key(given)
@@ -164,7 +164,7 @@ def add(session: Session, /, file: str, **given: Any) -> None:
 @pass_session
 def list_(session: Session, file: str, signers: tuple[str, ...]) -> None:
     """List the reference values in FILE; a signed one needs a --signer to be read."""
-    from sealwasm.reference_files import load_references
+    from sealwasm.evidence.reference_files import load_references
 
     values = load_references(file, _public_keys(signers))
     rows = [(one.tee, one.measurement.hex(), one.name) for one in values.values]
@@ -195,9 +195,9 @@ def from_corim(session: Session, /, corim: str, **given: Any) -> None:
     from attestation.keys import load_keys
     from attestation.limits import MAX_CORIM_BYTES
     from attestation.reference import ReferenceValues
+    from sealwasm.evidence.reference_files import store_references
     from sealwasm.failure import CliError, Kind
     from sealwasm.files import read_file, require_place
-    from sealwasm.reference_files import store_references
 
     require_place(Path(given["out"]))
     keys = [key for path in given["keys"] for key in load_keys(read_file(path))]

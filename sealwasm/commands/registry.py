@@ -14,7 +14,7 @@ from sealwasm.options import registry_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 # Longer than any password or token that a person pastes.
 PASSWORD_CHARS = 64 << 10
@@ -46,8 +46,8 @@ def login(
 
     Example: sealwasm registry login registry.example.com --username alice
     """
-    from sealing.oci.docker_config_edit import with_login
-    from sealing.oci.settings import BasicCredentials
+    from sealing.oci.registry.docker_config_edit import with_login
+    from sealing.oci.registry.settings import BasicCredentials
     from sealwasm.files import make_folder, write_file
 
     file = registry.login_file()
@@ -69,7 +69,7 @@ def login(
 @pass_session
 def logout(session: Session, host: str, registry: RegistryAccess) -> None:
     """Forget the password of a registry."""
-    from sealing.oci.docker_config_edit import without_login
+    from sealing.oci.registry.docker_config_edit import without_login
     from sealwasm.files import write_file
 
     file = registry.login_file()

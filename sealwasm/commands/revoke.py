@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sealwasm.context_options import context_option
+from sealwasm.contexts.options import context_option
 from sealwasm.options import every_broker_options, owner_key_options, registry_options
 from sealwasm.session import (
     Session,
@@ -51,9 +51,9 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
 
     Example: sealwasm revoke --through 3 --name acme/solver --reason 'wrong answers'
     """
-    from sealwasm.chosen_brokers import ChosenBrokers
     from sealwasm.keyfiles import load_public_key, load_signing_key
-    from sealwasm.taking_back import revocation_for, revoked_thing, tell_brokers
+    from sealwasm.owner.chosen_brokers import ChosenBrokers
+    from sealwasm.owner.taking_back import revocation_for, revoked_thing, tell_brokers
 
     brokers = ChosenBrokers.of(given["brokers"], given["identities"], 1)
     taken = revoked_thing(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.holders import also_option, recovery_option
+from sealwasm.artifacts.holders import also_option, recovery_option
 from sealwasm.options import (
     owner_key_options,
     registry_options,
@@ -24,7 +24,7 @@ from sealwasm.session import (
 
 if TYPE_CHECKING:
     from sealing.recipients import Recipients
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -65,10 +65,10 @@ def rewrap(
     --broker https://new.example --to registry.example/acme/app:7b
     """
     from sealing.rewrap import terms_of
-    from sealwasm.artifacts import parse_reference
-    from sealwasm.attesting import verified_artifact
+    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.evidence.attesting import verified_artifact
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.resealing import OwnKeyChoice, published_over, rewrapped, trust_in
+    from sealwasm.owner.resealing import OwnKeyChoice, published_over, rewrapped, trust_in
 
     place, goal = parse_reference(reference), parse_reference(target)
     choice = OwnKeyChoice.of(given)
@@ -95,8 +95,8 @@ def _say_left_out(session: Session, before: Sequence[str], after: Sequence[str])
 
 
 def _recipients(given: dict[str, Any]) -> Recipients:
-    from sealwasm.chosen_brokers import ChosenBrokers
-    from sealwasm.holders import with_holders
+    from sealwasm.artifacts.holders import with_holders
+    from sealwasm.owner.chosen_brokers import ChosenBrokers
 
     brokers = ChosenBrokers.taken_from(given).recipients(given["suite"])
     return with_holders(brokers, given["recovery_keys"], given["also"])

@@ -50,11 +50,11 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
     Example: sealwasm rotate --key owner.key --new-key owner-2.key --statement owner-2.json
     """
     from sealing.key_statement import sign_key_statement
-    from sealwasm.chosen_brokers import ChosenBrokers
     from sealwasm.files import require_place, write_file
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.rotating import chain_to
-    from sealwasm.taking_back import rotation_for, tell_brokers
+    from sealwasm.owner.chosen_brokers import ChosenBrokers
+    from sealwasm.owner.rotating import chain_to
+    from sealwasm.owner.taking_back import rotation_for, tell_brokers
 
     brokers = ChosenBrokers.of(given["brokers"], given["identities"], 1)
     out = Path(given["statement"])

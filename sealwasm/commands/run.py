@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.completing import references
+from sealwasm.artifacts.owner_trust_options import TrustChoice, trust_options
+from sealwasm.contexts.completing import references
 from sealwasm.options import brokers_option, registry_options
-from sealwasm.owner_trust_options import TrustChoice, trust_options
 from sealwasm.session import Session, output_option, pass_session
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _sealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     from runner.broker import HttpBroker
     from runner.order import Order, World
     from runner.run import run_sealed
-    from sealwasm.artifacts import parse_reference
+    from sealwasm.artifacts.transfers import parse_reference
     from sealwasm.files import require_place
 
     trust: TrustChoice = given["trust"]
@@ -131,8 +131,8 @@ def _attester(session: Session, given: dict[str, Any]) -> Callable[[Broker], Att
 
 def _unsealed(session: Session, subject: str, given: dict[str, Any]) -> Report:
     from runner.run import run_unsealed
-    from sealwasm.artifacts import read_module
-    from sealwasm.sealing_work import load_capabilities_file
+    from sealwasm.artifacts.transfers import read_module
+    from sealwasm.owner.sealing import load_capabilities_file
 
     _require(given["capabilities"], "what the module may do is not said", "--capabilities FILE")
     _require(not given["receipt"], "an unsealed run has no receipt", "drop --receipt")

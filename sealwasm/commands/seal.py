@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.holders import holder_options, warn
+from sealwasm.artifacts.holders import holder_options, warn
 from sealwasm.options import (
     hide_details_option,
     module_options,
@@ -18,7 +18,7 @@ from sealwasm.options import (
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -58,10 +58,10 @@ def seal(
     Example: sealwasm seal app.wasm --name acme/app --version 1 --policy acme/prod
     --capabilities grant.yaml --key owner.key --to oci:shop:app
     """
-    from sealwasm.artifacts import parse_reference, push_artifact
-    from sealwasm.chosen_brokers import ChosenBrokers
+    from sealwasm.artifacts.transfers import parse_reference, push_artifact
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.sealing_work import SealOrder, facts_of, seal_order
+    from sealwasm.owner.chosen_brokers import ChosenBrokers
+    from sealwasm.owner.sealing import SealOrder, facts_of, seal_order
 
     parse_reference(target)
     order = SealOrder(brokers=ChosenBrokers.taken_from(wish), **wish)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealwasm.artifacts.owner_trust_options import trust_options
 from sealwasm.options import owner_key_options, registry_options
-from sealwasm.owner_trust_options import trust_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from sealwasm.owner_trust_options import TrustChoice
-    from sealwasm.registry_access import RegistryAccess
+    from sealwasm.artifacts.owner_trust_options import TrustChoice
+    from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @click.command()
@@ -40,8 +40,8 @@ def sign(
 
     Example: sealwasm sign registry.example/acme/app:1 --key bob.key --owner alice.pub
     """
-    from sealwasm.artifacts import parse_reference
-    from sealwasm.attesting import co_sign, facts_of, verified_artifact
+    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.evidence.attesting import co_sign, facts_of, verified_artifact
     from sealwasm.keyfiles import load_signing_key
 
     place = parse_reference(reference)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealwasm.completing import references
+from sealwasm.artifacts.owner_trust_options import trust_options
+from sealwasm.contexts.completing import references
 from sealwasm.options import registry_options
-from sealwasm.owner_trust_options import trust_options
 from sealwasm.session import Session, output_option, pass_session, table
 
 if TYPE_CHECKING:
     from sealing.owner_trust import OwnerTrust
-    from sealwasm.owner_trust_options import TrustChoice
-    from sealwasm.registry_access import RegistryAccess
-    from sealwasm.verification import Verification
+    from sealwasm.artifacts.owner_trust_options import TrustChoice
+    from sealwasm.artifacts.registry_access import RegistryAccess
+    from sealwasm.artifacts.verification import Verification
 
 CHECKS = (
     "every blob has the digest and size that name it",
@@ -47,8 +47,8 @@ def verify(
     Example: sealwasm verify registry.example/acme/app:1 --owner alice.pub --owner bob.pub
     --threshold 2
     """
-    from sealwasm.artifacts import looks_like_reference
-    from sealwasm.verification import verify_reference
+    from sealwasm.artifacts.transfers import looks_like_reference
+    from sealwasm.artifacts.verification import verify_reference
 
     owners = trust.load()
     if not looks_like_reference(subject):
@@ -63,7 +63,7 @@ def verify(
 
 
 def _document(reference: str, found: Verification, checks: Sequence[str]) -> dict[str, Any]:
-    from sealwasm.holders import warnings_for
+    from sealwasm.artifacts.holders import warnings_for
 
     artifact = found.artifact
     statement = artifact.statement
@@ -114,7 +114,7 @@ def _standing(statement: dict[str, Any]) -> str:
 def _module(session: Session, path: str, trust: OwnerTrust) -> dict[str, Any]:
     """Check the signature inside a module in clear."""
     from sealing.wasm.signature import verify_module
-    from sealwasm.artifacts import read_module
+    from sealwasm.artifacts.transfers import read_module
 
     now = session.now()
     resolved = trust.resolve(now)

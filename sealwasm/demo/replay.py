@@ -15,7 +15,7 @@ from runner.measure import runner_measurement
 from runner.receipt import raw_ed25519
 from sealing.hpke import OpeningKey
 from sealing.keys import ED25519, SigningKey
-from sealwasm.artifacts import pull_artifact
+from sealwasm.artifacts.transfers import pull_artifact
 from sealwasm.demo.stage import StepFailedError
 
 ACCEPTED = "accepted"

@@ -16,8 +16,8 @@ from sealing.errors import SealError
 from sealing.limits import MODULE_BYTES
 from sealing.oci.blob import Blob
 from sealing.oci.reference import RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import RegistrySettings
 
 CHUNK = 1 << 20
 

@@ -32,9 +32,9 @@ from keybroker.problems import problem_of
 from keybroker.protocol import verify_descriptor
 from runner import closing
 from runner.receipt import sign_receipt
+from sealwasm.evidence.receipt_check import verify_receipt
+from sealwasm.evidence.receipt_findings import Trust
 from sealwasm.failure import CliError
-from sealwasm.receipt_check import verify_receipt
-from sealwasm.receipt_findings import Trust
 from tests.fakes.silicon import MEASUREMENT
 from tests.fakes.story import make_story
 from tests.fakes.world import START, World, make_world, release_policy

@@ -27,9 +27,9 @@ from runner import closing
 from runner.receipt import Receipt, raw_ed25519, sign_receipt
 from sealing import canonical, dsse
 from sealing.keys import SigningKey
+from sealwasm.evidence.receipt_check import verify_receipt
+from sealwasm.evidence.receipt_findings import Findings, Trust
 from sealwasm.failure import CliError
-from sealwasm.receipt_check import verify_receipt
-from sealwasm.receipt_findings import Findings, Trust
 from tests.fakes.silicon import MEASUREMENT
 from tests.fakes.story import Story, make_story
 

@@ -21,9 +21,9 @@ from runner import closing
 from runner.receipt import Receipt, sign_receipt
 from sealing import canonical, dsse
 from sealing.keys import SigningKey
+from sealwasm.evidence.receipt_check import _check_brokers, _check_measurement, verify_receipt
+from sealwasm.evidence.receipt_findings import Trust
 from sealwasm.failure import CliError
-from sealwasm.receipt_check import _check_brokers, _check_measurement, verify_receipt
-from sealwasm.receipt_findings import Trust
 from tests.fakes.silicon import MEASUREMENT
 from tests.fakes.split import SplitStory, make_split_story
 from tests.fakes.story import grant

@@ -15,7 +15,7 @@ import yaml
 
 from runner.measure import runner_measurement
 from runner.tpm import measured_value
-from sealwasm.artifacts import push_artifact
+from sealwasm.artifacts.transfers import push_artifact
 from sealwasm.demo.stage import entry_point
 from sealwasm.guard import require_own_packages
 from tests.fakes.sealing import seal_for

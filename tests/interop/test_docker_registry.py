@@ -15,8 +15,8 @@ from sealing.oci.blob import Blob
 from sealing.oci.copying import copy
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import BasicCredentials, RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import BasicCredentials, RegistrySettings
 from sealing.oci.transfer import describe, pull, push
 from sealing.unseal import verify_artifact
 from tests.fakes.cutting_proxy import CuttingProxy, cutting_proxy

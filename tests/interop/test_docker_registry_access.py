@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from sealing.canonical import b64encode
 from sealing.errors import SealRefusal
 from sealing.oci.copying import copy
-from sealing.oci.credential_files import CredentialFile
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.registry_auth import RegistryAuthenticator
-from sealing.oci.registry_tls import ClientCertificate, registry_tls
-from sealing.oci.settings import PlainHttp, RegistrySettings
+from sealing.oci.registry.auth import RegistryAuthenticator
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.credential_files import CredentialFile
+from sealing.oci.registry.settings import PlainHttp, RegistrySettings
+from sealing.oci.registry.tls import ClientCertificate, registry_tls
 from sealing.oci.transfer import pull, push
 from sealwasm.cli import run_command
 from sealwasm.exit_codes import ExitCode

@@ -12,7 +12,7 @@ from sealing.cosign import simple_signature
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.transfer import describe, pull, push
-from sealwasm.artifacts import push_artifact
+from sealwasm.artifacts.transfers import push_artifact
 from tests.fakes.sealing import bytes_of
 from tests.interop.tools import DockerRegistry, Skopeo, docker_registry
 from tests.unit.sealing import makers

@@ -15,8 +15,8 @@ import pytest
 
 from sealing.errors import SealError
 from sealing.oci.reference import RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import Authenticator
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import Authenticator
 
 # `alice` / `secret`, bcrypt as htpasswd writes it.
 HTPASSWD = "alice:$2b$04$zKpcOaLKa3KTdtPdoDrai.qyDMzxi3nrwqZ0TiuLZiEyrDLKeEitW\n"

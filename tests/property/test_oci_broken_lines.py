@@ -13,8 +13,8 @@ from sealing.canonical import digest_of
 from sealing.errors import SealError
 from sealing.oci import limits
 from sealing.oci.blob import Blob
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import RegistrySettings
 from tests.fakes.registry import FakeRegistry, fake_registry
 
 DATA = bytes(range(256)) * 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealing.errors import SealError
-from sealing.oci.registry_http import _joined
+from sealing.oci.registry.http import _joined
 
 BASE = httpx.URL("https://registry.example.com")
 SIGNS = ["/", "..", "[", "]", ":", "@", "%", "%zz", "#", "?", "-", " ", "\\", "%2f", "\x7f", "é"]

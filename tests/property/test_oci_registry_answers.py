@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sealing.errors import SealError
 from sealing.oci.blob import Blob
 from sealing.oci.reference import RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import RegistrySettings
 from tests.unit.sealing.oci import samples
 
 BLOB = b"abc"

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sealing.errors import SealError
-from sealing.oci import registry_token
-from sealing.oci.credentials import Credential, IdentityToken
-from sealing.oci.registry_auth import RegistryAuthenticator
-from sealing.oci.settings import BasicCredentials, RegistrySettings
+from sealing.oci.registry import token as registry_token
+from sealing.oci.registry.auth import RegistryAuthenticator
+from sealing.oci.registry.credentials import Credential, IdentityToken
+from sealing.oci.registry.settings import BasicCredentials, RegistrySettings
 
 HOST = "registry.example.com"
 SECRETS = {"password": BasicCredentials("alice", "s3cr3t"), "identity": IdentityToken("s3cr3t")}

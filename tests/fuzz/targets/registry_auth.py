@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 
 from sealing.errors import SealError
-from sealing.oci.challenge import Challenge, parse_challenges
-from sealing.oci.credentials import Credential
-from sealing.oci.docker_config import parse_docker_config, parse_helper_answer
-from sealing.oci.realm import parse_realm_rule
-from sealing.oci.registry_auth import realm_url
-from sealing.oci.registry_token import parse_token
+from sealing.oci.registry.auth import realm_url
+from sealing.oci.registry.challenge import Challenge, parse_challenges
+from sealing.oci.registry.credentials import Credential
+from sealing.oci.registry.docker_config import parse_docker_config, parse_helper_answer
+from sealing.oci.registry.realm import parse_realm_rule
+from sealing.oci.registry.token import parse_token
 from tests.fuzz.target import Target
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "registry_auth"

@@ -19,11 +19,11 @@ import wasmtime
 from keybroker.protocol import unverified_identity, verify_descriptor
 from sealing.hpke import HYBRID
 from sealing.keys import SigningKey
-from sealwasm.artifacts import push_artifact
+from sealwasm.artifacts.transfers import push_artifact
 from sealwasm.broker_api import exchange
-from sealwasm.chosen_brokers import sealing_key_of
 from sealwasm.demo.stage import entry_point
-from sealwasm.sealing_work import load_capabilities_file
+from sealwasm.owner.chosen_brokers import sealing_key_of
+from sealwasm.owner.sealing import load_capabilities_file
 from tests.fakes.sealing import seal_for
 
 # All on one worker of the test runner: they share a world, and guides use the default port.

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from policies.conditions import Operator
 from policies.decision import ABSENT, Denial, Reason
 from policies.errors import PolicyDenied
 from policies.evaluate import compile_release, evaluate, require_release
@@ -13,6 +12,7 @@ from policies.explain import decision_document, explain, grant_document
 from policies.grant import effective_grant
 from policies.imports import require_imports
 from policies.load import parse_document
+from policies.operators import Operator
 from policies.within import require_within
 from tests.unit.policies import samples
 

@@ -16,10 +16,10 @@ from sealing.oci.layout import OciLayout
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, PulledDescription
 from sealing.seal import SealedModule
-from sealwasm.artifacts import push_artifact
-from sealwasm.inspect_text import rows_of
-from sealwasm.inspecting import document_of, inspect_file, inspect_reference
-from sealwasm.registry_access import RegistryAccess
+from sealwasm.artifacts.inspect_text import rows_of
+from sealwasm.artifacts.inspecting import document_of, inspect_file, inspect_reference
+from sealwasm.artifacts.registry_access import RegistryAccess
+from sealwasm.artifacts.transfers import push_artifact
 from sealwasm.session import table
 from tests.fakes.registry import FakeRegistry, running
 from tests.fakes.sealing import seal_for

@@ -12,9 +12,9 @@ import pytest
 
 from keybroker import protocol
 from sealing.hpke import HYBRID, X25519
-from sealwasm import chosen_brokers
-from sealwasm.chosen_brokers import BrokerAt, ChosenBrokers
 from sealwasm.failure import CliError
+from sealwasm.owner import chosen_brokers
+from sealwasm.owner.chosen_brokers import BrokerAt, ChosenBrokers
 from tests.fakes.desk import Desk
 from tests.fakes.world import World, make_world
 
@@ -51,7 +51,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
 
 @pytest.fixture(autouse=True)
 def _answer(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("broker_api", "pinning"):
+    for module in ("broker_api", "owner.pinning"):
         monkeypatch.setattr(f"sealwasm.{module}.fetch_descriptor", brokers.describe)
 
 

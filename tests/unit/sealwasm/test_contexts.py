@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sealwasm.cli import run_command
-from sealwasm.contexts import config_path
+from sealwasm.contexts.stored import config_path
 from sealwasm.session import Session
 from tests.unit.sealing import makers
 

@@ -116,13 +116,13 @@ def test_what_is_no_module(desk, name, data, code):
 
 
 def test_a_module_above_the_limit_is_not_read(desk, monkeypatch):
-    monkeypatch.setattr("sealwasm.modules.MODULE_FILE_BYTES", len(SMALL) - 1)
+    monkeypatch.setattr("sealwasm.artifacts.modules.MODULE_FILE_BYTES", len(SMALL) - 1)
     assert desk.refused("inspect", desk.path("app.wasm"))["code"] == "file-too-large"
 
 
 @pytest.mark.parametrize("size", [len(SMALL), len(SMALL) - 1])
 def test_a_pipe_is_read_into_memory(desk, monkeypatch, size):
-    monkeypatch.setattr("sealwasm.modules.MODULE_FILE_BYTES", size)
+    monkeypatch.setattr("sealwasm.artifacts.modules.MODULE_FILE_BYTES", size)
     pipe = desk.folder / "pipe.wasm"
     os.mkfifo(pipe)
     writer = threading.Thread(target=lambda: pipe.write_bytes(SMALL))

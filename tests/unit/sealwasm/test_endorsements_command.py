@@ -16,7 +16,7 @@ from attestation.trust import TrustAnchors
 from attestation.x509.pem import encode_pem
 from sealing.keys import SigningKey
 from sealwasm.cli import run_command
-from sealwasm.endorsement_files import default_store, load_endorsements
+from sealwasm.evidence.endorsement_files import default_store, load_endorsements
 from sealwasm.failure import CliError
 from sealwasm.session import Session
 from tests.fakes.intel import make_tdx

@@ -18,7 +18,7 @@ from attestation.simulated.platforms import PLATFORMS
 from sealwasm.cli import run_command
 from sealwasm.commands.evidence import TCB_STATUSES
 from sealwasm.commands.simulate import TEES
-from sealwasm.evidence_input import MAIN_PARTS
+from sealwasm.evidence.inputs import MAIN_PARTS
 from sealwasm.session import Session
 from tests.fakes.silicon import MEASUREMENT, NOW, REPORT_DATA, make_platform
 

@@ -10,7 +10,7 @@ import pytest
 from attestation.errors import Refusal
 from sealwasm.advice import advice_for
 from sealwasm.cli import run_command
-from sealwasm.evidence_advice import NEXT_OF_REFUSAL
+from sealwasm.evidence.advice import NEXT_OF_REFUSAL
 from sealwasm.failure import Kind
 from sealwasm.session import Session
 from tests.fakes.silicon import MEASUREMENT, REPORT_DATA, make_platform

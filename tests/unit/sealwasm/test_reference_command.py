@@ -142,7 +142,7 @@ def test_firmware_that_is_none(image: bytes, capsys: pytest.CaptureFixture[str])
 def test_files_that_are_too_large(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sealwasm.launch_digest.FIRMWARE_BYTES", 1)
+    monkeypatch.setattr("sealwasm.evidence.launch_digest.FIRMWARE_BYTES", 1)
     assert failure(capsys, *SNP)["code"] == "file-too-large"
 
 

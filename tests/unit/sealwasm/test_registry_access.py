@@ -14,11 +14,11 @@ import pytest
 
 from sealing.canonical import b64encode
 from sealing.oci.layout import OciLayout
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import PlainHttp
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import PlainHttp
 from sealing.oci.transfer import push
+from sealwasm.artifacts.registry_access import RegistryAccess, _warn_readable
 from sealwasm.cli import run_command
-from sealwasm.registry_access import RegistryAccess, _warn_readable
 from sealwasm.session import Session
 from tests.fakes.certificates import Authority
 from tests.fakes.registry import FakeRegistry, fake_registry, running

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sealing.canonical import b64encode
-from sealing.oci.docker_config_edit import with_login, without_login
-from sealing.oci.settings import BasicCredentials
+from sealing.oci.registry.docker_config_edit import with_login, without_login
+from sealing.oci.registry.settings import BasicCredentials
 from sealwasm.cli import run_command
 from sealwasm.session import Session
 from tests.fakes.registry import FakeRegistry, fake_registry

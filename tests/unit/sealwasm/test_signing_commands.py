@@ -18,7 +18,7 @@ from sealing.oci.transfer import Attachment, attach, push
 from sealing.wasm.signature import sign_module, verify_module
 from sealwasm.cli import run_command
 from sealwasm.exit_codes import ExitCode
-from sealwasm.sealing_work import SealOrder, opened
+from sealwasm.owner.sealing import SealOrder, opened
 from sealwasm.session import Session
 from tests.fakes.sealing import seal_for
 from tests.unit.sealing import makers

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import RegistrySettings
 from tests.fakes.registry import FakeRegistry, running
 
 

@@ -12,7 +12,7 @@ from sealing.errors import SealRefusal
 from sealing.oci.connect import open_store
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference, Reference
-from sealing.oci.registry import RegistryClient
+from sealing.oci.registry.client import RegistryClient
 from tests.unit.sealing.oci.samples import refusal
 
 
@@ -33,9 +33,8 @@ def test_registry() -> None:
 
 
 def test_registry_without_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "sealing.oci.registry", raising=False)
     monkeypatch.setitem(sys.modules, "httpx", None)
-    for name in [name for name in sys.modules if name.startswith("sealing.oci.registry_")]:
+    for name in [name for name in sys.modules if name.startswith("sealing.oci.registry.")]:
         monkeypatch.delitem(sys.modules, name)
     assert refusal(opened, "localhost:5000/a:v1") is SealRefusal.STORE_UNUSABLE
 
@@ -44,7 +43,7 @@ def test_everything_but_registries_imports_without_httpx() -> None:
     code = (
         "import sys; sys.modules['httpx'] = None\n"
         "import sealing.oci.connect, sealing.oci.copying, sealing.oci.transfer\n"
-        "import sealing.oci.settings, sealing.oci.reference"
+        "import sealing.oci.registry.settings, sealing.oci.reference"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -13,10 +13,10 @@ import pytest
 from sealing.canonical import b64encode
 from sealing.errors import SealRefusal
 from sealing.oci import limits
-from sealing.oci.credential_files import CredentialFile
-from sealing.oci.credential_helper import CredentialHelpers
-from sealing.oci.credentials import Credential, FirstOf, IdentityToken, NoCredentials
-from sealing.oci.settings import BasicCredentials
+from sealing.oci.registry.credential_files import CredentialFile
+from sealing.oci.registry.credential_helper import CredentialHelpers
+from sealing.oci.registry.credentials import Credential, FirstOf, IdentityToken, NoCredentials
+from sealing.oci.registry.settings import BasicCredentials
 from tests.unit.sealing.oci.samples import refusal
 
 HOST = "registry.example.com"

@@ -16,7 +16,7 @@ from sealing.oci.attachments import bundle_manifest
 from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
 from sealing.oci.parallel import put_all, together
-from sealing.oci.registry import RegistryClient
+from sealing.oci.registry.client import RegistryClient
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, pull, push
 from tests.fakes.registry import FakeRegistry

@@ -15,8 +15,8 @@ from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.blob import Blob, Receiver
 from sealing.oci.descriptor import INDEX_TYPE, parse_manifest
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import RegistrySettings
 from tests.fakes.registry import FakeRegistry, running
 from tests.fakes.registry_wire import Request, Response
 from tests.unit.sealing.oci import samples

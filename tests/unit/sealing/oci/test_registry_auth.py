@@ -10,13 +10,15 @@ import pytest
 
 from sealing.canonical import digest_of
 from sealing.errors import SealRefusal
-from sealing.oci import limits, registry_http, registry_token
-from sealing.oci.credentials import Credential, IdentityToken, RegistryToken
-from sealing.oci.realm import RealmRules
+from sealing.oci import limits
 from sealing.oci.reference import Reference, RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.registry_auth import RegistryAuthenticator
-from sealing.oci.settings import BasicCredentials, PlainHttp, RegistrySettings
+from sealing.oci.registry import http as registry_http
+from sealing.oci.registry import token as registry_token
+from sealing.oci.registry.auth import RegistryAuthenticator
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.credentials import Credential, IdentityToken, RegistryToken
+from sealing.oci.registry.realm import RealmRules
+from sealing.oci.registry.settings import BasicCredentials, PlainHttp, RegistrySettings
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.registry_wire import Response
 from tests.fakes.token_server import SERVICE, Asked, TokenServer, token_server

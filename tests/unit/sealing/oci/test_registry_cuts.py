@@ -13,7 +13,7 @@ from sealing.errors import SealRefusal
 from sealing.oci import limits
 from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
-from sealing.oci.registry import RegistryClient
+from sealing.oci.registry.client import RegistryClient
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.registry_wire import Response
 from tests.unit.sealing.oci.conftest import FakeTime

@@ -14,8 +14,8 @@ from sealing.oci import limits
 from sealing.oci.blob import Blob
 from sealing.oci.copying import copy
 from sealing.oci.layout import OciLayout
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import BasicCredentials, RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import BasicCredentials, RegistrySettings
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import pull, push
 from tests.fakes.registry import FakeRegistry, fake_registry

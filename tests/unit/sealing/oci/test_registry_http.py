@@ -19,11 +19,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from sealing.canonical import digest_of
 from sealing.errors import SealRefusal
-from sealing.oci import limits, registry_http
+from sealing.oci import limits
 from sealing.oci.blob import Blob
 from sealing.oci.reference import Reference, RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.settings import Authorization, BasicCredentials, PlainHttp, RegistrySettings
+from sealing.oci.registry import http as registry_http
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import (
+    Authorization,
+    BasicCredentials,
+    PlainHttp,
+    RegistrySettings,
+)
 from tests.fakes.registry import FakeRegistry, running
 from tests.unit.sealing.oci import samples
 from tests.unit.sealing.oci.conftest import FakeTime

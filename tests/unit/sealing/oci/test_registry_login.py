@@ -11,8 +11,8 @@ import pytest
 
 from sealing.errors import SealRefusal
 from sealing.oci.reference import RegistryReference
-from sealing.oci.registry_login import RegistryLogin
-from sealing.oci.settings import Authorization, RegistrySettings
+from sealing.oci.registry.login import RegistryLogin
+from sealing.oci.registry.settings import Authorization, RegistrySettings
 from tests.unit.sealing.oci.conftest import FakeTime
 from tests.unit.sealing.oci.samples import refusal
 

@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from sealing.errors import SealRefusal
-from sealing.oci.registry import RegistryClient
-from sealing.oci.registry_tls import ClientCertificate, registry_tls
-from sealing.oci.settings import PlainHttp, RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import PlainHttp, RegistrySettings
+from sealing.oci.registry.tls import ClientCertificate, registry_tls
 from tests.fakes.certificates import Authority
 from tests.fakes.registry import FakeRegistry, running
 from tests.unit.sealing.oci.samples import refusal

@@ -17,9 +17,9 @@ import pytest
 from sealing.errors import SealRefusal
 from sealing.oci import limits
 from sealing.oci.reference import RegistryReference
-from sealing.oci.registry import RegistryClient
-from sealing.oci.registry_transport import TimedBackend, TimedStream
-from sealing.oci.settings import RegistrySettings
+from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.settings import RegistrySettings
+from sealing.oci.registry.transport import TimedBackend, TimedStream
 from tests.unit.sealing.oci.conftest import FakeTime
 from tests.unit.sealing.oci.samples import refusal
 

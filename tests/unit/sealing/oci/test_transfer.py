@@ -22,7 +22,7 @@ from sealing.oci.copying import copy
 from sealing.oci.descriptor import EMPTY_JSON, EMPTY_TYPE, MANIFEST_TYPE, Descriptor
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference, Reference
-from sealing.oci.registry import RegistryClient
+from sealing.oci.registry.client import RegistryClient
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, describe, fetch_layer, pull, push
 from sealing.unseal import verify_artifact

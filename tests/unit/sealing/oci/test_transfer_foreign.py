@@ -17,7 +17,7 @@ from sealing.oci.blob import Blob
 from sealing.oci.descriptor import EMPTY_JSON, EMPTY_TYPE, Descriptor
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
-from sealing.oci.registry import RegistryClient
+from sealing.oci.registry.client import RegistryClient
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, describe, push
 from sealing.statement import PREDICATE_TYPE

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from sealing.errors import SealError
-from sealing.oci.challenge import parse_challenges
-from sealing.oci.credentials import Credential, IdentityToken, RegistryToken
-from sealing.oci.docker_config import parse_docker_config, parse_helper_answer
-from sealing.oci.registry_token import parse_token
-from sealing.oci.settings import BasicCredentials
+from sealing.oci.registry.challenge import parse_challenges
+from sealing.oci.registry.credentials import Credential, IdentityToken, RegistryToken
+from sealing.oci.registry.docker_config import parse_docker_config, parse_helper_answer
+from sealing.oci.registry.settings import BasicCredentials
+from sealing.oci.registry.token import parse_token
 
 FOLDER = Path(__file__).parents[3] / "vectors" / "registry_auth"
 CASES = sorted(FOLDER.glob("*/case.json"))

@@ -1,0 +1,1 @@
+"""Sealed modules where they are kept: bringing, listing, looking, verifying."""

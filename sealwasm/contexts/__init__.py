@@ -1,0 +1,1 @@
+"""Contexts: what a config file holds, and the options it answers for."""

@@ -1,0 +1,1 @@
+"""Evidence, endorsements and receipts, from files to findings."""

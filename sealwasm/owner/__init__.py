@@ -1,0 +1,1 @@
+"""What a module's owner does: seal, publish, seal again, take back."""

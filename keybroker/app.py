@@ -104,7 +104,12 @@ def create_operations_app(broker: Broker) -> FastAPI:
 
     @app.get("/livez")
     def get_livez() -> Response:
-        """Say that the process serves requests."""
+        """Say that the process serves requests, and that nothing broke which only a restart mends.
+
+        A disk that failed stops the store for good: what it holds is unknown until it is reopened.
+        """
+        if not broker.store.writable:
+            return Response("the store stopped\n", 503, media_type="text/plain")
         return Response("ok\n", media_type="text/plain")
 
     @app.get("/readyz")

@@ -132,7 +132,8 @@ class Broker:
 
     def readiness(self) -> dict[str, bool]:
         """Return whether each thing works that every release needs."""
-        return {"store": _works(self._read_log), "log": _works(self.log.checkpoint)}
+        reads = _works(self._read_log)
+        return {"store": reads and self.store.writable, "log": _works(self.log.checkpoint)}
 
     def notes(self) -> dict[str, str]:
         """Return what an operator should know although it stops no release yet."""

@@ -304,5 +304,9 @@ class Store(Protocol):
     def purge_expired(self, now: datetime) -> int:
         """Forget what its age refuses anyway (challenges, responses, leases); return how many."""
 
+    @property
+    def writable(self) -> bool:
+        """Whether anything can still be recorded; if not, only opening the file anew helps."""
+
     def close(self) -> None:
         """Finish what was accepted, then let go of the file."""

@@ -147,6 +147,11 @@ class SqliteStore:
             total += forgotten
         return total
 
+    @property
+    def writable(self) -> bool:
+        """Whether anything can still be recorded."""
+        return self._writer.running
+
     # Queries: each sees what is on disk at that moment.
 
     def sealed_keys(self) -> tuple[SealedKeyRow, ...]:

@@ -18,6 +18,11 @@ from keybroker.store.transaction import StatementHook, Transaction
 T = TypeVar("T")
 Act = Callable[[Transaction], T]
 
+# Nothing was written and the file is as it was: the next transaction may find room, or the lock
+# that another program held (a backup, somebody looking).
+_PASSING = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY})
+_PRIMARY_CODE = 0xFF
+
 # What a record can do wrong by itself. Everything else SQLite raises is about the file.
 _RECORD_FAULTS = (
     sqlite3.IntegrityError,
@@ -39,8 +44,9 @@ class Writer:
     """Runs acts one after the other; many share a transaction, each in a savepoint of its own.
 
     An act that raises takes nothing and nobody with it. If the commit itself fails, every act of
-    the batch fails, and unless the disk was merely full the writer stops for good: what a failed
-    fsync left on disk is unknown until the file is opened anew.
+    the batch fails, and unless the disk was merely full or the file locked the writer stops for
+    good, with whatever waits: what a failed fsync left on disk is unknown until the file is opened
+    anew.
     """
 
     def __init__(
@@ -65,6 +71,11 @@ class Writer:
         result: T = job.future.result()
         return result
 
+    @property
+    def running(self) -> bool:
+        """Whether anything can still be written; once it is not, it never will be again."""
+        return self._open
+
     def stop(self) -> None:
         """Finish what was accepted, then end the thread. Safe to call again."""
         self._shut()
@@ -79,8 +90,8 @@ class Writer:
     def _run(self) -> None:
         batch: list[_Job] = []
         try:
-            while batch := self._next_batch():
-                self._write(batch)
+            while (batch := self._next_batch()) and self._write(batch):
+                pass
         finally:
             self._shut()
             while not self._jobs.empty():
@@ -100,7 +111,8 @@ class Writer:
             self._jobs.put(None)  # Not yet: first what came before the end.
         return batch
 
-    def _write(self, batch: list[_Job]) -> None:
+    def _write(self, batch: list[_Job]) -> bool:
+        """Write a batch and tell everybody in it; return whether another may be tried."""
         transaction = Transaction(self._connection, self._tree, self._hook)
         outcomes: list[Any] = []
         try:
@@ -108,22 +120,24 @@ class Writer:
             outcomes.extend(_attempt(transaction, job.act) for job in batch)
             transaction.execute("COMMIT")
         except sqlite3.Error as error:
-            self._abandon(batch, error)
-            return
+            return self._abandon(batch, error)
         self._tree = transaction.tree
         for job, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BrokerError):
                 job.future.set_exception(outcome)
             else:
                 job.future.set_result(outcome)
+        return True
 
-    def _abandon(self, batch: list[_Job], error: sqlite3.Error) -> None:
-        """Undo the batch and tell everybody in it; stop unless the disk is merely full."""
+    def _abandon(self, batch: list[_Job], error: sqlite3.Error) -> bool:
+        """Undo the batch and tell everybody in it; return whether the file is as it was."""
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-        if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_FULL:
+        passing = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _PASSING
+        if not passing:
             self._shut()
         _refuse(batch, f"could not be written: {error}")
+        return passing
 
 
 def _refuse(jobs: list[_Job], detail: str) -> None:

@@ -248,6 +248,17 @@ def test_broker_that_cannot_sign_is_not_ready(tmp_path: Path) -> None:
     assert response.text == "not ready\nstore: failed\nlog: failed\n"
 
 
+def test_broker_that_cannot_write_is_neither_ready_nor_alive(tmp_path: Path) -> None:
+    """A failed disk can still be read: only what writes knows that it stopped for good."""
+    with make_world(tmp_path) as world:
+        client = Peer(create_operations_app(world.broker))
+        world.broker.store._writer.stop()  # type: ignore[attr-defined]
+        assert client.get("/livez").status_code == 503
+        response = client.get("/readyz?verbose")
+    assert response.status_code == 503
+    assert response.text == "not ready\nstore: failed\nlog: ok\n"
+
+
 if __name__ == "__main__":
     import tempfile
 

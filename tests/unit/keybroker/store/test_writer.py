@@ -155,6 +155,41 @@ def test_failed_commit_stops_the_writer(caplog) -> None:
     ]
 
 
+def test_nothing_is_tried_after_a_failed_commit(caplog) -> None:
+    """What waited while the disk failed is refused: nobody knows what is on it."""
+    disk = FailingDisk()
+    gate = Gate()
+    gate.armed = True
+    writer = Writer(disk, Frontier(), gate)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        first = pool.submit(writer.submit, lambda transaction: 1)
+        assert gate.held.wait(timeout=30)
+        second = pool.submit(writer.submit, lambda transaction: 2)
+        while not writer._jobs.qsize():
+            pass
+        gate.go_on.set()
+        for waiting in (first, second):
+            assert waiting.exception().code == BrokerCode.STORE_UNAVAILABLE
+    assert not writer.running
+    writer.stop()
+    assert disk.statements.count("COMMIT") == 1
+
+
+def test_lock_of_another_program_passes(database, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "_SETTINGS", ("PRAGMA busy_timeout = 1",))
+    with SqliteStore.create(database) as store:
+        store.initialise(records.birth())
+        other = sqlite3.connect(database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BrokerError) as caught:
+            store.record_refusal(records.refusal(1))
+        assert caught.value.code == BrokerCode.STORE_UNAVAILABLE
+        other.execute("ROLLBACK")
+        other.close()
+        assert store.writable
+        assert store.record_refusal(records.refusal(1)).leaf_index == 1
+
+
 def test_fault_of_ours_stops_the_writer_and_strands_nobody(database, monkeypatch) -> None:
     faults: list[object] = []
     monkeypatch.setattr(threading, "excepthook", faults.append)

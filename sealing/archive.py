@@ -6,15 +6,15 @@ the ciphertext does not tell how well a secret compresses.
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
 from sealing import limits
-from sealing.canonical import Buffer
+from sealing.canonical import Buffer, digest_of
 from sealing.errors import SealError, SealRefusal
 from sealing.secret import SecretBuffer
 
@@ -102,18 +102,17 @@ class Unpacked:
 def unpack(data: memoryview, *, name: str, limit_bytes: int = limits.MODULE_BYTES) -> Unpacked:
     """Return the file `name` of a gzipped tar that holds nothing else, or raise `SealError`.
 
-    One gzip member, one plain file, zeros behind it. After a failure nothing is left in memory.
+    One gzip member, one plain file, zeros behind it. After a failure, of whatever kind, nothing is
+    left in memory.
     """
-    size = _declared_size(data, limit_bytes)
-    memory = SecretBuffer(size)
-    try:
+    memory = SecretBuffer(_declared_size(data, limit_bytes))
+    with ExitStack() as on_failure:
+        on_failure.callback(memory.wipe)
         _inflate(data, memory.view)
         start, end = _only_file(memory.view, name)
-    except SealError:
-        memory.wipe()
-        raise
-    digest = f"sha256:{hashlib.sha256(memory.view).hexdigest()}"
-    return Unpacked(memory, memory.view[start:end], digest)
+        unpacked = Unpacked(memory, memory.view[start:end], digest_of(memory.view))
+        on_failure.pop_all()
+    return unpacked
 
 
 def _declared_size(data: memoryview, limit_bytes: int) -> int:

@@ -17,7 +17,7 @@ from sealing.jose.jwe import Jwe
 from sealing.jose.keys import JwePrivateKey
 from sealing.manifest import ANNOTATION_KEYS, ANNOTATION_OPTIONS, MANIFEST_TYPE
 from sealing.ocicrypt import PrivateOptions, PublicOptions
-from sealing.outside import ANNOTATION_COCO, ANNOTATION_JWE
+from sealing.outside import ANNOTATION_COCO, ANNOTATION_JWE, entries_in
 from sealing.shapes import COMPAT, WASM, Shape
 
 ForeignKey = JwePrivateKey | CocoKey
@@ -73,8 +73,8 @@ class ForeignManifest:
             _layer_size(layer["size"], shape),
             shape,
             PublicOptions.parse(canonical.b64decode(notes[ANNOTATION_OPTIONS], what=what)),
-            tuple(map(Jwe.parse, _entries(notes, ANNOTATION_JWE))),
-            tuple(map(CocoPacket.parse, _entries(notes, ANNOTATION_COCO))),
+            tuple(map(Jwe.parse, entries_in(notes, ANNOTATION_JWE))),
+            tuple(map(CocoPacket.parse, entries_in(notes, ANNOTATION_COCO))),
         )
 
     def open(self, key: ForeignKey) -> PrivateOptions:
@@ -138,13 +138,3 @@ def _layer_size(value: Any, shape: Shape) -> int:
     if type(value) is int and value > most:
         raise SealError(SealRefusal.TOO_LARGE, f"layer is {value} bytes, limit {most}")
     return canonical.whole(value, "layer size", least=least, most=most)
-
-
-def _entries(notes: Mapping[str, Any], name: str) -> list[bytes]:
-    if name not in notes:
-        return []
-    entries = notes[name].split(",")
-    if len(entries) > limits.ENVELOPES:
-        detail = f"{len(entries)} entries, limit {limits.ENVELOPES}"
-        raise SealError(SealRefusal.ENVELOPE_COUNT, detail)
-    return [canonical.b64decode(entry, what=name) for entry in entries]

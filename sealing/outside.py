@@ -66,7 +66,7 @@ class OutsideKeys:
 
         Raises `SealError`.
         """
-        found = {name: _entries(annotations.get(name), name) for name in ANNOTATIONS}
+        found = {name: entries_in(annotations, name) for name in ANNOTATIONS}
         for data in found[ANNOTATION_JWE]:
             _require_exact(data)
         return cls(
@@ -95,14 +95,15 @@ class OutsideRecipients:
         )
 
 
-def _entries(value: Any, what: str) -> tuple[bytes, ...]:
-    if value is None:
+def entries_in(annotations: Mapping[str, Any], name: str) -> tuple[bytes, ...]:
+    """Return the entries of a layer's annotation, none if it is not there, or raise `SealError`."""
+    if name not in annotations:
         return ()
-    entries = canonical.text(value, what).split(",")
+    entries = canonical.text(annotations[name], name).split(",")
     if len(entries) > limits.ENVELOPES:
         detail = f"{len(entries)} entries, limit {limits.ENVELOPES}"
         raise SealError(SealRefusal.ENVELOPE_COUNT, detail)
-    return tuple(canonical.b64decode(entry, what=what) for entry in entries)
+    return tuple(canonical.b64decode(entry, what=name) for entry in entries)
 
 
 def _require_exact(data: bytes) -> None:

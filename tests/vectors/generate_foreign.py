@@ -410,13 +410,13 @@ def cases() -> tuple[Case, ...]:
             "size-not-octal",
             "S4: a number",
             "archive-malformed",
-            image(cut(GOOD_TAR, 124, b"\x80" + bytes(11))),
+            image(sized(GOOD_TAR, b"\x80" + bytes(11))),
         ),
         refused(
             "file-longer-than-the-archive",
             "S4: its size",
             "archive-malformed",
-            image(resized(GOOD_TAR, 1 << 20)),
+            image(sized(GOOD_TAR, b"%011o\0" % (1 << 20))),
         ),
         refused(
             "hidden-behind",
@@ -433,9 +433,9 @@ def cases() -> tuple[Case, ...]:
     )
 
 
-def resized(tar: bytes, size: int) -> bytes:
-    """Return an archive whose header says another size, with the right checksum."""
-    head = cut(cut(tar, 124, b"%011o\0" % size), 148, b" " * 8)
+def sized(tar: bytes, size: bytes) -> bytes:
+    """Return an archive with these twelve bytes as its file's size, and the right checksum."""
+    head = cut(cut(tar, 124, size), 148, b" " * 8)
     return cut(head, 148, b"%06o\0 " % sum(head[:512]))
 
 

@@ -39,9 +39,12 @@ LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
+def noted(name: str, value: Any) -> Callable[[Any], None]:
+    return lambda document: document["layers"][0]["annotations"].update({name: value})
+
+
 def note(name: str, *entries: bytes) -> Callable[[Any], None]:
-    text = ",".join(map(b64, entries))
-    return lambda document: document["layers"][0]["annotations"].update({name: text})
+    return noted(name, ",".join(map(b64, entries)))
 
 
 def beside(name: str, *entries: bytes, kinds: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -97,6 +100,8 @@ def cases() -> tuple[Case, ...]:
             "jwe-of-no-form", "O1: a JWE", "suite-unknown", **beside(JWE, rfc8785.dumps(moved))
         ),
         refused("jwe-empty", "O1: a JWE", "malformed", **beside(JWE, b"")),
+        refused("jwe-null", "O1: a text with a JWE", "malformed", manifest=noted(JWE, None)),
+        refused("coco-null", "O1: a text with a packet", "malformed", manifest=noted(COCO, None)),
         refused(
             "coco-spaced",
             "O1: one form",
@@ -119,15 +124,13 @@ def cases() -> tuple[Case, ...]:
             "other-provider",
             "O1: no other scheme",
             "envelope-scheme",
-            manifest=lambda one: one["layers"][0]["annotations"].update(
-                {f"{KEYS}provider.another": "e30="}
-            ),
+            manifest=noted(f"{KEYS}provider.another", "e30="),
         ),
         refused(
             "pkcs7",
             "O1: no other scheme",
             "envelope-scheme",
-            manifest=lambda one: one["layers"][0]["annotations"].update({f"{KEYS}pkcs7": "e30="}),
+            manifest=noted(f"{KEYS}pkcs7", "e30="),
         ),
         refused(
             "sixteen-and-one",

@@ -88,3 +88,18 @@ def test_a_bomb_is_not_inflated() -> None:
     with pytest.raises(SealError) as caught:
         archive.unpack(memoryview(small), name=NAME, limit_bytes=1 << 20)
     assert caught.value.code is SealRefusal.ARCHIVE_MALFORMED
+
+
+@pytest.mark.parametrize("fault", [SealError(SealRefusal.ARCHIVE_MALFORMED, ""), MemoryError()])
+def test_a_fault_leaves_nothing_in_memory(monkeypatch, fault: Exception) -> None:
+    seen: list[memoryview] = []
+
+    def fail(tar: memoryview, _: str) -> tuple[int, int]:
+        assert tar == TAR
+        seen.append(tar)
+        raise fault
+
+    monkeypatch.setattr(archive, "_only_file", fail)
+    with pytest.raises(type(fault)):
+        archive.unpack(memoryview(GOOD), name=NAME)
+    assert bytes(seen[0]) == bytes(len(TAR))

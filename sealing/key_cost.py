@@ -14,8 +14,13 @@ from typing import Final
 
 from sealing import limits
 from sealing.errors import SealError, SealRefusal
+from sealing.protected_key import LABEL
 
-_BLOCK: Final = re.compile(rb"-----BEGIN ENCRYPTED PRIVATE KEY-----([^-]*)-----END")
+_LABEL: Final = LABEL.encode("ascii")
+# Without RFC 1421 headers, which PKCS#8 has no use for: libraries pass over them and read on.
+_BLOCK: Final = re.compile(
+    b"-----BEGIN %b-----([A-Za-z0-9+/=\\s]*)-----END %b-----" % (_LABEL, _LABEL)
+)
 # OpenSSL's older form: MD5, once.
 _OLDER: Final = b"Proc-Type:"
 _INTEGER, _OBJECT, _SEQUENCE = 0x02, 0x06, 0x30
@@ -31,8 +36,10 @@ _Value = tuple[int, bytes]
 def require_affordable(pem: bytes) -> None:
     """Accept an encrypted file that costs no more than OpenSSL's would, or raise `SealError`."""
     blocks = _BLOCK.findall(pem)
-    if not blocks and _OLDER not in pem:
-        raise _invalid("private key file has no block that can be read")
+    # A block in a form that is not read here may be one that a library opens all the same.
+    unread = pem.count(_LABEL) - 2 * len(blocks)
+    if unread or (not blocks and _OLDER not in pem):
+        raise _invalid("private key file has a block that cannot be read, or none")
     for block in blocks:
         _require_affordable(_algorithm(block))
 

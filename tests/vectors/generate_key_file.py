@@ -75,6 +75,11 @@ def costing(kdf: str, *numbers: int) -> bytes:
     return to_pem("ENCRYPTED PRIVATE KEY", der(0x30, scheme, der(0x04, bytes(160))))
 
 
+def headed(pem: bytes) -> bytes:
+    """Return the file with a header in its block: libraries pass over it and read on."""
+    return pem.replace(b"KEY-----\n", b"KEY-----\nComment: a-b\n\n", 1)
+
+
 def der(tag: int, *parts: bytes) -> bytes:
     body = b"".join(parts)
     return bytes([tag, 0x82]) + len(body).to_bytes(2, "big") + body
@@ -106,6 +111,12 @@ CASES = (
     costly("time", "K3: at most 2^22 blocks", costing(SCRYPT, 1 << 14, 8, 33)),
     costly("rounds", "K3: at most 10,000,000 rounds", costing(PBKDF2, 10_000_001)),
     costly("not-said", "K3: N, r and p of scrypt", costing(SCRYPT, 1 << 14, 8)),
+    costly("header", "K3: costs that can be read", headed(costing(PBKDF2, 10_000_001))),
+    costly(
+        "header-behind",
+        "K3: costs of every block",
+        costing(PBKDF2, 1) + headed(costing(PBKDF2, 10_000_001)),
+    ),
     passphrase("no-passphrase", "K3: one is needed", ENCRYPTED, None),
     passphrase("wrong-passphrase", "K3: the right one", ENCRYPTED, "battery staple"),
     passphrase("needless-passphrase", "K3: none is needed", OWNER.to_pem(), PASSPHRASE),

@@ -12,7 +12,7 @@ from sealing.jose.keys import JwePrivateKey
 from sealing.key_cost import require_affordable
 from sealing.keys import SigningKey
 from tests.unit.sealing.makers import OWNER
-from tests.vectors.generate_key_file import PBKDF2, SCRYPT, costing
+from tests.vectors.generate_key_file import PBKDF2, SCRYPT, costing, headed
 
 AFFORDABLE = (
     costing(SCRYPT, 1 << 14, 8, 5),
@@ -29,7 +29,15 @@ def block(data: bytes) -> bytes:
     )
 
 
+DEAR = costing(SCRYPT, 1 << 30, 8, 1)
+HIDDEN = headed(DEAR)
 UNREADABLE = {
+    "a header": HIDDEN,
+    "a header beside a cheap block": HIDDEN + costing(SCRYPT, 1 << 14, 8, 5),
+    "a header behind a cheap block": costing(SCRYPT, 1 << 14, 8, 5) + HIDDEN,
+    "a header that says it is older": HIDDEN.replace(b"Comment: a-b", b"DEK-Info: Proc-Type:-"),
+    "a header beside an older block": b"Proc-Type: 4,ENCRYPTED\n" + HIDDEN,
+    "an end inside": DEAR.replace(b"KEY-----\n", b"KEY-----\nAAAA-----END: x\n\n", 1),
     "no block": b"ENCRYPTED",
     "not base64": block(b"").replace(b"-\n\n", b"-\nA\n"),
     "no sequence": block(b"\x02\x01\x00"),
@@ -65,7 +73,7 @@ def test_what_cannot_be_read_is_not_opened(pem: bytes) -> None:
 
 def test_a_dear_block_behind_a_cheap_one_is_refused() -> None:
     with pytest.raises(SealError) as caught:
-        require_affordable(costing(SCRYPT, 1 << 14, 8, 5) + costing(SCRYPT, 1 << 30, 8, 1))
+        require_affordable(costing(SCRYPT, 1 << 14, 8, 5) + DEAR)
     assert caught.value.code == SealRefusal.KEY_INVALID
 
 

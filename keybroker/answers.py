@@ -83,6 +83,7 @@ class AnswerWriter:
             quota=self._quota,
             lease=lease,
             version=ruling.module.statement.version,
+            policy_version=ruling.decision.policy.version,
             manifest=ruling.module.statement.manifest,
             decision=decision_row(attempt, kind=DecisionKind.RELEASE, code=RELEASED),
             leaf=leaf,

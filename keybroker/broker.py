@@ -15,6 +15,7 @@ from keybroker.attestation_keys import AttestationKeyService
 from keybroker.audit.log import AuditLog
 from keybroker.challenges import Challenges
 from keybroker.directory import Directory
+from keybroker.documents import Intake
 from keybroker.enrolment import EnrolmentService, OwnerEnrolled, PolicyEnrolled
 from keybroker.enrolment_tokens import EnrolmentTokens
 from keybroker.errors import BrokerCode, BrokerError
@@ -174,6 +175,7 @@ def assemble(
     directory = Directory(store)
     rulings = Rulings(directory.policy, settings.guardrails)
     identity = keys.identity.key_id
+    intake = Intake(identity, clock, entropy)
     metrics = Metrics()
     cas = AttestationCas.of_keys(keys.attestation_ca, keys.simulated_attestation_ca)
     trust = cas.trusted_in(settings.trust)
@@ -193,8 +195,8 @@ def assemble(
             clock=clock,
             entropy=entropy,
         ),
-        enrolment=EnrolmentService(directory, identity, settings.operator, clock, entropy),
-        owner_changes=OwnerChangeService(directory, identity, settings.operator, clock, entropy),
+        enrolment=EnrolmentService(directory, intake, settings.operator),
+        owner_changes=OwnerChangeService(directory, intake, settings.operator),
         evaluations=EvaluationService(directory, identity, trust, rulings, clock),
         attestation_keys=AttestationKeyService(store, cas, settings.tpms, tokens, clock, entropy),
         log=log,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -9,8 +12,9 @@ from keybroker.errors import BrokerCode, BrokerError
 from keybroker.limits import ENROLMENT_BODY_BYTES
 from keybroker.modules import FindOwner, require_owner
 from keybroker.protocol import FormatVersion, KeyId, Message, Time, parse_time
+from keybroker.records import new_id
 from sealing import canonical, dsse
-from sealing.keys import Signer
+from sealing.keys import Signer, VerifyingKey
 
 _ENVELOPE = ("payload", "payloadType", "signatures")
 
@@ -27,6 +31,44 @@ class OwnedDocument(SignedDocument):
     """A document that an enrolled owner signs alone."""
 
     owner: KeyId
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the log says of a document that counts: a new id, the time, and the digest of it all."""
+
+    id: str
+    at: datetime
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Accepts what people signed for this broker. Safe to call from many threads."""
+
+    identity: str
+    clock: Callable[[], datetime] = field(repr=False)
+    entropy: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
+
+    def accept(
+        self,
+        body: bytes,
+        claimed: SignedDocument,
+        *,
+        payload_type: str,
+        signers: Sequence[VerifyingKey],
+        threshold: int = 1,
+        id_prefix: str,
+    ) -> Entry:
+        """Return the entry of a document that `threshold` of `signers`, and nobody else, signed.
+
+        `claimed` is what `body` says. Raises `SealError`, and `BrokerError` for a document that is
+        for another broker or counts no more. Writes nothing.
+        """
+        dsse.verify(body, payload_type=payload_type, keys=signers, threshold=threshold)
+        now = self.clock()
+        require_current(claimed, identity=self.identity, now=now)
+        return Entry(new_id(id_prefix, self.entropy), now, canonical.digest_of(body))
 
 
 Document = TypeVar("Document", bound=SignedDocument)

@@ -6,8 +6,7 @@ time after which it no longer counts. Format: docs/specs/enrolment.md.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -18,13 +17,14 @@ from keybroker.audit.fields import PolicyReference
 from keybroker.audit.leaf import OwnerEnrolledLeaf, PolicyEnrolledLeaf, encode_leaf
 from keybroker.directory import Directory
 from keybroker.documents import (
+    Intake,
     OwnedDocument,
     SignedDocument,
-    require_current,
     sign_document,
     unverified_document,
-    verify_owned,
 )
+from keybroker.limits import POLICY_BYTES
+from keybroker.modules import require_owner
 from keybroker.protocol import (
     Base64,
     Digest,
@@ -35,10 +35,11 @@ from keybroker.protocol import (
     Version,
     format_time,
 )
-from keybroker.records import new_id
 from keybroker.rulings import parse_release_policy
 from keybroker.store.protocol import OwnerEnrolment, OwnerRow, PolicyEnrolment, PolicyRow
-from sealing import canonical, dsse
+from policies.errors import PolicyError, PolicyRefusal, Problem
+from policies.models import ReleasePolicy
+from sealing import canonical
 from sealing.keys import Signer, VerifyingKey
 
 OWNER_TYPE = "application/vnd.sealwasm.owner.v1+json"
@@ -118,34 +119,31 @@ class EnrolmentService:
     """Writes down who may sign, and which policies they signed. Safe to call from many threads."""
 
     directory: Directory = field(repr=False)
-    identity: str
+    intake: Intake
     operator: VerifyingKey
-    clock: Callable[[], datetime] = field(repr=False)
-    entropy: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
 
     def enrol_owner(self, body: bytes) -> OwnerEnrolled:
         """Enrol an owner whose document both operator and owner signed.
 
         Raises `BrokerError`, `SealError` and `ProtocolError`; nothing was written then.
         """
-        # (2.1) The claimed owner key, then both signatures over the claim.
+        # (2.1, 2.2) The claimed owner key; both signatures over the claim; for us and in time.
         claimed = unverified_document(body, OwnerDocument)
         owner = VerifyingKey.from_spki(claimed.key)
-        dsse.verify(body, payload_type=OWNER_TYPE, keys=[self.operator, owner], threshold=2)
-
-        # (2.2) For this broker, and in time.
-        now = self.clock()
-        require_current(claimed, identity=self.identity, now=now)
+        entry = self.intake.accept(
+            body,
+            claimed,
+            payload_type=OWNER_TYPE,
+            signers=[self.operator, owner],
+            threshold=2,
+            id_prefix="enrolment",
+        )
 
         # (2.3) On disk and in the log, or not at all.
-        enrolment = new_id("enrolment", self.entropy)
-        document = canonical.digest_of(body)
-        leaf = OwnerEnrolledLeaf(enrolment, now, owner.key_id, claimed.name, document)
-        row = OwnerRow(owner.key_id, claimed.name, owner.spki, now)
+        leaf = OwnerEnrolledLeaf(entry.id, entry.at, owner.key_id, claimed.name, entry.document)
+        row = OwnerRow(owner.key_id, claimed.name, owner.spki, entry.at)
         recorded = self.directory.enrol_owner(OwnerEnrolment(row, encode_leaf(leaf)))
-        return OwnerEnrolled(
-            enrolment=enrolment, owner=owner.key_id, leaf_index=recorded.leaf_index
-        )
+        return OwnerEnrolled(enrolment=entry.id, owner=owner.key_id, leaf_index=recorded.leaf_index)
 
     def enrol_policy(self, body: bytes) -> PolicyEnrolled:
         """Enrol a policy version that its enrolled owner signed.
@@ -153,36 +151,40 @@ class EnrolmentService:
         Raises `BrokerError`, `SealError`, `PolicyError` and `ProtocolError`; nothing was written
         then.
         """
-        # (3.1) The claimed owner, enrolled here, and its signature.
-        signed = verify_owned(
-            body, PolicyDocument, payload_type=POLICY_TYPE, find_owner=self.directory.owner
+        # (3.1, 3.2) The claimed owner, enrolled here; its signature; for us and in time.
+        signed = unverified_document(body, PolicyDocument)
+        entry = self.intake.accept(
+            body,
+            signed,
+            payload_type=POLICY_TYPE,
+            signers=[require_owner(signed.owner, self.directory.owner)],
+            id_prefix="enrolment",
         )
 
-        # (3.2) For this broker, and in time.
-        now = self.clock()
-        require_current(signed, identity=self.identity, now=now)
-
         # (3.3) A release policy in canonical form: its digest is that of what was signed.
-        policy = parse_release_policy(signed.document)
+        policy, content = _policy_in(signed)
         name, version = policy.name, policy.metadata.version
 
         # (3.4) Above every earlier version; on disk and in the log, or not at all.
-        enrolment = new_id("enrolment", self.entropy)
-        leaf = PolicyEnrolledLeaf(
-            enrolment,
-            now,
-            signed.owner,
-            PolicyReference(name, version, policy.digest),
-            canonical.digest_of(body),
-        )
-        content = canonical.encode(signed.document)
-        row = PolicyRow(signed.owner, name, version, policy.digest, now, content, body)
+        reference = PolicyReference(name, version, policy.digest)
+        leaf = PolicyEnrolledLeaf(entry.id, entry.at, signed.owner, reference, entry.document)
+        row = PolicyRow(signed.owner, name, version, policy.digest, entry.at, content, body)
         recorded = self.directory.put_policy(PolicyEnrolment(row, encode_leaf(leaf)))
         return PolicyEnrolled(
-            enrolment=enrolment,
+            enrolment=entry.id,
             owner=signed.owner,
             name=name,
             version=version,
             digest=policy.digest,
             leaf_index=recorded.leaf_index,
         )
+
+
+def _policy_in(signed: PolicyDocument) -> tuple[ReleasePolicy, bytes]:
+    """Return the policy that an owner signed and its canonical form, or raise `PolicyError`."""
+    policy = parse_release_policy(signed.document)
+    content = canonical.encode(signed.document)
+    if len(content) > POLICY_BYTES:
+        detail = f"is {len(content)} bytes, limit {POLICY_BYTES}"
+        raise PolicyError(Problem(PolicyRefusal.TOO_LARGE, "document", "", detail))
+    return policy, content

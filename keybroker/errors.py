@@ -46,6 +46,7 @@ class BrokerCode(StrEnum):
     OWNER_REVOKED = "owner-revoked"
     MODULE_REVOKED = "module-revoked"
     POLICY_NOT_NEWER = "policy-not-newer"
+    POLICY_REPLACED = "policy-replaced"
     ALREADY_INITIALISED = "broker-already-initialised"
     NOT_INITIALISED = "broker-not-initialised"
 

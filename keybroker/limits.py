@@ -9,8 +9,10 @@ RATE_SOURCES = 100_000
 
 # A challenge request is an empty object.
 CHALLENGE_BODY_BYTES = 64
-# A capability policy with inline files is the largest thing an owner enrols or asks about.
+# A capability policy with inline files, in a signature, is the largest thing an owner asks about.
 ENROLMENT_BODY_BYTES = 4 * 1024 * 1024
+# A release policy in canonical form: what fits a file that people write (policies.limits), in JSON.
+POLICY_BYTES = 512 * 1024
 # A release of the largest size on a slow line; whoever is slower holds a connection for nothing.
 BODY_SECONDS = 20.0
 # Requests being read or answered at once. More would only queue in front of the two things that

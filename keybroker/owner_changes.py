@@ -5,8 +5,6 @@ Format: docs/specs/enrolment.md, sections 5 and 6.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal
@@ -15,25 +13,17 @@ from pydantic import Field
 
 from keybroker.audit.leaf import OwnerRotatedLeaf, RevocationLeaf, encode_leaf
 from keybroker.directory import Directory
-from keybroker.documents import (
-    OwnedDocument,
-    require_current,
-    sign_document,
-    unverified_document,
-)
+from keybroker.documents import Intake, OwnedDocument, sign_document, unverified_document
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.modules import require_owner
 from keybroker.protocol import Base64, Digest, Identifier, KeyId, Message, Name, Version
 from keybroker.protocol import format_time as written
-from keybroker.records import new_id
 from keybroker.store.protocol import (
     OwnerRotation,
-    OwnerRow,
     Revocation,
     RevocationRow,
     RevokedKind,
 )
-from sealing import canonical, dsse
 from sealing.keys import Signer, VerifyingKey
 
 ROTATION_TYPE = "application/vnd.sealwasm.owner-rotation.v1+json"
@@ -122,34 +112,33 @@ class OwnerChangeService:
     """Writes down new keys of owners, and what was revoked. Safe to call from many threads."""
 
     directory: Directory = field(repr=False)
-    identity: str
+    intake: Intake
     operator: VerifyingKey
-    clock: Callable[[], datetime] = field(repr=False)
-    entropy: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)
 
     def rotate(self, body: bytes) -> OwnerRotated:
         """Enrol the key that follows an owner's, as both keys signed.
 
         Raises `BrokerError`, `SealError` and `ProtocolError`; nothing was written then.
         """
-        # (5.1) The old key, enrolled and not revoked; both signatures over the claim.
+        # (5.1, 5.2) The old key, enrolled and not revoked; both signatures; for us and in time.
         claimed = unverified_document(body, RotationDocument)
         old = require_owner(claimed.owner, self.directory.owner)
         new = VerifyingKey.from_spki(claimed.key)
-        dsse.verify(body, payload_type=ROTATION_TYPE, keys=[old, new], threshold=2)
-
-        # (5.2) For this broker, and in time.
-        now = self.clock()
-        require_current(claimed, identity=self.identity, now=now)
+        entry = self.intake.accept(
+            body,
+            claimed,
+            payload_type=ROTATION_TYPE,
+            signers=[old, new],
+            threshold=2,
+            id_prefix="rotation",
+        )
 
         # (5.3) On disk and in the log, or not at all.
-        rotation, document = new_id("rotation", self.entropy), canonical.digest_of(body)
-        leaf = OwnerRotatedLeaf(rotation, now, new.key_id, old.key_id, document)
-        row = OwnerRow(new.key_id, "", new.spki, now)
-        record = OwnerRotation(old.key_id, row, encode_leaf(leaf))
+        leaf = OwnerRotatedLeaf(entry.id, entry.at, new.key_id, old.key_id, entry.document)
+        record = OwnerRotation(old.key_id, new.key_id, new.spki, entry.at, encode_leaf(leaf))
         recorded = self.directory.rotate_owner(record)
         return OwnerRotated(
-            rotation=rotation,
+            rotation=entry.id,
             owner=new.key_id,
             previous=old.key_id,
             leaf_index=recorded.leaf_index,
@@ -160,35 +149,35 @@ class OwnerChangeService:
 
         Raises `BrokerError`, `SealError` and `ProtocolError`; nothing was written then.
         """
-        # (6.1) An owner of ours, whose key may be revoked already; its signature or the operator's.
+        # (6.1, 6.2) An owner of ours, revoked or not; its signature or the operator's; for us and
+        # in time.
         claimed = unverified_document(body, RevocationDocument)
         row = self.directory.owner(claimed.owner)
         if row is None:
             raise BrokerError(BrokerCode.OWNER_UNKNOWN, f"no owner with key {claimed.owner}")
-        keys = [VerifyingKey.from_spki(row.spki), self.operator]
-        dsse.verify(body, payload_type=REVOCATION_TYPE, keys=keys)
-
-        # (6.2) For this broker, and in time.
-        now = self.clock()
-        require_current(claimed, identity=self.identity, now=now)
+        entry = self.intake.accept(
+            body,
+            claimed,
+            payload_type=REVOCATION_TYPE,
+            signers=[VerifyingKey.from_spki(row.spki), self.operator],
+            id_prefix="revocation",
+        )
 
         # (6.3) On disk and in the log, or not at all.
-        revocation, document = new_id("revocation", self.entropy), canonical.digest_of(body)
-        what = _row(claimed, now)
-        through = what.through or None
+        what = _row(claimed, entry.at)
         leaf = RevocationLeaf(
-            revocation,
-            now,
+            entry.id,
+            entry.at,
             claimed.owner,
             what.kind.value,
             what.subject or None,
-            through,
+            what.through or None,
             claimed.reason,
-            document,
+            entry.document,
         )
         recorded = self.directory.revoke(Revocation(what, encode_leaf(leaf)))
         return RevocationRecorded(
-            revocation=revocation, owner=claimed.owner, leaf_index=recorded.leaf_index
+            revocation=entry.id, owner=claimed.owner, leaf_index=recorded.leaf_index
         )
 
 

@@ -76,6 +76,7 @@ _BY_CODE: Final[MappingProxyType[StrEnum, Kind]] = MappingProxyType(
         BrokerCode.CHALLENGE_EXPIRED: ATTEST_AGAIN,
         BrokerCode.CHALLENGE_FROM_THE_FUTURE: ATTEST_AGAIN,
         BrokerCode.CHALLENGE_SPENT: ATTEST_AGAIN,
+        BrokerCode.POLICY_REPLACED: ATTEST_AGAIN,
         BrokerCode.AK_ENROLMENT_REFUSED: ENROL_AGAIN,
         BrokerCode.AK_ENROLMENT_EXPIRED: ENROL_AGAIN,
         BrokerCode.AK_NOT_ACTIVATED: ENROL_AGAIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.store.limits import PURGE_BATCH
 from keybroker.store.logged import log_leaf
-from keybroker.store.owner_acts import require_not_revoked
+from keybroker.store.owner_acts import require_newest_policy, require_not_revoked
 from keybroker.store.protocol import (
     AttestationKeyEnrolment,
     ChallengeUse,
@@ -55,8 +55,9 @@ def record_release(transaction: Transaction, record: ReleaseRecord) -> Recorded:
     if not _spend(transaction, record.challenge):
         raise BrokerError(BrokerCode.CHALLENGE_SPENT, "the challenge was answered before")
 
-    # (3) Nothing that was taken back.
+    # (3) Nothing that was taken back, by a revocation or a newer policy, while this was decided.
     require_not_revoked(transaction, record)
+    require_newest_policy(transaction, record)
 
     # (4) A module's version never goes back.
     _raise_version(transaction, record.lease, record.version)
@@ -137,6 +138,17 @@ def _raise_version(transaction: Transaction, lease: LeaseRow, version: int) -> N
     if not raised.rowcount:
         detail = f"version {version} of {lease.module} is below one that was released"
         raise BrokerError(BrokerCode.VERSION_ROLLED_BACK, detail)
+    transaction.execute(_RAISE_BEFORE, (lease.owner, lease.module, version))
+
+
+# The keys before this one go on counting: what they published is no way back from what it published
+# since. Not the keys after it, as an old one may be stolen.
+_RAISE_BEFORE = """
+    WITH RECURSIVE line (key_id) AS (
+        SELECT previous FROM owner WHERE key_id = ?1 AND previous IS NOT NULL
+        UNION SELECT previous FROM owner JOIN line USING (key_id) WHERE previous IS NOT NULL)
+    INSERT INTO module_version (owner, module, version) SELECT key_id, ?2, ?3 FROM line WHERE true
+    ON CONFLICT DO UPDATE SET version = max(version, excluded.version)"""
 
 
 def _count_lease(transaction: Transaction, record: ReleaseRecord) -> None:

@@ -24,5 +24,18 @@ CACHE_KIB = 4_096
 # The write-ahead log file is cut back to this after a checkpoint.
 WAL_BYTES = 16 * 1024 * 1024
 
+# Keys that follow one that the operator countersigned, revoked ones included: as many as a chain of
+# key statements holds (owner-keys.md, C1). Whoever has stolen a key makes no more than these, each
+# with a copy of its owner's policies, before the operator is asked again.
+KEYS_OF_LINE = 16
+
+# All policy versions of one key with what was signed, in bytes: some thousand of the largest that
+# people write. It bounds a rotation, which copies the newest, and memory, where they are compiled.
+POLICY_BYTES_OF_OWNER = 64 * 1024 * 1024
+
+# Artifacts and modules that one key has revoked one by one; a range of versions is one. The key
+# itself can always be revoked.
+REVOCATIONS_OF_OWNER = 10_000
+
 # Reader connections kept open: one per thread of a busy server.
 IDLE_READERS = 64

@@ -156,6 +156,8 @@ class ReleaseRecord:
     quota: Quota
     lease: LeaseRow
     version: int
+    # Of the policy in the lease, which decided.
+    policy_version: int
     manifest: str
     decision: DecisionRow
     leaf: bytes = field(repr=False)
@@ -196,10 +198,12 @@ class PolicyEnrolment:
 
 @dataclass(frozen=True, slots=True)
 class OwnerRotation:
-    """The owner that follows `previous` and takes over its name, and the leaf that says so."""
+    """The key that follows `previous` and takes over its name, and the leaf that says so."""
 
     previous: str
-    owner: OwnerRow
+    key_id: str
+    spki: bytes = field(repr=False)
+    enrolled: datetime
     leaf: bytes = field(repr=False)
 
 
@@ -246,7 +250,7 @@ class Store(Protocol):
         """The owner with this key, if enrolled."""
 
     def put_policy(self, record: PolicyEnrolment) -> Recorded:
-        """Enrol a policy version, or raise `OWNER_UNKNOWN` or `POLICY_NOT_NEWER`."""
+        """Enrol a policy version. Raises `OWNER_UNKNOWN`, `POLICY_NOT_NEWER`, `QUOTA_EXCEEDED`."""
 
     def policy(self, owner: str, name: str) -> PolicyRow | None:
         """The newest version of an owner's policy."""
@@ -254,11 +258,15 @@ class Store(Protocol):
     def rotate_owner(self, record: OwnerRotation) -> Recorded:
         """Enrol the key that follows another; name, newest policies and versions go along.
 
-        Raises `OWNER_UNKNOWN`, `OWNER_REVOKED`, `OWNER_FOLLOWED` or `OWNER_EXISTS`.
+        Raises `OWNER_UNKNOWN`, `OWNER_REVOKED`, `OWNER_FOLLOWED`, `QUOTA_EXCEEDED` (too many keys
+        follow each other) or `OWNER_EXISTS`.
         """
 
     def revoke(self, record: Revocation) -> Recorded:
-        """Write down what is revoked, or raise `OWNER_UNKNOWN`. Again is not an error."""
+        """Write down what is revoked, or raise `OWNER_UNKNOWN` or `QUOTA_EXCEEDED` (too much is).
+
+        Again is not an error, and a key can always be revoked.
+        """
 
     def enrol_attestation_key(self, record: AttestationKeyEnrolment) -> Recorded:
         """Write down that an attestation key is certified."""
@@ -277,7 +285,8 @@ class Store(Protocol):
 
         `REQUEST_REPEATED` (this very request was answered: read `stored_response`),
         `IDEMPOTENCY_CONFLICT` (another request used the key), `CHALLENGE_SPENT`, `OWNER_REVOKED`,
-        `MODULE_REVOKED`, `VERSION_ROLLED_BACK`, `QUOTA_EXCEEDED`.
+        `MODULE_REVOKED`, `POLICY_REPLACED` (by a newer version), `VERSION_ROLLED_BACK`,
+        `QUOTA_EXCEEDED`.
         """
 
     def record_refusal(self, record: RefusalRecord) -> Recorded:

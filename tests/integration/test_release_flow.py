@@ -453,3 +453,30 @@ def test_what_cannot_be_recorded_is_not_released(shared: World) -> None:
     assert (problem.status, problem.code, problem.decision) == (503, "store-unavailable", None)
     # The disk is back, and the challenge was not spent.
     shared.release(body)
+
+
+@dataclass
+class BusyDisk:
+    """A store in which something is enrolled just before the release is written."""
+
+    store: Any
+    meanwhile: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def record_release(self, record: Any) -> Any:
+        self.meanwhile()
+        return self.store.record_release(record)
+
+
+def test_policy_that_comes_while_an_older_one_decides_is_the_one_that_counts(world: World) -> None:
+    body = world.runner().request(world.challenge())
+    nothing = release_policy(version=2, **{"any-of": []})
+    disk: Any = BusyDisk(world.broker.store, lambda: world.enrol_policy(nothing))
+    with pytest.raises(BrokerError) as caught:
+        replace(world.broker.releases, store=disk).release(body, source="192.0.2.8")
+    problem = problem_of(caught.value)
+    assert (problem.status, problem.code) == (401, "policy-replaced")
+    again = refusal(world, world.runner().request(world.challenge()))
+    assert again.code == "denied-no-environment"

@@ -126,6 +126,20 @@ def rotations(writer: Writer) -> None:
             (ROTATION, _rotation()),
         ],
     )
+    newer = w.Ask(
+        module=w.sealed(owner=w.NEWCOMER, version=3),
+        number=2,
+        idempotency_key="idempotency-key-000002",
+    )
+    writer.case(
+        RELEASE,
+        "older-version-of-the-key-before",
+        "4.11: a later key's version counts for the keys before it",
+        "version-rolled-back",
+        "record",
+        w.Ask().body(),
+        before=[(ROTATION, _rotation()), (RELEASE, newer.body())],
+    )
 
 
 def revocations(writer: Writer) -> None:

@@ -56,8 +56,8 @@ def policy(version: int = 1, owner_id: str = OWNER) -> PolicyEnrolment:
 
 
 def rotation(successor: str = "1" * 64, previous: str = OWNER) -> OwnerRotation:
-    row = OwnerRow(successor, "", b"spki of the next", NOW)
-    return OwnerRotation(previous, row, f"leaf of rotation to {successor}".encode())
+    leaf = f"leaf of rotation to {successor}".encode()
+    return OwnerRotation(previous, successor, b"spki of the next", NOW, leaf)
 
 
 def revocation(
@@ -79,6 +79,7 @@ def release(
     *,
     nonce: int | None = None,
     version: int = 1,
+    policy_version: int = 9,
     quota: Quota = ENOUGH,
     at: datetime = NOW,
     lease: timedelta = timedelta(minutes=15),
@@ -91,6 +92,7 @@ def release(
         quota=quota,
         lease=LeaseRow(f"lease-{number}", row.id, OWNER, MODULE, POLICY, "runner", at, at + lease),
         version=version,
+        policy_version=policy_version,
         manifest=MANIFEST,
         decision=row,
         leaf=f"leaf of release {number}".encode(),

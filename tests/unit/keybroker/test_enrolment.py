@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keybroker import enrolment
 from keybroker.audit.leaf import OwnerEnrolledLeaf, PolicyEnrolledLeaf, parse_leaf
 from keybroker.enrolment import OWNER_TYPE, POLICY_TYPE, OwnerDocument, PolicyDocument
 from keybroker.problems import REFUSED, code_of
@@ -194,6 +195,18 @@ def test_policy_document_must_be_one(world: World, document: dict[str, Any], cod
         document["spec"]["lease"] = "15m"
     body = world.policy_document(document)
     assert refusal(world.broker.enrolment.enrol_policy, body) == code
+
+
+def test_policy_document_has_a_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = release_policy(name="large")
+    size = len(canonical.encode(document))
+    for limit, code in ((size - 1, "policy-too-large"), (size, None)):
+        monkeypatch.setattr(enrolment, "POLICY_BYTES", limit)
+        body = world.policy_document(document)
+        if code:
+            assert refusal(world.broker.enrolment.enrol_policy, body) == code
+        else:
+            world.broker.enrolment.enrol_policy(body)
 
 
 @pytest.mark.parametrize(

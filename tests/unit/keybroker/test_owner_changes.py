@@ -62,6 +62,16 @@ def test_a_late_rotation_is_refused(world: World) -> None:
     assert refusal(world.broker.owner_changes.rotate, document) == "document-expired"
 
 
+def test_the_old_key_is_no_way_back_to_an_old_module(world: World) -> None:
+    """Attack: the registry serves version 1, which the old key signed, after a flaw was mended."""
+    new = SigningKey.generate("p256")
+    old = ask(world, version=1)
+    world.broker.owner_changes.rotate(world.rotation_document(new))
+    world.release(ask(world, owner=new, version=2))
+    assert refusal(world.release, old) == "version-rolled-back"
+    world.release(ask(world, version=2))
+
+
 @pytest.mark.parametrize("by", ["owner", "operator"])
 def test_a_revoked_artifact_is_released_to_nobody(world: World, by: str) -> None:
     sealed = world.seal()

@@ -35,6 +35,7 @@ ELSEWHERE = {
     BrokerCode.AK_ENROLMENT_EXPIRED: "tests/unit/keybroker/test_attestation_keys.py",
     BrokerCode.AK_NOT_ACTIVATED: "tests/unit/keybroker/test_attestation_keys.py",
     BrokerCode.STORE_UNAVAILABLE: "tests/integration/test_release_flow.py",
+    BrokerCode.POLICY_REPLACED: "tests/integration/test_release_flow.py",
     Denial.IMPORT: "tests/unit/policies: a runner asks it, a broker does not",
 }
 

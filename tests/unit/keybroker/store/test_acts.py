@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from keybroker.errors import BrokerCode, BrokerError
+from keybroker.store import owner_acts
 from keybroker.store.protocol import Quota, Recorded, ReleaseRecord, RevokedKind, StoredResponse
 from keybroker.store.sqlite import SqliteStore
 from tests.unit.keybroker import records
@@ -70,9 +72,11 @@ def test_a_new_key_takes_over_what_the_old_one_reached(store) -> None:
     revoked = as_owner(records.release(3, version=8), NEXT)
     revoked = replace(revoked, manifest="sha256:" + "bb" * 32)
     assert refused(store.record_release, revoked) == BrokerCode.MODULE_REVOKED
-    store.record_release(as_owner(records.release(4, version=8), NEXT))
-    # The old key goes on counting until it is revoked.
-    store.record_release(records.release(5, version=7))
+    # The old key goes on counting until it is revoked, but is no way back from what followed.
+    store.record_release(records.release(4, version=7))
+    store.record_release(as_owner(records.release(5, version=8), NEXT))
+    old = records.release(6, version=7)
+    assert refused(store.record_release, old) == BrokerCode.VERSION_ROLLED_BACK
 
 
 @pytest.mark.parametrize(
@@ -100,6 +104,64 @@ def test_a_key_is_followed_by_one_key_that_counts(store) -> None:
     store.revoke(records.revocation(RevokedKind.KEY, owner_id=NEXT))
     store.rotate_owner(other)
     assert store.owner("2" * 64).name == "acme"
+
+
+def test_an_old_key_raises_no_version_of_the_ones_after_it(store) -> None:
+    """Attack: with a stolen key release a version so high that nothing of its owner's follows."""
+    store.rotate_owner(records.rotation())
+    store.record_release(records.release(1, version=999))
+    store.record_release(as_owner(records.release(2, version=2), NEXT))
+
+
+def test_versions_are_kept_over_many_keys(store) -> None:
+    keys = [OWNER, NEXT, "2" * 64, "3" * 64]
+    for old, new in itertools.pairwise(keys):
+        store.rotate_owner(records.rotation(new, previous=old))
+    store.record_release(as_owner(records.release(1, version=5), keys[2]))
+    assert [store.highest_version(key, records.MODULE) for key in keys] == [5, 5, 5, 0]
+
+
+def test_only_so_many_keys_follow_the_one_the_operator_let_in(store, monkeypatch) -> None:
+    """Attack: with a stolen key, key after key, each revoked by itself to make room for another."""
+    monkeypatch.setattr(owner_acts, "KEYS_OF_LINE", 2)
+    store.rotate_owner(records.rotation())
+    store.revoke(records.revocation(RevokedKind.KEY, owner_id=NEXT))
+    store.rotate_owner(records.rotation("2" * 64))
+    third = records.rotation("3" * 64, previous="2" * 64)
+    assert refused(store.rotate_owner, third) == BrokerCode.QUOTA_EXCEEDED
+    store.revoke(records.revocation(RevokedKind.KEY, owner_id="2" * 64))
+    assert refused(store.rotate_owner, records.rotation("3" * 64)) == BrokerCode.QUOTA_EXCEEDED
+    other = records.owner("other", key_id="4" * 64)
+    store.enrol_owner(other)
+    store.rotate_owner(records.rotation("5" * 64, previous="4" * 64))
+
+
+def test_policies_of_an_owner_have_a_bound(store, monkeypatch) -> None:
+    size = len(records.policy().policy.document + records.policy().policy.envelope)
+    monkeypatch.setattr(owner_acts, "POLICY_BYTES_OF_OWNER", 2 * size)
+    store.put_policy(records.policy(2))
+    assert refused(store.put_policy, records.policy(3)) == BrokerCode.QUOTA_EXCEEDED
+    # A new key starts with the newest version of each and has room again.
+    store.rotate_owner(records.rotation())
+    store.put_policy(records.policy(3, NEXT))
+
+
+def test_revocations_of_an_owner_have_a_bound_but_of_its_key(store, monkeypatch) -> None:
+    monkeypatch.setattr(owner_acts, "REVOCATIONS_OF_OWNER", 1)
+    store.revoke(records.revocation(RevokedKind.MODULE, records.MODULE, 1))
+    other = records.revocation(RevokedKind.MANIFEST, records.MANIFEST)
+    assert refused(store.revoke, other) == BrokerCode.QUOTA_EXCEEDED
+    store.revoke(records.revocation(RevokedKind.MODULE, records.MODULE, 2))
+    store.revoke(records.revocation(RevokedKind.KEY))
+    assert store.owner(OWNER).revoked
+
+
+def test_a_policy_that_was_replaced_meanwhile_decides_nothing(store) -> None:
+    store.put_policy(records.policy(3))
+    late = records.release(1, policy_version=2)
+    assert refused(store.record_release, late) == BrokerCode.POLICY_REPLACED
+    assert not store.challenge_spent(records.nonce_hash(1))
+    store.record_release(records.release(1, policy_version=3))
 
 
 def test_a_revoked_key_leaves_the_ones_before_and_after_it(store) -> None:

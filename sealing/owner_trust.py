@@ -6,7 +6,7 @@ keys for `verify_artifact`, and judges who signed by when they did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
@@ -43,6 +43,10 @@ class TrustedKey:
     def key(self) -> VerifyingKey:
         """The key itself."""
         return self.period.key
+
+    def counts_at(self, now: datetime) -> bool:
+        """Return whether the key is in force at `now` or was before."""
+        return self.period.not_before is None or self.period.not_before <= now
 
     def signs_at(self, created: datetime) -> bool:
         """Return whether what says it was made at `created` may be signed with this key."""
@@ -162,32 +166,33 @@ class OwnerTrust:
 
     def resolve(self, now: datetime) -> ResolvedTrust:
         """Return the keys that count at `now`, or raise `SealError` for a chain that is none."""
-        trusted = [one for owner in self.owners for one in self._keys_of(owner, now)]
-        if len({one.key.key_id for one in trusted}) != len(trusted):
+        found = [one for owner in self.owners for one in self._keys_of(owner, now)]
+        # Those that are not in force yet too: an owner and its own next key are not two owners.
+        if len({one.key.key_id for one in found}) != len(found):
             raise broken("two owners have the same key")
-        return ResolvedTrust(tuple(trusted), self.threshold)
+        return ResolvedTrust(tuple(one for one in found if one.counts_at(now)), self.threshold)
 
-    def _keys_of(self, owner: TrustedOwner, now: datetime) -> list[TrustedKey]:
-        found = []
+    def _keys_of(self, owner: TrustedOwner, now: datetime) -> Iterator[TrustedKey]:
+        """Give the keys of an owner up to the first revoked one."""
         for period in follow(owner.root, owner.statements, now=now).periods:
             if period.key.key_id in self.revoked:
                 # Whoever holds a revoked key may have named the ones after it.
-                break
-            if period.not_before is None or period.not_before <= now:
-                found.append(TrustedKey(owner.name, period))
-        return found
+                return
+            yield TrustedKey(owner.name, period)
 
 
 def _owner(value: Any, read: Callable[[str], bytes]) -> TrustedOwner:
     what = "trusted owner"
     found = _known(value, _OWNER, ("name", "key"), what)
-    last = found.get("not-after")
     statements = _listed(found.get("statements", ()), "statements", limits.KEY_STATEMENTS)
     return TrustedOwner(
         names.parse_name(found["name"], "name of an owner"),
         KeyPeriod(
             VerifyingKey.from_pem(read(canonical.text(found["key"], "key of an owner"))),
-            not_after=None if last is None else names.parse_time(last, "not-after"),
+            # A member that is there and says nothing is refused: it was meant to end something.
+            not_after=names.parse_time(found["not-after"], "not-after")
+            if "not-after" in found
+            else None,
         ),
         tuple(read(canonical.text(name, "name of a key statement")) for name in statements),
     )

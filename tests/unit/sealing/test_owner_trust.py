@@ -25,6 +25,7 @@ ROTATED = sign_key_statement(
 FILES = {
     "alice.pub": OWNER.public.to_pem(),
     "alice-2.json": ROTATED,
+    "alice-2.pub": OWNER_ED25519.public.to_pem(),
     "bob.pub": STRANGER.public.to_pem(),
 }
 ALICE = {"name": "alice", "key": "alice.pub", "statements": ["alice-2.json"]}
@@ -132,6 +133,17 @@ def test_a_key_of_two_owners_is_refused() -> None:
     assert caught.value.code == SealRefusal.KEY_CHAIN
 
 
+@pytest.mark.parametrize("now", [NOW, NOW + DAY])
+def test_an_owner_and_its_own_next_key_are_not_two_owners(now: datetime) -> None:
+    again = {"name": "carol", "key": "alice-2.pub"}
+    with pytest.raises(SealError) as caught:
+        trust(owners=[ALICE, again]).resolve(now)
+    assert caught.value.code == SealRefusal.KEY_CHAIN
+    # What a revoked key said about others is not believed.
+    revoked = trust(owners=[ALICE, again], revoked=[OWNER.key_id]).resolve(now)
+    assert revoked.keys == (OWNER_ED25519.public,)
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -151,6 +163,10 @@ def test_a_key_of_two_owners_is_refused() -> None:
         ({"owners": [BOB | {"x": 1}]}, "unknown-member"),
         ({"owners": [BOB | {"key": "alice-2.json"}]}, "key-invalid"),
         ({"owners": [BOB | {"not-after": "tomorrow"}]}, "malformed"),
+        ({"owners": [BOB | {"not-after": None}]}, "malformed"),
+        ({"owners": [BOB | {"statements": None}]}, "malformed"),
+        ({"revoked": None}, "malformed"),
+        ({"threshold": None}, "malformed"),
         ({"owners": [BOB | {"statements": "alice-2.json"}]}, "malformed"),
         ({"revoked": ["x"]}, "malformed"),
         ({"revoked": [OWNER.key_id] * 1025}, "too-large"),

@@ -86,6 +86,14 @@ def rewrap(
 
 
 def terms_of(artifact: VerifiedArtifact, *, version: int | None, policy: str | None) -> Terms:
-    """Return the terms of an artifact, with another version or policy where one is given."""
+    """Return the terms of an artifact, with another version or policy where one is given.
+
+    Raises `SealError` for one that no reader takes.
+    """
     said = artifact.statement
-    return Terms(said.module, version or said.version, policy or said.policy, said.capabilities)
+    return Terms(
+        said.module,
+        said.version if version is None else version,
+        said.policy if policy is None else policy,
+        said.capabilities,
+    )

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from sealing.coco import CocoKey
 from sealing.errors import SealError, SealRefusal
 from sealing.hpke import OpeningKey
-from sealing.jose.keys import JwePublicKey
 from sealing.outside import OutsideRecipients
 from sealing.recipients import BrokerRecipient, Recipients
 from sealing.rewrap import Rewrapping, open_own, rewrap, terms_of
@@ -81,6 +81,14 @@ def test_terms_stay_unless_others_are_given() -> None:
     assert (other.version, other.policy) == (8, "acme/dr")
 
 
+@pytest.mark.parametrize("given", [{"version": 0}, {"policy": ""}])
+def test_terms_that_are_given_are_not_passed_over(given: dict[str, Any]) -> None:
+    first = sealed(recovery=(RECOVERY.public,))
+    with pytest.raises(SealError) as caught:
+        again(first, RECOVERY, Recipients((BROKER,)), **given)
+    assert caught.value.code is SealRefusal.MALFORMED
+
+
 @pytest.mark.parametrize(
     "key", [OpeningKey.generate(), makers.BROKER, HOLDERS["stranger"], HOLDERS["p384"]]
 )
@@ -128,18 +136,11 @@ def test_holders_past_the_brokers_do_not_go_with_a_split() -> None:
 
 
 def test_secrets_are_in_no_repr() -> None:
-    from sealing.coco import CocoKey
-
-    key = CocoKey.of(KID, KEK)
     artifact = verified(sealed(recovery=(RECOVERY.public,)))
-    old = Rewrapping(artifact, b"", sealed().layer, open_own(artifact, RECOVERY))
-    for shown in (
-        key,
-        HOLDERS["p256"],
-        HOLDERS["rsa"],
-        old,
-        JwePublicKey.of(HOLDERS["rsa"].public.key),
-    ):
-        text = repr(shown)
-        assert KEK.hex() not in text
-        assert "symkey" not in text
+    options = open_own(artifact, RECOVERY)
+    old = Rewrapping(artifact, b"", sealed().layer, options)
+    shown = repr((CocoKey.of(KID, KEK), HOLDERS["p256"], HOLDERS["rsa"], old, RECOVERY))
+    for secret in (KEK, options.symkey, options.nonce, RECOVERY.to_bytes()):
+        assert secret.hex() not in shown
+        assert makers.b64(secret) not in shown
+        assert repr(secret)[2:-1] not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
@@ -66,6 +67,19 @@ def test_a_share_is_not_taken_for_a_whole_key() -> None:
     envelope = SealedManifest.parse(sealed(2).manifest).envelopes[0]
     with pytest.raises(SealError) as caught:
         open_envelope(envelope, KEYS[0])
+    assert caught.value.code is SealRefusal.ENVELOPE_NOT_OPENED
+
+
+@pytest.mark.parametrize(
+    "change", [{"index": 2}, {"threshold": 3}, {"of": 4}, {"set": "00" * 16}, None]
+)
+def test_an_envelope_opens_under_no_other_header(change: dict[str, Any] | None) -> None:
+    envelope = SealedManifest.parse(sealed(2).manifest).envelopes[0]
+    assert envelope.share is not None
+    assert open_secret(envelope, KEYS[0])
+    header = None if change is None else replace(envelope.share, **change)
+    with pytest.raises(SealError) as caught:
+        open_secret(replace(envelope, share=header), KEYS[0])
     assert caught.value.code is SealRefusal.ENVELOPE_NOT_OPENED
 
 

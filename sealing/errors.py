@@ -40,6 +40,7 @@ class SealRefusal(StrEnum):
     # Manifest and config.
     MEDIA_TYPE = "seal-media-type"
     NOT_SEALED = "seal-not-sealed"
+    ENCRYPTED = "seal-encrypted"
     LAYER_COUNT = "seal-layer-count"
     CIPHER_UNKNOWN = "seal-cipher-unknown"
     CIPHER_OPTIONS = "seal-cipher-options"

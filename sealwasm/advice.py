@@ -98,7 +98,14 @@ OF_CODE: Final[dict[str, Advice]] = {
     "seal-key-expired": Advice(
         Kind.ARTIFACT, next_step="ask the owner to sign with the key in force: sealwasm sign --help"
     ),
-    "seal-not-sealed": Advice(Kind.ARTIFACT, next_step="seal it first: sealwasm seal --help"),
+    "seal-not-sealed": Advice(
+        Kind.ARTIFACT, next_step="if it is your module in clear: sealwasm publish plain:REFERENCE"
+    ),
+    "seal-encrypted": Advice(
+        Kind.ARTIFACT,
+        next_step="for other holders: sealwasm rewrap REFERENCE; what skopeo encrypted: "
+        "sealwasm adopt REFERENCE",
+    ),
     "endorsement-unavailable": Advice(
         Kind.UNREACHABLE,
         next_step="try again later; sealwasm endorsements list shows what is there already",

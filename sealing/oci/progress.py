@@ -30,6 +30,28 @@ def put_metered(store: ArtifactStore, blob: Blob, what: str, progress: Progress 
     progress(what, blob.size, blob.size)
 
 
+def fetch_metered(
+    store: ArtifactStore,
+    digest: str,
+    size: int,
+    sink: Sink,
+    *,
+    what: str,
+    progress: Progress | None,
+) -> None:
+    """Write a blob to `sink` and report on it; until this returns, of unchecked bytes."""
+    done = 0
+
+    def metered(chunk: Buffer) -> None:
+        nonlocal done
+        sink(chunk)
+        done += len(chunk)
+        if progress is not None:
+            progress(what, done, size)
+
+    store.fetch_blob(digest, size, metered)
+
+
 def collect_metered(
     store: ArtifactStore, digest: str, size: int, what: str, progress: Progress | None
 ) -> bytes:
@@ -38,14 +60,6 @@ def collect_metered(
         return store.get_blob(digest, size)
 
     def fetch(digest: str, size: int, sink: Sink) -> None:
-        done = 0
-
-        def metered(chunk: Buffer) -> None:
-            nonlocal done
-            sink(chunk)
-            done += len(chunk)
-            progress(what, done, size)
-
-        store.fetch_blob(digest, size, metered)
+        fetch_metered(store, digest, size, sink, what=what, progress=progress)
 
     return collect(fetch, digest, size)

@@ -31,12 +31,16 @@ def copy(
 
     Example: sealwasm copy registry.example/acme/app:1 mirror.example/acme/app:1
     """
+    from sealwasm.artifacts.modules import expected_sealed
     from sealwasm.artifacts.transfers import copy_artifact, foresee_copy
 
+    with expected_sealed(source, registry):
+        if dry_run:
+            facts = foresee_copy(source, target, registry=registry)
+        else:
+            facts = copy_artifact(source, target, registry=registry)
     if dry_run:
-        facts = foresee_copy(source, target, registry=registry)
         session.say("dry run: nothing was written")
     else:
-        facts = copy_artifact(source, target, registry=registry)
         session.say(f"next: sealwasm verify {facts['reference']} --owner OWNER.pub")
     session.show(facts, table=facts_table(facts))

@@ -39,12 +39,14 @@ def inspect(
     """
     from sealwasm.artifacts.inspect_text import rows_of
     from sealwasm.artifacts.inspecting import inspect_file, inspect_reference
+    from sealwasm.artifacts.modules import expected_sealed
     from sealwasm.artifacts.transfers import looks_like_reference
     from sealwasm.keyfiles import load_public_key
 
     if looks_like_reference(subject):
         keys = [load_public_key(path) for path in owners]
-        document = inspect_reference(subject, keys, registry=registry)
+        with expected_sealed(subject, registry):
+            document = inspect_reference(subject, keys, registry=registry)
     else:
         document = inspect_file(subject)
     session.show(document, table=table(rows_of(document)))

@@ -249,6 +249,8 @@ REFUSED_CASES = (
     refused(
         "alg-direct-agreement", "J5: a wrapped key", "suite-unknown", with_header(alg="ECDH-ES")
     ),
+    refused("long-key-id", "J6: at most 2048 characters", "too-large", with_header(kid="k" * 2049)),
+    refused("key-id-number", "J6: a text", "malformed", with_header(kid=1)),
     refused("zip", "J6: no compression", "unknown-member", with_header(zip="DEF")),
     refused("crit", "J6: no extension", "unknown-member", with_header(crit=["exp"], exp=1)),
     refused("party", "J6: no party names", "unknown-member", with_header(apu="QWxpY2U")),

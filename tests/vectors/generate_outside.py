@@ -231,6 +231,12 @@ def cases() -> tuple[Case, ...]:
             ),
         ),
         refused(
+            "image-of-31-bytes",
+            "S1: a layer that can hold an archive",
+            "malformed",
+            **image(manifest=put("layers", 0, "size", value=31)),
+        ),
+        refused(
             "image-for-linux",
             "S2: its platform",
             "platform",

@@ -6,10 +6,10 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Final, NoReturn
-
-import rfc8785
 
 from sealing import limits
 from sealing.errors import SealError, SealRefusal
@@ -17,15 +17,16 @@ from sealing.errors import SealError, SealRefusal
 Buffer = bytes | bytearray | memoryview
 
 _INTEGER_MAX: Final = 2**53 - 1
+_VALUES_STEP: Final = 1024
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-# Every value but the root stands behind one of [ { , outside of strings. No quantifier here gives
-# anything back and a string may end with the text, so that time is linear for any text.
-_TOO_MANY_VALUES: Final = re.compile(
-    rb'(?:(?:[^"\[{,]++|"[^"\\]*+(?:\\.?[^"\\]*+)*+"?)*+[\[{,]){%d}+' % (limits.JSON_VALUES + 1),
-    re.DOTALL,
+_SCALARS: Final = (str, int, type(None))
+_KNOWN: Final = (dict, list, tuple, *_SCALARS)
+# With neither floats nor large integers the output of these is RFC 8785 for objects whose names are
+# in order, and for those whose names sort by UTF-16 as they do by code point.
+_ORDERED: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 )
-# With ASCII keys and neither floats nor large integers this encoder's output is RFC 8785.
-_ENCODER: Final = json.JSONEncoder(
+_SORTING: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
 
@@ -36,17 +37,13 @@ def malformed(what: str, why: str) -> SealError:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > limits.JSON_MEMBERS:
+        detail = f"an object has {len(pairs)} members, limit {limits.JSON_MEMBERS}"
+        raise SealError(SealRefusal.TOO_LARGE, detail)
     value = dict(pairs)
     if len(value) != len(pairs):
         raise SealError(SealRefusal.DUPLICATE_MEMBER, "an object names a member twice")
     return value
-
-
-def _integer(text: str) -> int:
-    # Sixteen digits and a sign hold every safe integer; longer texts are never converted.
-    if len(text) > 17 or abs(number := int(text)) > _INTEGER_MAX:
-        raise SealError(SealRefusal.MALFORMED, "an integer is outside of +-(2**53 - 1)")
-    return number
 
 
 def _no_fraction(text: str) -> NoReturn:
@@ -54,66 +51,112 @@ def _no_fraction(text: str) -> NoReturn:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_integer,
-    parse_float=_no_fraction,
-    parse_constant=_no_fraction,
+    object_pairs_hook=_object, parse_float=_no_fraction, parse_constant=_no_fraction
 )
 
 
-def _check_count(data: bytes, what: str) -> None:
+def most_values(size: int) -> int:
+    """Return how many values a text of `size` bytes may hold."""
+    # In steps, so that a reader keeps few patterns.
+    dense = size // limits.JSON_VALUE_BYTES // _VALUES_STEP * _VALUES_STEP
+    return min(max(dense, limits.JSON_VALUES), limits.JSON_VALUES_MOST)
+
+
+@lru_cache(maxsize=64)
+def _more_values_than(count: int) -> re.Pattern[bytes]:
+    """Return what matches a text of more than `count` values.
+
+    Every value but the root stands behind one of [ { , outside of strings. No quantifier here gives
+    anything back and a string may end with the text, so that time is linear for any text.
+    """
+    return re.compile(
+        rb'(?:(?:[^"\[{,]++|"[^"\\]*+(?:\\.?[^"\\]*+)*+"?)*+[\[{,]){%d}+' % (count + 1),
+        re.DOTALL,
+    )
+
+
+def require_affordable(data: bytes, what: str) -> None:
     """Refuse a text of more values than a reader should build, before it builds any."""
     # Strings may hold any number of these characters; they are passed over in a second look.
     marks = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if marks > limits.JSON_VALUES and _TOO_MANY_VALUES.match(data):
-        detail = f"{what} holds more than {limits.JSON_VALUES} values"
-        raise SealError(SealRefusal.TOO_LARGE, detail)
+    most = most_values(len(data))
+    if marks > most and _more_values_than(most).match(data):
+        raise SealError(SealRefusal.TOO_LARGE, f"{what} holds more than {most} values")
 
 
-def _check(value: Any, what: str, depth: int = limits.JSON_DEPTH) -> bool:
-    """Check depth and types; return whether every member name is ASCII.
+class _Names(IntEnum):
+    """What it takes to write the members of all objects in the order of RFC 8785."""
 
-    Exact types first: that is what documents are made of, and this runs for every one of them.
+    IN_ORDER = 0
+    BY_CODE_POINT = 1
+    BY_UTF16 = 2
+
+
+def _check(value: Any, what: str) -> _Names:
+    """Check depth and types; return what the names of members are like.
+
+    Level by level: what a whole level is made of is asked once, and not of each value.
     """
-    kind = type(value)
-    if kind is dict or isinstance(value, dict):
-        if depth == 0:
+    names, level = _Names.IN_ORDER, [value]
+    for depth in range(limits.JSON_DEPTH + 1):
+        kinds = set(map(type, level))
+        _check_kinds(kinds, level, what)
+        if all(issubclass(kind, _SCALARS) for kind in kinds):
+            break
+        if depth == limits.JSON_DEPTH:
             raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
-        ascii_names = _check_names(value, what)
-        return _check_all(value.values(), what, depth - 1) and ascii_names
-    if kind is list or isinstance(value, (list, tuple)):
-        if depth == 0:
-            raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
-        return _check_all(value, what, depth - 1)
-    if value is None or isinstance(value, (bool, str)):
-        return True
-    if not isinstance(value, int) or abs(value) > _INTEGER_MAX:
-        raise malformed(what, f"holds a {kind.__name__} that JSON here cannot hold")
-    return True
+        inner: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                names = max(names, _check_names(each, what))
+                inner.extend(each.values())
+            elif isinstance(each, (list, tuple)):
+                inner.extend(each)
+        level = inner
+    return names
 
 
-def _check_all(values: Iterable[Any], what: str, depth: int) -> bool:
-    ascii_names = True
-    for each in values:
-        kind = type(each)
-        # Every value is looked at, also behind a name that is not ASCII.
-        if kind is not str and kind is not bool and not _check(each, what, depth):
-            ascii_names = False
-    return ascii_names
+def _check_kinds(kinds: set[type], level: list[Any], what: str) -> None:
+    for kind in kinds:
+        if not issubclass(kind, _KNOWN):
+            raise malformed(what, f"holds a {kind.__name__} that JSON here cannot hold")
+        if issubclass(kind, int) and kind is not bool:
+            numbers = [each for each in level if isinstance(each, int)]
+            if max(numbers) > _INTEGER_MAX or min(numbers) < -_INTEGER_MAX:
+                raise malformed(what, "an integer is outside of +-(2**53 - 1)")
 
 
-def _check_names(value: dict[Any, Any], what: str) -> bool:
+def _check_names(value: dict[Any, Any], what: str) -> _Names:
     try:
-        return "".join(value).isascii()
+        text = "".join(value)
     except TypeError as error:
         raise malformed(what, "a member name is not a string") from error
+    # Beyond 16 bits the order of UTF-16 is another one than that of code points.
+    if text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):
+        names = list(value)
+        return _Names.IN_ORDER if names == sorted(names) else _Names.BY_CODE_POINT
+    keys = [name.encode("utf-16-be", "surrogatepass") for name in value]
+    return _Names.IN_ORDER if keys == sorted(keys) else _Names.BY_UTF16
 
 
-def _write(value: Any, *, ascii_names: bool, what: str) -> bytes:
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-be", "surrogatepass")
+
+
+def _in_order(value: Any) -> Any:
+    """Return the same with members in order."""
+    if isinstance(value, dict):
+        return {name: _in_order(value[name]) for name in sorted(value, key=_utf16)}
+    if isinstance(value, (list, tuple)):
+        return [_in_order(each) for each in value]
+    return value
+
+
+def _write(value: Any, names: _Names, what: str) -> bytes:
+    encoder = _SORTING if names is _Names.BY_CODE_POINT else _ORDERED
     try:
-        if ascii_names:
-            return _ENCODER.encode(value).encode("utf-8")
-        return rfc8785.dumps(value)
+        text = encoder.encode(_in_order(value) if names is _Names.BY_UTF16 else value)
+        return text.encode("utf-8")
     except ValueError as error:  # lone surrogates
         raise malformed(what, "a string is not Unicode text") from error
 
@@ -124,20 +167,22 @@ def encode(value: Any) -> bytes:
     Only null, booleans, integers up to 2**53 - 1, strings, lists and dicts exist here: no
     format of ours holds a fraction. Raises `SealError` for anything else.
     """
-    return _write(value, ascii_names=_check(value, "value"), what="value")
+    return _write(value, _check(value, "value"), "value")
 
 
-def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, bool]:
-    """Return the value of a text, and whether every member name in it is ASCII."""
+def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, _Names]:
+    """Return the value of a text, and what the names of its members are like."""
     if len(data) > limit_bytes:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes, limit {limit_bytes}")
-    _check_count(data, what)
+    require_affordable(data, what)
     try:
         value = _DECODER.decode(bytes(data).decode("utf-8"))
     except UnicodeDecodeError as error:
         raise malformed(what, "not UTF-8") from error
     except json.JSONDecodeError as error:
         raise malformed(what, f"not JSON at offset {error.pos}") from error
+    except ValueError as error:  # More digits than the interpreter converts.
+        raise malformed(what, "an integer is outside of +-(2**53 - 1)") from error
     except RecursionError as error:
         raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}") from error
     return value, _check(value, what)
@@ -148,19 +193,20 @@ def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
 
     Says nothing about the byte form; `parse_canonical` does. Raises `SealError`.
     """
-    value, ascii_names = _load(data, limit_bytes, what)
+    value, _ = _load(data, limit_bytes, what)
     if b"\\u" in data:  # The only way to write half of a surrogate pair.
-        _write(value, ascii_names=ascii_names, what=what)
+        _write(value, _Names.IN_ORDER, what)
     return value
 
 
 def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
     """Return the value of a text that is exactly its own RFC 8785 form.
 
-    Raises `SealError` as `parse_json` does, and when re-encoding gives other bytes.
+    Raises `SealError` as `parse_json` does, and when its one form is other bytes.
     """
-    value, ascii_names = _load(data, limit_bytes, what)
-    if _write(value, ascii_names=ascii_names, what=what) != data:
+    value, names = _load(data, limit_bytes, what)
+    # An object keeps the order in which its members were read.
+    if _write(value, _Names.IN_ORDER, what) != data or names is not _Names.IN_ORDER:
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not RFC 8785 canonical JSON")
     return value
 

@@ -36,9 +36,16 @@ ENVELOPES = 16
 # The ocicrypt options are under 300 bytes; they are the only thing an HPKE message of ours holds.
 OPTIONS_BYTES = 1 << 10
 HPKE_MESSAGE_BYTES = 64 << 10
-# A value costs the reader about 100 bytes and a microsecond, so this is what one text may cost.
-# The largest bill of materials and its policy hold under 200,000.
-JSON_VALUES = 1 << 18
+# A value costs the reader up to a microsecond, and no text of 1 MiB may cost it more than 50 ms.
+JSON_VALUES = 1 << 15
+# A larger text may hold a value for so many of its bytes: a bill of thousands of C functions has one
+# for 22, a list of components in CycloneDX one for 30.
+JSON_VALUE_BYTES = 20
+# What they may cost in memory. The largest bill of materials and its policy hold under 200,000.
+JSON_VALUES_MOST = 1 << 18
+# Of one object. They are built before it can be refused; the largest in a document of ours is the
+# list of credentials that docker keeps for hundreds of registries.
+JSON_MEMBERS = 4096
 # Values on a path from the root, itself included. Policies nest 6 deep; recursion ends near 1000.
 JSON_DEPTH = 32
 # A PEM file with a key of ours is under 1 KiB.

@@ -122,7 +122,7 @@ class SealedModuleStatement:
         }
 
     def to_bytes(self) -> bytes:
-        """Return the canonical JSON of the statement. Raises `SealError` when it is too large."""
+        """Return the canonical JSON of the statement. Raises `SealError` if it is too large."""
         data = canonical.encode(
             {
                 "_type": IN_TOTO_TYPE,
@@ -134,6 +134,7 @@ class SealedModuleStatement:
         if len(data) > limits.STATEMENT_BYTES:
             detail = f"statement is {len(data)} bytes, limit {limits.STATEMENT_BYTES}"
             raise SealError(SealRefusal.TOO_LARGE, detail)
+        canonical.require_affordable(data, "statement")
         return data
 
     @classmethod

@@ -280,6 +280,14 @@ DOCUMENT_CASES = (
         manifest_bytes=lambda _: b"[" * (limits.JSON_VALUES + 1),
     ),
     refused(
+        "too-many-members",
+        "R1.1: no object of more members than a reader takes",
+        "too-large",
+        manifest_bytes=lambda _: rfc8785.dumps(
+            {f"{number:04}": 0 for number in range(limits.JSON_MEMBERS + 1)}
+        ),
+    ),
+    refused(
         "not-json", "R1.2: the manifest is not JSON", "malformed", manifest_bytes=replace("{", "[")
     ),
     refused(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import rfc8785
 from hypothesis import given
@@ -59,7 +61,7 @@ def test_any_bytes_give_a_value_or_our_error(data: bytes) -> None:
         (b'{"\\ud800":1}', SealRefusal.MALFORMED),
         (b'{"a":1,"a":1}', SealRefusal.DUPLICATE_MEMBER),
         (b'{"a":1,"\\u0061":1}', SealRefusal.DUPLICATE_MEMBER),
-        (b"[" * 100_000, SealRefusal.MALFORMED),
+        (b"[" * 20_000, SealRefusal.MALFORMED),
         (b"[" * 33 + b"]" * 33, SealRefusal.MALFORMED),
         (b"1" + b" " * 200_000, SealRefusal.TOO_LARGE),
     ],
@@ -85,6 +87,7 @@ def test_depth_boundary(depth: int) -> None:
         b"[" + b"0," * limits.JSON_VALUES + b"0]",
         b"[" + b"[]," * (limits.JSON_VALUES // 2) + b"0]",
         b'["[",' + b'"\\"",' * limits.JSON_VALUES + b"0]",
+        b"[" + b"0," * canonical.most_values(1 << 20) + b" " * (1 << 19) + b"0]",
         b"[" * (limits.JSON_VALUES + 1),
     ],
 )
@@ -98,6 +101,29 @@ def test_as_many_values_as_there_may_be() -> None:
     data = b"[" + b"0," * (limits.JSON_VALUES - 1) + b"0]"
     value = canonical.parse_json(data, limit_bytes=len(data), what="value")
     assert len(value) == limits.JSON_VALUES
+
+
+@pytest.mark.parametrize(
+    ("size", "values"),
+    [
+        (0, limits.JSON_VALUES),
+        (1 << 20, (1 << 20) // limits.JSON_VALUE_BYTES // 1024 * 1024),
+        (1 << 30, limits.JSON_VALUES_MOST),
+    ],
+)
+def test_larger_texts_hold_more_values(size: int, values: int) -> None:
+    assert canonical.most_values(size) == values
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_members_of_one_object(excess: int) -> None:
+    data = canonical.encode({str(number): 0 for number in range(limits.JSON_MEMBERS + excess)})
+    if not excess:
+        value = canonical.parse_canonical(data, limit_bytes=len(data), what="value")
+        assert len(value) == limits.JSON_MEMBERS
+        return
+    code = refusal_of(canonical.parse_json, data, limit_bytes=len(data), what="value")
+    assert code == SealRefusal.TOO_LARGE
 
 
 @pytest.mark.parametrize("text", ['"' * 9, "[{,\\" * limits.JSON_VALUES, "\\" * limits.JSON_VALUES])
@@ -116,6 +142,21 @@ def test_a_string_that_does_not_end(head: bytes) -> None:
 @pytest.mark.parametrize("number", [SAFE, -SAFE, 0])
 def test_safe_integers(number: int) -> None:
     assert canonical.parse_json(str(number).encode(), limit_bytes=99, what="value") == number
+
+
+@pytest.mark.parametrize("first", ["a", "\u00e9", "\U0001f600"])
+@pytest.mark.parametrize("second", ["b", "\uffff", "\U0001f601"])
+def test_members_are_in_the_order_of_utf_16(first: str, second: str) -> None:
+    value = {second: [{second: 1, first: 2}], first: 0}
+    data = canonical.encode(value)
+    assert data == rfc8785.dumps(value)
+    assert canonical.parse_canonical(data, limit_bytes=99, what="value") == value
+    names = [json.dumps(name, ensure_ascii=False) for name in value]
+    both = [f"{{{one}:0,{other}:0}}".encode() for one, other in (names, names[::-1])]
+    right = canonical.encode(dict.fromkeys(value, 0))
+    (wrong,) = set(both) - {right}
+    code = refusal_of(canonical.parse_canonical, wrong, limit_bytes=99, what="value")
+    assert code == SealRefusal.NOT_CANONICAL
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def require_place(path: Path) -> None:
     _require_folder(path)
 
 
-def _is_dry_run() -> bool:
+def is_dry_run() -> bool:
     """Return whether the command that runs was told to write nothing."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(DRY_RUN))
@@ -131,7 +131,7 @@ def write_file(path: str | Path, data: bytes, *, mode: int = 0o644, replace: boo
     path = Path(path)
     if not replace:
         refuse_existing(path)
-    if _is_dry_run():
+    if is_dry_run():
         _require_folder(path)
         click.echo(printable.one_line(f"dry run: {path} was not written"), err=True)
         return

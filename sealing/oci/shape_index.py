@@ -16,7 +16,7 @@ from sealing.manifest import MANIFEST_TYPE, SealedManifest
 from sealing.oci import limits
 from sealing.oci.descriptor import INDEX_TYPE, Descriptor, parse_descriptor
 from sealing.oci.store import ArtifactStore
-from sealing.shapes import COMPAT, WASM, Shape
+from sealing.shapes import COMPAT, SHAPES, WASM, Shape
 from sealing.unseal import require_blob
 
 _INDEX: Final = ("schemaVersion", "mediaType", "manifests")
@@ -61,7 +61,25 @@ def pick(data: bytes, shape: Shape) -> Descriptor:
     Entries for other platforms are passed over; a second one that fits is refused, as tools would
     not agree which one is meant.
     """
-    fitting = [entry for entry, platform in _entries(data) if _fits(platform, shape)]
+    return _pick(_entries(data), shape)
+
+
+def every_entry(data: bytes) -> tuple[tuple[Shape, Descriptor], ...]:
+    """Return every manifest in an index and the shape that it is listed as, or raise `SealError`.
+
+    What a reader of one shape passes over is refused here: nobody answers for it.
+    """
+    listed = _entries(data)
+    shapes = [shape for shape in SHAPES.values() if any(_fits(one, shape) for _, one in listed)]
+    found = tuple((shape, _pick(listed, shape)) for shape in shapes)
+    if not found or len(found) != len(listed):
+        detail = f"index lists {len(listed)} artifacts, {len(found)} of them of a shape of ours"
+        raise SealError(SealRefusal.PLATFORM, detail)
+    return found
+
+
+def _pick(listed: Sequence[tuple[Descriptor, dict[str, Any]]], shape: Shape) -> Descriptor:
+    fitting = [entry for entry, platform in listed if _fits(platform, shape)]
     if not fitting:
         raise SealError(SealRefusal.PLATFORM, f"index has no entry of shape {shape.name}")
     if len(fitting) > 1:

@@ -46,6 +46,29 @@ def parse_reference(text: str) -> AnyReference:
         ) from error
 
 
+def parse_place(text: str) -> AnyReference:
+    """Return where something is to be published: under a tag, if any, as nobody chooses digests."""
+    reference = parse_reference(text)
+    if reference.digest is not None:
+        raise CliError(
+            Kind.USAGE,
+            SealRefusal.REFERENCE_INVALID.value,
+            f"'{text}' is no place to publish at",
+            why="a digest names what is there already",
+            next_step=f"{reference.location}:TAG",
+        )
+    return reference
+
+
+def parse_goal(text: str) -> AnyReference:
+    """Return where something is to be published, as `parse_place`, with the tag that it will have.
+
+    Asked before anything is done for it. Raises `CliError` and `SealError`.
+    """
+    reference = parse_place(text)
+    return reference.with_tag(reference.target)
+
+
 def pull_artifact(text: str, *, registry: RegistryAccess = ANYBODY) -> PulledArtifact:
     """Return the whole artifact that `text` names: digests checked, signatures not."""
     from sealing.oci.transfer import pull

@@ -18,26 +18,40 @@ if TYPE_CHECKING:
     from sealing.oci.store import ArtifactStore
     from sealing.owner_trust import OwnerTrust, ResolvedTrust
     from sealing.unseal import VerifiedArtifact
+    from sealwasm.artifacts.offered import Offered
     from sealwasm.artifacts.registry_access import RegistryAccess
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """An artifact that enough owners signed. `statements` are anybody's: each says if it counts."""
+class VerifiedEntry:
+    """One artifact. `statements` about it are anybody's: each says if it counts."""
 
     artifact: VerifiedArtifact
-    trust: ResolvedTrust
     statements: tuple[dict[str, Any], ...] = field(repr=False)
 
-    @property
-    def signers(self) -> list[dict[str, Any]]:
-        """Every key that signed and counts, with the name its owner has here."""
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a reference means, signed by enough owners in every shape it is in."""
+
+    offered: Offered
+    entries: tuple[VerifiedEntry, ...]
+    trust: ResolvedTrust
+
+    def signers(self, artifact: VerifiedArtifact) -> list[dict[str, Any]]:
+        """Every key that signed an artifact and counts, with the name its owner has here."""
         return [
             {"owner": one.owner, "key": one.key.key_id}
-            for key in self.artifact.signers
+            for key in artifact.signers
             for one in self.trust.trusted
-            if one.key.key_id == key.key_id and one.signs_at(self.artifact.statement.created)
+            if one.key.key_id == key.key_id and one.signs_at(artifact.statement.created)
         ]
+
+    @property
+    def signers_of_all(self) -> list[dict[str, Any]]:
+        """Those who signed every shape."""
+        first, *others = (self.signers(one) for one in self.offered.artifacts)
+        return [one for one in first if all(one in other for other in others)]
 
 
 def verify_reference(
@@ -48,25 +62,27 @@ def verify_reference(
     now: datetime,
     layer: bool = True,
 ) -> Verification:
-    """Return what is verified of the artifact at `text`, with `layer` its ciphertext too, or raise.
+    """Return what is verified of all that is at `text`, with `layer` its ciphertexts too, or raise.
 
-    The ciphertext is read last and piece by piece: its size is the owner's word then.
+    A ciphertext is read last and piece by piece: its size is the owner's word then.
     """
-    from sealing.oci.transfer import describe
+    from sealwasm.artifacts.offered import offered_at
     from sealwasm.artifacts.transfers import parse_reference
     from sealwasm.progress import progress_bar
 
     reference = parse_reference(text)
     resolved = trust.resolve(now)
     with registry.open(reference) as store:
-        described = describe(store, reference)
-        manifest = described.manifest
-        artifact = require_owners(manifest.raw, described.config, described.bundles, resolved)
-        found = statements_about(store, manifest.digest, resolved, now=now)
+        offered = offered_at(store, reference, resolved)
+        entries = tuple(
+            VerifiedEntry(one, statements_about(store, one.manifest.digest, resolved, now=now))
+            for one in offered.artifacts
+        )
         if layer:
-            with progress_bar("checking") as progress:
-                _check_layer(store, manifest, progress)
-    return Verification(artifact, resolved, found)
+            for one in offered.artifacts:
+                with progress_bar("checking") as progress:
+                    _check_layer(store, one.manifest, progress)
+    return Verification(offered, entries, resolved)
 
 
 def _check_layer(store: ArtifactStore, manifest: SealedManifest, progress: Progress | None) -> None:
@@ -80,19 +96,6 @@ def _check_layer(store: ArtifactStore, manifest: SealedManifest, progress: Progr
             progress("layer", done, manifest.layer_size)
 
     store.fetch_blob(manifest.layer_digest, manifest.layer_size, passed)
-
-
-def require_owners(
-    manifest: bytes, config: bytes, bundles: Sequence[bytes], trust: ResolvedTrust
-) -> VerifiedArtifact:
-    """Return the artifact if as many owners agree as have to, or raise `SealError`."""
-    from sealing.unseal import verify_artifact
-
-    artifact = verify_artifact(
-        manifest, config, bundles, owners=trust.keys, threshold=trust.threshold
-    )
-    trust.require(artifact.signers, owner=artifact.owner, created=artifact.statement.created)
-    return artifact
 
 
 def statements_about(

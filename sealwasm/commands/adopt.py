@@ -68,11 +68,11 @@ def adopt(
     --version 1 --policy acme/prod --capabilities grant.yaml --key owner.key
     --to registry.example/acme/app:1
     """
-    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.artifacts.transfers import parse_goal, parse_reference
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.resealing import adopted, published_over
 
-    place, goal = parse_reference(reference), parse_reference(target)
+    place, goal = parse_reference(reference), parse_goal(target)
     key = _foreign_key(given)
     owner = load_signing_key(given["key"], given["passphrase_file"])
     terms, recipients = _terms(given), _recipients(given)
@@ -81,7 +81,7 @@ def adopt(
         _require_covered(given["capabilities"], sealed.statement.bill)
         session.say(f"warning: {_STILL}")
         facts = published_over(
-            session, registry, source, sealed, goal, owner=owner, dry_run=dry_run
+            session, registry, source, [sealed], goal, owner=owner, dry_run=dry_run
         )
     session.show(facts, table=facts_table(facts))
 

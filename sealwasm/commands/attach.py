@@ -45,8 +45,8 @@ def attach(
     """Attach provenance or a bill of materials to an artifact, signed.
 
     Anybody can read what is attached. The artifact is checked against --owner first, without one
-    against --key itself. cosign reads what is attached: cosign verify-attestation --type
-    slsaprovenance1.
+    against --key itself; of an index every entry is, and each gets its own. cosign reads what is
+    attached: cosign verify-attestation --type slsaprovenance1.
 
     Example: sealwasm attach registry.example/acme/app:1 --generate --key owner.key
     """
@@ -73,23 +73,28 @@ def _attach(
     dry_run: bool,
     registry: RegistryAccess,
 ) -> dict[str, Any]:
+    from sealwasm.artifacts.offered import offered_at
     from sealwasm.artifacts.transfers import parse_reference
-    from sealwasm.evidence.attesting import attest, facts_of, predicates, verified_artifact
+    from sealwasm.evidence.attesting import attest, facts_of, predicates
     from sealwasm.keyfiles import load_signing_key
 
     place = parse_reference(reference)
     signer = load_signing_key(key, passphrase_file)
     owners = trust.load_or(signer.public)
     with registry.open(place) as store:
-        artifact = verified_artifact(store, place, owners, now=session.now())
-        facts = facts_of(place, artifact) | {"signer": signer.key_id, "attached": []}
-        for kind, predicate in predicates(artifact, **wanted):
-            entry: dict[str, Any] = {"type": kind}
-            if dry_run:
-                entry["predicate"] = predicate
-            else:
-                entry["bundle"] = attest(store, artifact, signer, kind, predicate)
-            facts["attached"].append(entry)
+        offered = offered_at(store, place, owners.resolve(session.now()))
+        facts = facts_of(place, offered) | {"signer": signer.key_id, "attached": []}
+        # Every document is read before the first is attached.
+        about = [(one, predicates(one, **wanted)) for one in offered.artifacts]
+        for artifact, documents in about:
+            beside = {"manifest": artifact.manifest.digest} if offered.is_index else {}
+            for kind, predicate in documents:
+                done = (
+                    {"predicate": predicate}
+                    if dry_run
+                    else {"bundle": attest(store, artifact, signer, kind, predicate)}
+                )
+                facts["attached"].append({"type": kind, **beside, **done})
     session.say(
         "dry run: nothing was attached" if dry_run else "next: sealwasm verify " + reference
     )
@@ -101,7 +106,8 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, object]]:
 
     rows: list[tuple[str, object]] = [(n, v) for n, v in facts.items() if n != "attached"]
     for one in facts["attached"]:
-        rows.append(("attached" if "bundle" in one else "would attach", one["type"]))
+        to = f" to {one['manifest']}" if "manifest" in one else ""
+        rows.append(("attached" if "bundle" in one else "would attach", one["type"] + to))
         if "predicate" in one:
             rows.extend(("", line) for line in dumped(one["predicate"]).splitlines())
     return rows

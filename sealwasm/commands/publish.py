@@ -137,7 +137,7 @@ def _publish(
 
 def _wish(session: Session, source: str, target: str | None, given: dict[str, Any]) -> Wish:
     """Return what is wanted, everything of it checked that can be without a network."""
-    from sealwasm.artifacts.transfers import parse_reference
+    from sealwasm.artifacts.transfers import parse_place
     from sealwasm.contexts.options import missing_option
     from sealwasm.owner.chosen_brokers import ChosenBrokers
     from sealwasm.owner.enrolling import load_release_file
@@ -154,7 +154,7 @@ def _wish(session: Session, source: str, target: str | None, given: dict[str, An
     place = place_for(target, given["publish_to"], given["name"])
     if place is None:
         raise missing_option(session, "PLACE", "publish-to")
-    reference = parse_reference(place)
+    reference = parse_place(place)
     brokers = ChosenBrokers.taken_from(given).pinned()
     order = SealOrder(
         module=source,

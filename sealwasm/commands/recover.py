@@ -42,15 +42,16 @@ def recover(
     """Open a sealed module offline and write it, in clear, to a file.
 
     For the day when its brokers are gone. The owner's signature is checked before anything is
-    opened, and the module has to be the one that was signed. What is written is plaintext: mode
-    0600, and yours to delete.
+    opened, and the module has to be the one that was signed. Of an index all entries are checked
+    and the first is opened; by the digest of one entry, that one. What is written is plaintext:
+    mode 0600, and yours to delete.
 
     Example: sealwasm recover oci:shop:app --recovery-key backup.key --owner owner.key.pub
     --to app.wasm
     """
+    from sealwasm.artifacts.offered import offered_at
     from sealwasm.artifacts.transfers import parse_reference
-    from sealwasm.evidence.attesting import verified_artifact
-    from sealwasm.files import refuse_existing, write_file
+    from sealwasm.files import is_dry_run, refuse_existing, write_file
     from sealwasm.owner.resealing import OwnKeyChoice, recovered
 
     refuse_existing(Path(target))
@@ -58,13 +59,17 @@ def recover(
     owners = trust.load()
     key = OwnKeyChoice(recovery_key, jwe_key, passphrase_file)
     with registry.open(place) as store:
-        artifact = verified_artifact(store, place, owners, now=session.now())
-        opened = recovered(store, artifact, key.load())
+        offered = offered_at(store, place, owners.resolve(session.now()))
+        opened = recovered(store, offered.first, key.load())
     with opened.memory:
         write_file(target, bytes(opened.module), mode=0o600)
         size = len(opened.module)
-    session.say(f"warning: {target} is the module in clear; delete it when you are done")
-    facts = _facts(artifact) | {"file": target, "bytes": size}
+    if offered.is_index:
+        shape = offered.first.manifest.shape.name
+        session.say(f"all entries of the index agree; the one of shape {shape} was opened")
+    if not is_dry_run():
+        session.say(f"warning: {target} is the module in clear; delete it when you are done")
+    facts = _facts(offered.first) | {"file": target, "bytes": size}
     session.show(facts, table=facts_table(facts))
 
 

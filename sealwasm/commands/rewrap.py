@@ -58,32 +58,38 @@ def rewrap(
     """Seal a published module for other brokers or holders without touching its ciphertext.
 
     It has to be signed by --key, and --recovery-key or --jwe-key opens it. Envelopes, manifest and
-    signature are new; layer and config stay, and within one registry no byte of them moves. Who
-    could open the old artifact still can: to take a module away from somebody, seal it again.
+    signature are new; layer and config stay, and within one registry no byte of them moves. Of an
+    index every entry is sealed anew, by the digest of one entry that one alone. Who could open the
+    old artifact still can: to take a module away from somebody, seal it again.
 
     Example: sealwasm rewrap registry.example/acme/app:7 --recovery-key backup.key --key owner.key
     --broker https://new.example --to registry.example/acme/app:7b
     """
     from sealing.rewrap import terms_of
-    from sealwasm.artifacts.transfers import parse_reference
-    from sealwasm.evidence.attesting import verified_artifact
+    from sealwasm.artifacts.offered import offered_at
+    from sealwasm.artifacts.transfers import parse_goal, parse_reference
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.resealing import OwnKeyChoice, published_over, rewrapped, trust_in
 
-    place, goal = parse_reference(reference), parse_reference(target)
+    place, goal = parse_reference(reference), parse_goal(target)
     choice = OwnKeyChoice.of(given)
     owner = load_signing_key(given["key"], given["passphrase_file"])
+    now = session.now()
     with registry.open(place) as source:
-        artifact = verified_artifact(source, place, trust_in(owner), now=session.now())
+        offered = offered_at(source, place, trust_in(owner).resolve(now))
         recipients = _recipients(given)
-        terms = terms_of(artifact, version=given["version"], policy=given["policy"])
-        sealed = rewrapped(
-            source, artifact, choice.load(), terms, recipients, owner=owner, now=session.now()
-        )
+        terms = terms_of(offered.first, version=given["version"], policy=given["policy"])
+        key = choice.load()
+        sealed = [
+            rewrapped(source, one, key, terms, recipients, owner=owner, now=now)
+            for one in offered.artifacts
+        ]
         facts = published_over(
             session, registry, source, sealed, goal, owner=owner, dry_run=dry_run
         )
-    _say_left_out(session, artifact.statement.recipients, sealed.statement.recipients)
+    _say_left_out(session, offered.first.statement.recipients, sealed[0].statement.recipients)
+    old = " and ".join(f"{place.location}@{digest}" for digest in offered.shapes.values())
+    session.say(f"as before, for whom it was sealed before: {old}")
     session.show(facts, table=facts_table(facts))
 
 

@@ -58,12 +58,12 @@ def seal(
     Example: sealwasm seal app.wasm --name acme/app --version 1 --policy acme/prod
     --capabilities grant.yaml --key owner.key --to oci:shop:app
     """
-    from sealwasm.artifacts.transfers import parse_reference, push_artifact
+    from sealwasm.artifacts.transfers import parse_goal, push_artifact
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.chosen_brokers import ChosenBrokers
     from sealwasm.owner.sealing import SealOrder, facts_of, seal_order
 
-    parse_reference(target)
+    goal = parse_goal(target)
     order = SealOrder(brokers=ChosenBrokers.taken_from(wish), **wish)
     owner = load_signing_key(key, passphrase_file)
     sealed = seal_order(order, owner=owner, now=session.now())
@@ -72,6 +72,6 @@ def seal(
     if dry_run:
         session.say("dry run: nothing was written")
     else:
-        facts["reference"] = push_artifact(sealed, target, owner=owner, registry=registry)
+        facts["reference"] = push_artifact(sealed, str(goal), owner=owner, registry=registry)
         session.say(f"next: sealwasm inspect {target}")
     session.show(facts, table=table(list(facts.items())))

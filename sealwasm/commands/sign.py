@@ -36,23 +36,26 @@ def sign(
     """Sign a published artifact with one more key.
 
     The same statement is signed again, after it was checked against --owner: with this, two of
-    three owners can be asked for. A new key of the same owner signs older artifacts this way.
+    three owners can be asked for. A new key of the same owner signs older artifacts this way. Of an
+    index every entry is checked, then every entry is signed.
 
     Example: sealwasm sign registry.example/acme/app:1 --key bob.key --owner alice.pub
     """
+    from sealwasm.artifacts.offered import offered_at
     from sealwasm.artifacts.transfers import parse_reference
-    from sealwasm.evidence.attesting import co_sign, facts_of, verified_artifact
+    from sealwasm.evidence.attesting import co_sign, facts_of
     from sealwasm.keyfiles import load_signing_key
 
     place = parse_reference(reference)
     owners = trust.load()
     signer = load_signing_key(key, passphrase_file)
     with registry.open(place) as store:
-        artifact = verified_artifact(store, place, owners, now=session.now())
-        facts = facts_of(place, artifact) | {"signer": signer.key_id, "signed": not dry_run}
+        offered = offered_at(store, place, owners.resolve(session.now()))
+        facts = facts_of(place, offered) | {"signer": signer.key_id, "signed": not dry_run}
         if dry_run:
             session.say("dry run: nothing was signed")
         else:
-            facts["bundle"] = co_sign(store, artifact, signer)
+            bundles = [co_sign(store, one, signer) for one in offered.artifacts]
+            facts |= {"bundle": bundles[0]} if len(bundles) == 1 else {"bundles": bundles}
             session.say(f"next: sealwasm verify {facts['reference']} --threshold 2")
     session.show(facts, table=table(list(facts.items())))

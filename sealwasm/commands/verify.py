@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sealing.owner_trust import OwnerTrust
     from sealwasm.artifacts.owner_trust_options import TrustChoice
     from sealwasm.artifacts.registry_access import RegistryAccess
-    from sealwasm.artifacts.verification import Verification
+    from sealwasm.artifacts.verification import Verification, VerifiedEntry
 
 CHECKS = (
     "every blob has the digest and size that name it",
@@ -25,6 +25,7 @@ CHECKS = (
     "every envelope is the one the owner signed, bound to this module, version and policy",
     "the ciphertext is the one the manifest names",
 )
+OF_AN_INDEX = "all of that for every entry of the index, and they say the same but for ciphertexts"
 
 
 @click.command()
@@ -39,10 +40,11 @@ def verify(
 ) -> None:
     """Check an artifact against its owners' keys.
 
-    Lists attestations and other signatures that are attached to it too: they count if a trusted
-    key signed them, and decide about nothing. Not checked, as it takes the content key: that the
-    ciphertext opens, and holds the module that the bill of materials describes. The runner checks
-    both before it runs anything. For a FILE in clear, checks the signature inside of it.
+    Of an index every entry has to hold, and to say the same as the others. Lists attestations and
+    other signatures that are attached too: they count if a trusted key signed them, and decide
+    about nothing. Not checked, as it takes the content key: that a ciphertext opens, and holds the
+    module that the bill of materials describes. The runner checks both before it runs anything. For
+    a FILE in clear, checks the signature inside of it.
 
     Example: sealwasm verify registry.example/acme/app:1 --owner alice.pub --owner bob.pub
     --threshold 2
@@ -65,36 +67,65 @@ def verify(
 def _document(reference: str, found: Verification, checks: Sequence[str]) -> dict[str, Any]:
     from sealwasm.artifacts.holders import warnings_for
 
-    artifact = found.artifact
-    statement = artifact.statement
-    return {
+    offered = found.offered
+    artifact, statement = offered.first, offered.first.statement
+    document = {
         "reference": reference,
         "verified": True,
         "manifest": artifact.manifest.digest,
         "module": statement.module,
         "version": statement.version,
         "owner": artifact.owner.key_id,
-        "signed_by": found.signers,
+        "signed_by": found.signers_of_all,
         "owners_required": found.trust.threshold,
         "policy": statement.policy,
         "brokers": list(statement.brokers),
         "threshold": statement.threshold,
         "recipients": list(statement.recipients),
         "warnings": warnings_for(statement.recipients),
-        "statements": list(found.statements),
-        "checks": list(checks),
+        "statements": [
+            one | ({"manifest": each.artifact.manifest.digest} if offered.is_index else {})
+            for each in found.entries
+            for one in each.statements
+        ],
+        "checks": [*checks, *((OF_AN_INDEX,) if offered.is_index else ())],
+    }
+    if offered.is_index:
+        document |= {
+            "index": offered.digest,
+            "entries": [_entry(found, one) for one in found.entries],
+        }
+    return document
+
+
+def _entry(found: Verification, entry: VerifiedEntry) -> dict[str, Any]:
+    """Return what one shape in an index has that the others have otherwise."""
+    manifest = entry.artifact.manifest
+    return {
+        "shape": manifest.shape.name,
+        "manifest": manifest.digest,
+        "layer": manifest.layer_digest,
+        "bytes": manifest.layer_size,
+        "signed_by": found.signers(entry.artifact),
     }
 
 
 def _rows(document: dict[str, Any]) -> list[tuple[str, object]]:
-    lists = ("signed_by", "statements", "checks", "recipients", "warnings")
+    lists = ("signed_by", "statements", "checks", "recipients", "warnings", "entries")
     rows: list[tuple[str, object]] = [(n, v) for n, v in document.items() if n not in lists]
+    entries = document.get("entries", [])
+    shapes = {one["manifest"]: f"{one['shape']}: " for one in entries}
+    rows.extend(("entry", f"{shapes[one['manifest']]}{one['manifest']}") for one in entries)
     rows.extend(("signed by", _signer(one)) for one in document["signed_by"])
+    for entry in entries:
+        alone = [one for one in entry["signed_by"] if one not in document["signed_by"]]
+        rows.extend(("signed by", f"{entry['shape']} alone: {_signer(one)}") for one in alone)
     rows.append(("opens with", ", ".join(document["recipients"])))
     rows.extend(("warning", text) for text in document["warnings"])
     # What is ours comes first: the type is whatever somebody wrote there.
-    said = ((_standing(one), one["type"]) for one in document["statements"])
-    rows.extend(("also says", f"{standing}: {kind}") for standing, kind in said)
+    for one in document["statements"]:
+        said = f"{shapes.get(one.get('manifest', ''), '')}{_standing(one)}: {one['type']}"
+        rows.append(("also says", said))
     rows.extend(("checked", text) for text in document["checks"])
     return rows
 

@@ -1,4 +1,4 @@
-"""What `sign` and `attach` share: find the artifact, sign something about it, attach that."""
+"""What `sign` and `attach` share: sign something about an artifact, attach that."""
 
 from __future__ import annotations
 
@@ -9,30 +9,16 @@ from typing import TYPE_CHECKING, Any, Self
 from sealwasm.failure import CliError, Kind
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sealing.bom import Producer
     from sealing.keys import Signer
     from sealing.oci.store import ArtifactStore
-    from sealing.owner_trust import OwnerTrust
     from sealing.unseal import VerifiedArtifact
+    from sealwasm.artifacts.offered import Offered
     from sealwasm.artifacts.transfers import AnyReference
 
 # What a statement may hold and a bit: the rest of the room is the statement's own.
 PREDICATE_BYTES = (3 << 20) - 4096
 _CYCLONEDX_NEXT = "a CycloneDX document in JSON says so in its member bomFormat"
-
-
-def verified_artifact(
-    store: ArtifactStore, reference: AnyReference, trust: OwnerTrust, *, now: datetime
-) -> VerifiedArtifact:
-    """Return what an owner whom we trust says is there: nobody signs what they have not checked."""
-    from sealing.oci.transfer import describe
-    from sealwasm.artifacts.verification import require_owners
-
-    found = describe(store, reference)
-    manifest, config, bundles = found.manifest.raw, found.config, found.bundles
-    return require_owners(manifest, config, bundles, trust.resolve(now))
 
 
 def co_sign(store: ArtifactStore, artifact: VerifiedArtifact, key: Signer) -> str:
@@ -155,16 +141,16 @@ class _Shown:
         return cls(artifact.plaintext_digest, bill.producers)
 
 
-def facts_of(reference: AnyReference, artifact: VerifiedArtifact) -> dict[str, Any]:
+def facts_of(reference: AnyReference, offered: Offered) -> dict[str, Any]:
     """Return what is signed about, as whoever signs wants to see it."""
-    statement = artifact.statement
+    statement = offered.first.statement
     return {
-        "reference": f"{reference.location}@{artifact.manifest.digest}",
+        "reference": f"{reference.location}@{offered.digest}",
         "module": statement.module,
         "version": statement.version,
         "policy": statement.policy,
         "owner": statement.owner,
-    }
+    } | ({"shapes": offered.shapes} if offered.is_index else {})
 
 
 def dumped(document: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,9 @@ from sealwasm.steps import Steps
 if TYPE_CHECKING:
     from policies.models import ReleasePolicy
     from sealing.keys import Signer, VerifyingKey
-    from sealing.manifest import SealedManifest
     from sealing.seal import SealedModule
     from sealwasm.artifacts.listing import Listed
+    from sealwasm.artifacts.offered import Offered
     from sealwasm.artifacts.registry_access import RegistryAccess
     from sealwasm.artifacts.transfers import AnyReference
     from sealwasm.session import Session
@@ -66,18 +65,18 @@ def publish_module(
     session: Session, wish: Wish, owner: Signer, registry: RegistryAccess, *, dry_run: bool
 ) -> dict[str, Any]:
     """Do what is left to do of `wish`; return what is published and how far that went."""
+    from sealwasm.owner.unchanged import same_published
+
     # (1) What is there already, by signatures of owners and nobody else's word.
-    listed = _published(wish, owner, registry)
-    highest = max((one.version for one in listed), default=0)
-    same = _unchanged(wish, owner, listed)
-    if same is not None:
-        session.say(f"unchanged: version {same.version} is this very module, sealed alike")
-        _enrol(session, wish, owner, Steps(session, [ENROL]), dry_run=dry_run)
-        facts = _facts_of_published(wish, same)
-        if wish.tagged:
-            _tag(session, facts["reference"], str(wish.place), registry, dry_run=dry_run)
-        return facts
-    order = _numbered(session, wish.order, highest)
+    newest = _newest(wish, owner, registry)
+    if newest is not None:
+        same = same_published(session, wish.order, newest, wish.place, owner, registry)
+        if same is not None:
+            return _again(session, wish, same, owner, registry, dry_run=dry_run)
+    order = _numbered(session, wish.order, newest.version if newest else 0)
+    goal = wish.place if wish.tagged else wish.place.with_tag(str(order.version))
+    if not wish.tagged:
+        _require_free(goal, registry)
 
     # (2) Seal: nothing has left this machine yet.
     steps = Steps(session, [SEAL, *([ENROL] if wish.release else []), PUSH])
@@ -85,9 +84,8 @@ def publish_module(
         modules = _sealed(order, owner, session)
     sealed = modules[0]
     warn(session, sealed.statement.recipients)
-    goal = wish.place if wish.tagged else wish.place.with_tag(str(order.version))
     if dry_run:
-        return _foreseen(sealed, str(goal), wish)
+        return _foreseen(modules, str(goal), wish)
 
     # (3) The policy first: what is public then is already decided about.
     _enrol(session, wish, owner, steps, dry_run=False)
@@ -96,25 +94,67 @@ def publish_module(
     return _facts(modules, reference)
 
 
+def _again(
+    session: Session,
+    wish: Wish,
+    same: Offered,
+    owner: Signer,
+    registry: RegistryAccess,
+    *,
+    dry_run: bool,
+) -> dict[str, Any]:
+    """Do what may be left to do of a wish whose module is published: its policy, its tag."""
+    version = same.first.statement.version
+    session.say(
+        f"unchanged: version {version} is this very module, sealed alike; "
+        f"--version {version + 1} seals it anew, after a revocation for example"
+    )
+    _enrol(session, wish, owner, Steps(session, [ENROL]), dry_run=dry_run)
+    facts = _facts_of_published(wish, same)
+    if wish.tagged:
+        _tag(session, facts["reference"], str(wish.place), registry, dry_run=dry_run)
+    return facts
+
+
 def _sealed(order: SealOrder, owner: Signer, session: Session) -> list[SealedModule]:
     from sealwasm.owner.sealing import seal_shapes
 
     return list(seal_shapes(order, owner=owner, now=session.now()))
 
 
-def _published(wish: Wish, owner: Signer, registry: RegistryAccess) -> list[Listed]:
-    """Return the newest version there that an owner signed, in a list; none where nothing is."""
+def _newest(wish: Wish, owner: Signer, registry: RegistryAccess) -> Listed | None:
+    """Return the newest version there that an owner signed; None where nothing is."""
     from sealing.errors import SealError, SealRefusal
     from sealwasm.artifacts.listing import newest
 
     try:
         with registry.open(wish.place) as store:
-            found = newest(store, wish.place, wish.order.name, [owner.public, *wish.owners])
+            return newest(store, wish.place, wish.order.name, [owner.public, *wish.owners])
     except SealError as error:
         if error.code is SealRefusal.NOT_FOUND:
-            return []
+            return None
         raise
-    return [found] if found else []
+
+
+def _require_free(goal: AnyReference, registry: RegistryAccess) -> None:
+    """Raise `CliError` where a tag that nobody named would be taken from somebody else."""
+    from sealing.errors import SealError, SealRefusal
+    from sealing.oci.transfer import has_manifest
+
+    try:
+        with registry.open(goal) as store:
+            taken = has_manifest(store, goal.target)
+    except SealError as error:
+        if error.code is not SealRefusal.NOT_FOUND:
+            raise
+        return
+    if taken:
+        raise CliError(
+            Kind.CONFLICT,
+            "tag-exists",
+            f"{goal} exists, and nothing of this owner's under it",
+            next_step=f"name a tag: {goal.location}:TAG",
+        )
 
 
 def _numbered(session: Session, order: SealOrder, highest: int) -> SealOrder:
@@ -133,34 +173,6 @@ def _numbered(session: Session, order: SealOrder, highest: int) -> SealOrder:
     return order
 
 
-def _unchanged(wish: Wish, owner: Signer, listed: list[Listed]) -> Listed | None:
-    """Return the newest version if sealing again would only make another ciphertext of it."""
-    from sealwasm.owner.sealing import load_capabilities_file
-
-    newest = max(listed, key=lambda one: one.version, default=None)
-    if newest is None or newest.artifact is None:
-        return None
-    if wish.order.version not in (0, newest.version):
-        return None
-    statement = newest.artifact.statement
-    policy = load_capabilities_file(wish.order.capabilities)
-    same = (
-        statement.owner == owner.public.key_id
-        and not wish.order.hide_details
-        # Which keys of other tools a module was sealed for cannot be told from the outside.
-        and not wish.order.also
-        and _same_holders(wish.order, newest.artifact.manifest)
-        and newest.artifact.plaintext_digest == _digest_of_file(wish.order.module)
-        and statement.capabilities == policy.to_document()
-        and statement.policy == wish.order.policy
-        and statement.recipients == wish.order.kinds
-        and wish.order.shapes == (newest.artifact.manifest.shape.name,)
-        and statement.brokers == wish.order.brokers.identities
-        and statement.threshold == wish.order.brokers.threshold
-    )
-    return newest if same else None
-
-
 def _tag(
     session: Session, published: str, goal: str, registry: RegistryAccess, *, dry_run: bool
 ) -> None:
@@ -172,29 +184,6 @@ def _tag(
         return
     copy_artifact(published, goal, registry=registry)
     session.say(f"tagged {goal}")
-
-
-def _same_holders(order: SealOrder, manifest: SealedManifest) -> bool:
-    """Return whether a manifest is for the recovery keys and the suite of `order`.
-
-    Of the same kind is not enough: an old key that was lost would go on opening the module.
-    """
-    from sealwasm.artifacts.holders import read_recovery_public
-
-    held = {one.key for one in manifest.envelopes if one.is_recovery}
-    suites = {one.suite for one in manifest.envelopes if not one.is_recovery}
-    wanted = {read_recovery_public(path).key_id for path in order.recovery_keys}
-    return held == wanted and suites == {order.suite}
-
-
-def _digest_of_file(path: str) -> str:
-    from sealwasm.files import os_failure
-
-    try:
-        with Path(path).open("rb") as stream:
-            return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
-    except OSError as error:
-        raise os_failure(error, Path(path), "read") from error
 
 
 def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run: bool) -> None:
@@ -239,60 +228,54 @@ def _push(
     tagged: bool,
 ) -> str:
     from sealing.oci.reference import LayoutReference
-    from sealing.oci.transfer import has_manifest
     from sealwasm.artifacts.transfers import push_artifact, push_index
     from sealwasm.files import make_folder
 
     if isinstance(goal, LayoutReference):
         make_folder(Path(goal.folder).parent)
     if not tagged:
-        with registry.open(goal, create=True) as store:
-            if has_manifest(store, goal.target):
-                raise CliError(
-                    Kind.CONFLICT,
-                    "tag-exists",
-                    f"{goal} exists, and nothing of this owner's under it",
-                    next_step=f"name a tag: {goal.location}:TAG",
-                )
+        # Once more: sealing and enrolling took their time.
+        _require_free(goal, registry)
     if len(modules) > 1:
         return push_index(modules, str(goal), owner=owner, registry=registry)
     return push_artifact(modules[0], str(goal), owner=owner, registry=registry)
 
 
 def _facts(modules: list[SealedModule], reference: str) -> dict[str, Any]:
-    from sealing.manifest import SealedManifest
-    from sealwasm.owner.sealing import facts_of
+    from sealwasm.owner.sealing import facts_of, shapes_of
 
-    facts = {"reference": reference, "published": True, **facts_of(modules[0])}
-    if len(modules) > 1:
-        shapes = {SealedManifest.parse(one.manifest).shape.name: one for one in modules}
-        facts["shapes"] = {name: one.manifest_digest for name, one in shapes.items()}
-    return facts
+    return {
+        "reference": reference,
+        "published": True,
+        **facts_of(modules[0]),
+        **shapes_of(modules),
+    }
 
 
-def _foreseen(sealed: SealedModule, goal: str, wish: Wish) -> dict[str, Any]:
+def _foreseen(modules: list[SealedModule], goal: str, wish: Wish) -> dict[str, Any]:
     from sealwasm.artifacts.visibility import seen_by
-    from sealwasm.owner.sealing import facts_of
+    from sealwasm.owner.sealing import facts_of, shapes_of
 
-    release, facts = wish.release, facts_of(sealed)
+    release, facts = wish.release, facts_of(modules[0])
     return {
         "would_be": goal,
         "published": False,
         **facts,
+        **shapes_of(modules),
         "release_policy": release.to_document() if release else None,
-        "sees": seen_by(sealed.statement, ciphertext_bytes=facts["bytes"]),
+        "sees": seen_by(modules[0].statement, ciphertext_bytes=facts["bytes"]),
     }
 
 
-def _facts_of_published(wish: Wish, same: Listed) -> dict[str, Any]:
-    document = same.to_document()
-    location = wish.place.location
+def _facts_of_published(wish: Wish, same: Offered) -> dict[str, Any]:
+    """Return of what was published before what `_facts` says of what is published now."""
+    from sealwasm.owner.sealing import facts_about
+
+    artifact = same.first
+    facts = facts_about(artifact.statement, artifact.manifest.layer_size)
     return {
-        "reference": f"{location}@{document['digest']}",
+        "reference": f"{wish.place.location}@{same.digest}",
         "published": True,
-        "module": document["module"],
-        "version": document["version"],
-        "policy": document["policy"],
-        "manifest": document["digest"],
-        "bytes": document["bytes"],
+        **facts,
+        **({"shapes": same.shapes} if same.is_index else {}),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,6 +36,16 @@ class OwnKeyChoice:
     jwe_key: str | None
     passphrase_file: str | None
 
+    def __post_init__(self) -> None:
+        """Refuse none and both, before anything is asked of a registry. Raises `CliError`."""
+        if (self.recovery_key is None) == (self.jwe_key is None):
+            raise CliError(
+                Kind.USAGE,
+                "usage",
+                "exactly one key that opens the module has to be named",
+                next_step="--recovery-key FILE, or --jwe-key FILE",
+            )
+
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
         """Return what the options of `rewrap` said."""
@@ -45,13 +55,6 @@ class OwnKeyChoice:
         """Return the key, or raise `CliError`."""
         from sealwasm.artifacts.holders import read_jwe_private, read_recovery_private
 
-        if (self.recovery_key is None) == (self.jwe_key is None):
-            raise CliError(
-                Kind.USAGE,
-                "usage",
-                "exactly one key that opens the module has to be named",
-                next_step="--recovery-key FILE, or --jwe-key FILE",
-            )
         if self.recovery_key is not None:
             return read_recovery_private(self.recovery_key, self.passphrase_file)
         return read_jwe_private(self.jwe_key or "", self.passphrase_file)
@@ -74,7 +77,10 @@ def rewrapped(
     owner: Signer,
     now: datetime,
 ) -> SealedModule:
-    """Return the artifact for other holders; its layer is read only if somebody asks for it."""
+    """Return the artifact for other holders; its layer is read only if somebody asks for it.
+
+    All entries of an index get one `now`: it shows that they belong together.
+    """
     from sealing.rewrap import Rewrapping, open_own, rewrap
 
     config = store.get_blob(artifact.manifest.config_digest, artifact.manifest.config_size)
@@ -98,18 +104,18 @@ def published_over(
     session: Session,
     registry: RegistryAccess,
     source: ArtifactStore,
-    sealed: SealedModule,
+    sealed: Sequence[SealedModule],
     goal: AnyReference,
     *,
     owner: Signer,
     dry_run: bool,
 ) -> dict[str, Any]:
-    """Publish what was sealed over a layer of `source`, unless told not to; return the facts."""
+    """Publish what was sealed over layers of `source`, unless told not to; return the facts."""
     from sealwasm.artifacts.holders import warn
-    from sealwasm.owner.sealing import facts_of
+    from sealwasm.owner.sealing import facts_of, shapes_of
 
-    warn(session, sealed.statement.recipients)
-    facts = facts_of(sealed)
+    warn(session, sealed[0].statement.recipients)
+    facts = facts_of(sealed[0]) | shapes_of(sealed)
     if dry_run:
         session.say("dry run: nothing was written")
         return facts
@@ -122,20 +128,25 @@ def published_over(
 def push_over(
     source: ArtifactStore,
     target: ArtifactStore,
-    sealed: SealedModule,
+    sealed: Sequence[SealedModule],
     place: AnyReference,
     owner: Signer,
 ) -> str:
-    """Publish what was sealed over a layer of `source`; return its reference by digest.
+    """Publish what was sealed over layers of `source`; return its reference by digest.
 
-    Where both are one registry, no byte of the layer comes through here.
+    Where both are one registry, no byte of a layer comes through here.
     """
-    from sealing.oci.transfer import push
+    from sealing.oci.transfer import push, push_shapes
     from sealwasm.artifacts.transfers import simple_signature_for
 
-    target.mount_blob(sealed.layer.digest, sealed.layer.size, source)
-    simple = simple_signature_for(sealed, place, owner)
-    digest = push(target, sealed, place.target, simple=simple)
+    for one in sealed:
+        target.mount_blob(one.layer.digest, one.layer.size, source)
+    signed = [(one, simple_signature_for(one, place, owner)) for one in sealed]
+    if len(signed) == 1:
+        ((module, simple),) = signed
+        digest = push(target, module, place.target, simple=simple)
+    else:
+        digest = push_shapes(target, signed, place.target)
     return f"{place.location}@{digest}"
 
 

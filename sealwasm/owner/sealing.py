@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sealing.keys import Signer
     from sealing.module_source import ModuleSource
     from sealing.seal import SealedModule
+    from sealing.statement import SealedModuleStatement
     from sealwasm.owner.chosen_brokers import ChosenBrokers
 
 
@@ -141,14 +142,29 @@ def opened(order: SealOrder) -> ModuleSource:
 
 def facts_of(sealed: SealedModule) -> dict[str, Any]:
     """Return what the owner wants to note down about a sealed module."""
+    return facts_about(sealed.statement, sealed.layer.size)
+
+
+def facts_about(statement: SealedModuleStatement, layer_bytes: int) -> dict[str, Any]:
+    """Return the same of a module that was sealed before."""
     return {
-        "module": sealed.statement.module,
-        "version": sealed.statement.version,
-        "owner": sealed.statement.owner,
-        "policy": sealed.statement.policy,
-        "brokers": list(sealed.statement.brokers),
-        "brokers_needed": sealed.statement.threshold,
-        "manifest": sealed.manifest_digest,
-        "layer": sealed.statement.layer,
-        "bytes": sealed.layer.size,
+        "module": statement.module,
+        "version": statement.version,
+        "owner": statement.owner,
+        "policy": statement.policy,
+        "brokers": list(statement.brokers),
+        "brokers_needed": statement.threshold,
+        "manifest": statement.manifest,
+        "layer": statement.layer,
+        "bytes": layer_bytes,
     }
+
+
+def shapes_of(modules: Sequence[SealedModule]) -> dict[str, Any]:
+    """Return the digest of each shape, where there are several."""
+    from sealing.manifest import SealedManifest
+
+    if len(modules) == 1:
+        return {}
+    shapes = [SealedManifest.parse(one.manifest).shape.name for one in modules]
+    return {"shapes": dict(zip(shapes, (one.manifest_digest for one in modules), strict=True))}

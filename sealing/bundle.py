@@ -6,8 +6,9 @@ read it. No certificate and no transparency log: owner keys are enrolled with th
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from sealing import canonical, limits
 from sealing.dsse import pre_authentication_encoding
@@ -16,7 +17,9 @@ from sealing.keys import Signer, VerifyingKey
 
 BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE: Final = "application/vnd.in-toto+json"
+_BUNDLE: Final = ("mediaType", "verificationMaterial", "dsseEnvelope")
 _KEY_ID_BYTES: Final = 32
+_NOTHING: Final[Mapping[str, type]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +33,8 @@ class UnverifiedBundle:
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Return the bundle whose canonical form is `data`, or raise `SealError`."""
-        what = "bundle"
-        value = canonical.parse_canonical(data, limit_bytes=limits.BUNDLE_BYTES, what=what)
-        value = canonical.members(
-            value, ("mediaType", "verificationMaterial", "dsseEnvelope"), what
-        )
-        if value["mediaType"] != BUNDLE_TYPE:
-            raise SealError(SealRefusal.MEDIA_TYPE, f"expected media type {BUNDLE_TYPE}")
-        material = canonical.members(
-            value["verificationMaterial"], ("publicKey",), "verification material"
-        )
-        key = canonical.members(material["publicKey"], ("hint",), "bundle public key")
-        hint = canonical.b64decode(key["hint"], what="bundle key hint")
-        if len(hint) != _KEY_ID_BYTES:
-            raise canonical.malformed("bundle key hint", f"{len(hint)} bytes, expected 32")
-        payload, signature = _dsse(value["dsseEnvelope"])
-        return cls(hint.hex(), payload, signature)
+        value = canonical.parse_canonical(data, limit_bytes=limits.BUNDLE_BYTES, what="bundle")
+        return cls(*bundle_parts(value))
 
     @property
     def unverified_payload(self) -> bytes:
@@ -79,9 +68,55 @@ def sign_bundle(payload: bytes, key: Signer) -> bytes:
     )
 
 
-def _dsse(value: object) -> tuple[bytes, bytes]:
-    what = "bundle envelope"
-    found = canonical.members(value, ("payload", "payloadType", "signatures"), what)
+def bundle_parts(
+    value: Any,
+    *,
+    beside_key: Mapping[str, type] = _NOTHING,
+    beside_signature: Mapping[str, type] = _NOTHING,
+) -> tuple[str, bytes, bytes]:
+    """Return the id of the key that a bundle claims, its payload and its signature, or raise.
+
+    Other members than ours may stand `beside_key` and `beside_signature` where they are named
+    there; only their type is looked at. Raises `SealError`.
+    """
+    found = canonical.members(value, _BUNDLE, "bundle")
+    if found["mediaType"] != BUNDLE_TYPE:
+        raise SealError(SealRefusal.MEDIA_TYPE, f"expected media type {BUNDLE_TYPE}")
+    material = _members(
+        found["verificationMaterial"], ("publicKey",), beside_key, "verification material"
+    )
+    payload, only = _dsse(found["dsseEnvelope"])
+    signature = _members(only, ("sig",), beside_signature, "bundle signature")
+    return (
+        _hint(material["publicKey"]),
+        canonical.b64decode(payload, what="bundle payload"),
+        canonical.b64decode(signature["sig"], what="bundle signature"),
+    )
+
+
+def _members(
+    value: Any, own: Sequence[str], others: Mapping[str, type], what: str
+) -> dict[str, Any]:
+    beside = [name for name in others if isinstance(value, dict) and name in value]
+    found = canonical.members(value, (*own, *beside), what)
+    for name in beside:
+        if not isinstance(found[name], others[name]):
+            raise canonical.malformed(what, f"{name} is no {others[name].__name__}")
+    return found
+
+
+def _hint(value: Any) -> str:
+    what = "bundle key hint"
+    key = canonical.members(value, ("hint",), "bundle public key")
+    hint = canonical.b64decode(key["hint"], what=what)
+    if len(hint) != _KEY_ID_BYTES:
+        raise canonical.malformed(what, f"{len(hint)} bytes, expected {_KEY_ID_BYTES}")
+    return hint.hex()
+
+
+def _dsse(value: Any) -> tuple[Any, Any]:
+    """Return payload and only signature of an envelope, as they stand there."""
+    found = canonical.members(value, ("payload", "payloadType", "signatures"), "bundle envelope")
     if found["payloadType"] != STATEMENT_TYPE:
         raise SealError(SealRefusal.PAYLOAD_TYPE, f"expected {STATEMENT_TYPE}")
     signatures = found["signatures"]
@@ -89,8 +124,4 @@ def _dsse(value: object) -> tuple[bytes, bytes]:
         raise SealError(SealRefusal.SIGNATURE_MISSING, "bundle has no signature")
     if len(signatures) > 1:
         raise SealError(SealRefusal.SIGNATURE_REPEATED, "bundle has more than one signature")
-    only = canonical.members(signatures[0], ("sig",), "bundle signature")
-    return (
-        canonical.b64decode(found["payload"], what="bundle payload"),
-        canonical.b64decode(only["sig"], what="bundle signature"),
-    )
+    return found["payload"], signatures[0]

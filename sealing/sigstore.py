@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sealing import canonical, limits
-from sealing.bundle import BUNDLE_TYPE, STATEMENT_TYPE
+from sealing.bundle import STATEMENT_TYPE, bundle_parts
 from sealing.dsse import pre_authentication_encoding
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
@@ -25,9 +25,10 @@ PROVENANCE: Final = "https://slsa.dev/provenance/v1"
 CYCLONEDX: Final = "https://cyclonedx.org/bom"
 # `cosign attest` still writes the older name of the same four members.
 _IN_TOTO_TYPES: Final = (IN_TOTO_TYPE, "https://in-toto.io/Statement/v0.1")
-_MATERIAL: Final = ("publicKey", "tlogEntries", "timestampVerificationData")
-_SUBJECT: Final = ("name", "uri", "digest", "annotations")
-_KEY_ID_BYTES: Final = 32
+# What tools write that we have no use for.
+_BESIDE_KEY: Final = {"tlogEntries": list, "timestampVerificationData": object}
+_BESIDE_SIGNATURE: Final = {"keyid": str}
+_BESIDE_DIGEST: Final = ("name", "uri", "annotations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,8 @@ class ForeignBundle:
 
         Log entries and timestamps may be there and are not looked at: no log is trusted here.
         """
-        what = "bundle"
-        value = canonical.parse_json(data, limit_bytes=limits.BUNDLE_BYTES, what=what)
-        value = canonical.members(
-            value, ("mediaType", "verificationMaterial", "dsseEnvelope"), what
-        )
-        if value["mediaType"] != BUNDLE_TYPE:
-            raise SealError(SealRefusal.MEDIA_TYPE, f"expected media type {BUNDLE_TYPE}")
-        payload, signature = _envelope(value["dsseEnvelope"])
-        return cls(_hint(value["verificationMaterial"]), payload, signature)
+        value = canonical.parse_json(data, limit_bytes=limits.BUNDLE_BYTES, what="bundle")
+        return cls(*bundle_parts(value, beside_key=_BESIDE_KEY, beside_signature=_BESIDE_SIGNATURE))
 
     def verify(self, keys: Sequence[VerifyingKey]) -> tuple[VerifyingKey, bytes]:
         """Return the one of `keys` that signed and what it signed, or raise `SealError`."""
@@ -133,45 +127,9 @@ def _subjects(value: Any) -> tuple[str, ...]:
 
 
 def _subject(value: Any) -> str:
-    found = _known(value, _SUBJECT, "subject")
-    digests = found.get("digest")
+    beside = [name for name in _BESIDE_DIGEST if isinstance(value, dict) and name in value]
+    digests = canonical.members(value, ("digest", *beside), "subject")["digest"]
     if not isinstance(digests, dict):
         raise canonical.malformed("subject", "lacks its digest")
     hexadecimal = canonical.text(digests.get("sha256"), "subject digest")
     return canonical.parse_digest(f"sha256:{hexadecimal}", what="subject digest")
-
-
-def _hint(value: Any) -> str:
-    found = _known(value, _MATERIAL, "verification material")
-    if not isinstance(found.get("tlogEntries", []), list):
-        raise canonical.malformed("verification material", "tlogEntries is not a list")
-    key = canonical.members(found.get("publicKey"), ("hint",), "bundle public key")
-    hint = canonical.b64decode(key["hint"], what="bundle key hint")
-    if len(hint) != _KEY_ID_BYTES:
-        raise canonical.malformed("bundle key hint", f"{len(hint)} bytes, expected 32")
-    return hint.hex()
-
-
-def _envelope(value: Any) -> tuple[bytes, bytes]:
-    what = "bundle envelope"
-    found = canonical.members(value, ("payload", "payloadType", "signatures"), what)
-    if found["payloadType"] != STATEMENT_TYPE:
-        raise SealError(SealRefusal.PAYLOAD_TYPE, f"expected {STATEMENT_TYPE}")
-    signatures = found["signatures"]
-    if not isinstance(signatures, list) or not signatures:
-        raise SealError(SealRefusal.SIGNATURE_MISSING, "bundle has no signature")
-    if len(signatures) > 1:
-        raise SealError(SealRefusal.SIGNATURE_REPEATED, "bundle has more than one signature")
-    only = _known(signatures[0], ("sig", "keyid"), "bundle signature")
-    canonical.text(only.get("keyid", ""), "bundle keyid")
-    return (
-        canonical.b64decode(found["payload"], what="bundle payload"),
-        canonical.b64decode(only.get("sig"), what="bundle signature"),
-    )
-
-
-def _known(value: Any, names: Sequence[str], what: str) -> dict[str, Any]:
-    """Return an object that has no members but `names`, each of which may be missing."""
-    if not isinstance(value, dict):
-        raise canonical.malformed(what, "not an object")
-    return canonical.members(value, [name for name in names if name in value], what)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sealing import canonical, limits
 from sealing.errors import SealError, SealRefusal
@@ -44,8 +45,7 @@ def verify(
     """
     if threshold < 1:
         raise ValueError(f"threshold is {threshold}, expected at least 1")
-    found = canonical.parse_canonical(envelope, limit_bytes=limits.DSSE_BYTES, what="DSSE envelope")
-    found = canonical.members(found, ("payload", "payloadType", "signatures"), "DSSE envelope")
+    found = _members(envelope, limits.DSSE_BYTES)
     if found["payloadType"] != payload_type:
         raise SealError(SealRefusal.PAYLOAD_TYPE, f"expected {payload_type}")
     payload = canonical.b64decode(found["payload"], what="DSSE payload")
@@ -64,16 +64,20 @@ def verify(
 
 def unverified_signers(envelope: bytes) -> tuple[str, ...]:
     """Return the key ids an envelope names, to look keys up by. Nothing is verified."""
-    found = canonical.parse_canonical(envelope, limit_bytes=limits.DSSE_BYTES, what="DSSE envelope")
-    found = canonical.members(found, ("payload", "payloadType", "signatures"), "DSSE envelope")
+    found = _members(envelope, limits.DSSE_BYTES)
     return tuple(key_id for key_id, _ in _signatures(found["signatures"]))
 
 
 def unverified_payload(envelope: bytes, *, limit_bytes: int) -> bytes:
     """Return the payload as anybody could have written it. Nothing is verified."""
-    found = canonical.parse_canonical(envelope, limit_bytes=limit_bytes, what="DSSE envelope")
-    found = canonical.members(found, ("payload", "payloadType", "signatures"), "DSSE envelope")
+    found = _members(envelope, limit_bytes)
     return canonical.b64decode(found["payload"], what="DSSE payload")
+
+
+def _members(envelope: bytes, limit_bytes: int) -> dict[str, Any]:
+    what = "DSSE envelope"
+    found = canonical.parse_canonical(envelope, limit_bytes=limit_bytes, what=what)
+    return canonical.members(found, ("payload", "payloadType", "signatures"), what)
 
 
 def _signatures(value: object) -> list[tuple[str, bytes]]:

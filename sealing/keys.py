@@ -6,15 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
-from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sealing import limits
 from sealing.errors import SealError, SealRefusal
-from sealing.key_cost import require_affordable
+from sealing.pem_keys import bounded, private_key_of, public_key_of
 from sealing.protected_key import encrypt_private_key
 
 P256: Final = "p256"
@@ -35,12 +34,6 @@ _ED25519_SMALL: Final = frozenset(
 
 def _invalid(detail: str) -> SealError:
     return SealError(SealRefusal.KEY_INVALID, detail)
-
-
-def _bounded(data: bytes, what: str) -> bytes:
-    if len(data) > limits.PEM_BYTES:
-        raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes")
-    return data
 
 
 def _require_strong(key: ed25519.Ed25519PublicKey) -> None:
@@ -77,7 +70,7 @@ class VerifyingKey:
     def from_spki(cls, der: bytes) -> Self:
         """Return the key of a DER SubjectPublicKeyInfo in its canonical (uncompressed) form."""
         try:
-            key = cls._of(serialization.load_der_public_key(_bounded(der, "public key")))
+            key = cls._of(serialization.load_der_public_key(bounded(der, "public key")))
         except (ValueError, UnsupportedAlgorithm) as error:
             raise _invalid("not a DER public key") from error
         if key.spki != der:
@@ -87,10 +80,7 @@ class VerifyingKey:
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
         """Return the key of a PEM `PUBLIC KEY` file."""
-        try:
-            return cls._of(serialization.load_pem_public_key(_bounded(pem, "public key")))
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise _invalid("not a PEM public key") from error
+        return cls._of(public_key_of(pem))
 
     @classmethod
     def from_raw_ed25519(cls, raw: bytes) -> Self:
@@ -167,20 +157,7 @@ class SigningKey:
 
         Raises `SealError` with `KEY_PASSPHRASE` when a passphrase is missing, needless or wrong.
         """
-        # OpenSSL reads an empty passphrase as none at all.
-        encrypted = b"ENCRYPTED" in _bounded(pem, "private key")
-        if encrypted != bool(passphrase):
-            expected = "needs a passphrase" if encrypted else "is not encrypted"
-            raise SealError(SealRefusal.KEY_PASSPHRASE, f"private key file {expected}")
-        if encrypted:
-            require_affordable(pem)
-        try:
-            return cls._of(serialization.load_pem_private_key(pem, passphrase))
-        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
-            if not encrypted:
-                raise _invalid("not a PEM file with a PKCS#8 or SEC1 private key") from error
-            detail = "private key file does not open: wrong passphrase, or a damaged file"
-            raise SealError(SealRefusal.KEY_PASSPHRASE, detail) from error
+        return cls._of(private_key_of(pem, passphrase))
 
     def to_pem(self, passphrase: bytes | None = None) -> bytes:
         """Return PKCS#8 PEM, under scrypt and AES-256 when a passphrase is given.
@@ -199,7 +176,7 @@ class SigningKey:
     def from_pkcs8(cls, der: bytes) -> Self:
         """Return the key of a DER PrivateKeyInfo, or raise `SealError`."""
         try:
-            return cls._of(serialization.load_der_private_key(_bounded(der, "private key"), None))
+            return cls._of(serialization.load_der_private_key(bounded(der, "private key"), None))
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise _invalid("not a PKCS#8 private key") from error
 

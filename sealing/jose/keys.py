@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sealing import canonical, limits
 from sealing.errors import SealError, SealRefusal
 from sealing.jose.base64url import b64url_decode
-from sealing.key_cost import require_affordable
+from sealing.pem_keys import private_key_of, public_key_of
 
 RSA_OAEP: Final = "RSA-OAEP"
 RSA_OAEP_256: Final = "RSA-OAEP-256"
@@ -91,10 +90,7 @@ class JwePublicKey:
             if "d" in document:
                 raise _invalid("JWK holds a private key where a public one is wanted")
             return cls.of(_public_of(document), document.get("alg"))
-        try:
-            return cls.of(serialization.load_pem_public_key(_bounded(data)))
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise _invalid("not a PEM public key") from error
+        return cls.of(public_key_of(data))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +120,7 @@ class JwePrivateKey:
             if "d" not in document:
                 raise _invalid("JWK holds a public key where a private one is wanted")
             return cls.of(_private_of(document), document.get("alg"))
-        encrypted = b"ENCRYPTED" in _bounded(data)
-        if encrypted != bool(passphrase):
-            expected = "needs a passphrase" if encrypted else "is not encrypted"
-            raise SealError(SealRefusal.KEY_PASSPHRASE, f"private key file {expected}")
-        if encrypted:
-            require_affordable(data)
-        try:
-            return cls.of(serialization.load_pem_private_key(data, passphrase))
-        except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
-            code = SealRefusal.KEY_PASSPHRASE if encrypted else SealRefusal.KEY_INVALID
-            raise SealError(code, "private key file cannot be read") from error
+        return cls.of(private_key_of(data, passphrase))
 
 
 def public_point(curve: Any, x: Any, y: Any) -> ec.EllipticCurvePublicKey:
@@ -158,12 +144,6 @@ def _require_rsa(key: rsa.RSAPublicKey) -> None:
     numbers = key.public_numbers()
     if numbers.e != _EXPONENT or numbers.n % 2 == 0:
         raise _invalid(f"RSA exponent is not {_EXPONENT}, or the modulus is even")
-
-
-def _bounded(data: bytes) -> bytes:
-    if len(data) > limits.PEM_BYTES:
-        raise SealError(SealRefusal.TOO_LARGE, f"key file is {len(data)} bytes")
-    return data
 
 
 def _is_json(data: bytes) -> bool:

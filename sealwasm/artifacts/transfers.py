@@ -29,6 +29,8 @@ ANYBODY = RegistryAccess()
 
 def looks_like_reference(text: str) -> bool:
     """Return whether `text` is meant as a reference and not as the path of a file."""
+    if text.startswith(("/", "./", "../")):
+        return False
     return text.startswith("oci:") or ("/" in text and not Path(text).exists() and ":" in text)
 
 

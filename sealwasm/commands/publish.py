@@ -22,15 +22,18 @@ from sealwasm.session import Session, dry_run_option, facts_table, output_option
 if TYPE_CHECKING:
     from policies.models import ReleasePolicy
     from sealing.keys import VerifyingKey
+    from sealing.module_source import ModuleSource
     from sealwasm.artifacts.registry_access import RegistryAccess
+    from sealwasm.owner.chosen_brokers import ChosenBrokers
     from sealwasm.owner.publishing import Wish
+    from sealwasm.owner.sealing import SealOrder
 
 
 SHAPES_OF = {"wasm": ("wasm",), "compat": ("compat",), "both": ("wasm", "compat")}
 
 
 @click.command()
-@click.argument("source", metavar="MODULE|REFERENCE", shell_complete=references)
+@click.argument("source", metavar="MODULE|plain:REFERENCE|REFERENCE", shell_complete=references)
 @click.argument("target", metavar="[PLACE]", required=False, shell_complete=references)
 @module_options(required=False)
 @context_option(
@@ -74,13 +77,15 @@ def publish(
     PLACE is HOST/REPOSITORY[:TAG] or oci:FOLDER[:TAG]; without it the context says where, and
     without TAG it is tagged with its version. A module that is published there unchanged is not
     sealed again, and a command that failed half-way goes on when it is called again. Prints the
-    reference by digest. With a REFERENCE to a sealed module as source, copies that.
+    reference by digest. plain:REFERENCE takes the module that another tool published there in
+    clear. With a REFERENCE to a sealed module as source, copies that.
 
     Example: sealwasm publish app.wasm registry.example/acme/app
     """
+    from sealwasm.artifacts.modules import PLAIN_PREFIX
     from sealwasm.artifacts.transfers import looks_like_reference
 
-    if looks_like_reference(source):
+    if looks_like_reference(source) and not source.startswith(PLAIN_PREFIX):
         _copy(session, source, target, registry, dry_run=dry_run)
         return
     _publish(session, source, target, registry, given, dry_run=dry_run)
@@ -89,6 +94,7 @@ def publish(
 def _copy(
     session: Session, source: str, target: str | None, registry: RegistryAccess, *, dry_run: bool
 ) -> None:
+    from sealwasm.artifacts.modules import expected_sealed
     from sealwasm.artifacts.transfers import copy_artifact, foresee_copy
     from sealwasm.failure import CliError, Kind
 
@@ -99,11 +105,14 @@ def _copy(
             f"where the sealed module {source} is to go is not said",
             next_step=f"sealwasm publish {source} HOST/REPOSITORY:TAG",
         )
+    with expected_sealed(source, registry):
+        if dry_run:
+            facts = foresee_copy(source, target, registry=registry)
+        else:
+            facts = copy_artifact(source, target, registry=registry)
     if dry_run:
-        facts = foresee_copy(source, target, registry=registry)
         session.say("dry run: nothing was written")
     else:
-        facts = copy_artifact(source, target, registry=registry)
         session.say(f"next: sealwasm run {facts['reference']} --owner OWNER.pub")
     session.show(facts, table=facts_table(facts))
 
@@ -121,9 +130,9 @@ def _publish(
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.publishing import publish_module
 
-    wish = _wish(session, source, target, given)
     if given["key"] is None:
         raise missing_option(session, "--key", "key")
+    wish = _wish(session, source, target, given, registry)
     owner = load_signing_key(given["key"], given["passphrase_file"])
     document = publish_module(session, wish, owner, registry, dry_run=dry_run)
     if dry_run:
@@ -135,14 +144,20 @@ def _publish(
     session.show(document, table=_text(document))
 
 
-def _wish(session: Session, source: str, target: str | None, given: dict[str, Any]) -> Wish:
-    """Return what is wanted, everything of it checked that can be without a network."""
+def _wish(
+    session: Session,
+    source: str,
+    target: str | None,
+    given: dict[str, Any],
+    registry: RegistryAccess,
+) -> Wish:
+    """Return what is wanted, everything of it checked that can be before the module is read."""
+    from sealwasm.artifacts.modules import take_module
     from sealwasm.artifacts.transfers import parse_place
     from sealwasm.contexts.options import missing_option
     from sealwasm.owner.chosen_brokers import ChosenBrokers
     from sealwasm.owner.enrolling import load_release_file
     from sealwasm.owner.publishing import Wish, place_for, require_name
-    from sealwasm.owner.sealing import SealOrder
 
     path = given["release_policy"]
     release = load_release_file(path) if path else None
@@ -156,8 +171,18 @@ def _wish(session: Session, source: str, target: str | None, given: dict[str, An
         raise missing_option(session, "PLACE", "publish-to")
     reference = parse_place(place)
     brokers = ChosenBrokers.taken_from(given).pinned()
-    order = SealOrder(
-        module=source,
+    module = take_module(session, source, registry)
+    order = _order(given, module, policy, brokers)
+    return Wish(order, reference, reference.tag is not None, release, _owners(session))
+
+
+def _order(
+    given: dict[str, Any], module: ModuleSource, policy: str, brokers: ChosenBrokers
+) -> SealOrder:
+    from sealwasm.owner.sealing import SealOrder
+
+    return SealOrder(
+        module=module,
         name=given["name"],
         version=given["version"] or 0,
         policy=policy,
@@ -169,7 +194,6 @@ def _wish(session: Session, source: str, target: str | None, given: dict[str, An
         shapes=SHAPES_OF[given["shape"]],
         hide_details=given["hide_details"],
     )
-    return Wish(order, reference, reference.tag is not None, release, _owners(session))
 
 
 def _owners(session: Session) -> tuple[VerifyingKey, ...]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("module")
+@click.argument("module", metavar="MODULE|plain:REFERENCE")
 @module_options(required=True)
 @click.option("--version", type=click.IntRange(min=1), required=True, help="Only ever goes up.")
 @owner_key_options
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 def seal(
     session: Session,
     /,
+    module: str,
     target: str,
     dry_run: bool,
     registry: RegistryAccess,
@@ -53,19 +54,21 @@ def seal(
     """Encrypt a module into an OCI image-layout folder.
 
     With --to HOST/REPOSITORY:TAG it goes to a registry at once. `sealwasm publish` does this and
-    all that belongs to it.
+    all that belongs to it. plain:REFERENCE seals what another tool published in clear.
 
     Example: sealwasm seal app.wasm --name acme/app --version 1 --policy acme/prod
     --capabilities grant.yaml --key owner.key --to oci:shop:app
     """
+    from sealwasm.artifacts.modules import take_module
     from sealwasm.artifacts.transfers import parse_goal, push_artifact
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.chosen_brokers import ChosenBrokers
     from sealwasm.owner.sealing import SealOrder, facts_of, seal_order
 
     goal = parse_goal(target)
-    order = SealOrder(brokers=ChosenBrokers.taken_from(wish), **wish)
+    brokers = ChosenBrokers.taken_from(wish)
     owner = load_signing_key(key, passphrase_file)
+    order = SealOrder(take_module(session, module, registry), brokers=brokers, **wish)
     sealed = seal_order(order, owner=owner, now=session.now())
     warn(session, sealed.statement.recipients)
     facts = facts_of(sealed)

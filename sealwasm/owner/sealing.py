@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sealwasm.artifacts.modules import open_module
 from sealwasm.failure import CliError, Kind
 from sealwasm.files import read_file
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 class SealOrder:
     """One owner's wish: which module, under which name and policies, for whom."""
 
-    module: str
+    module: ModuleSource
     name: str
     version: int
     policy: str
@@ -129,15 +128,14 @@ def _require_hidable(order: SealOrder) -> None:
 
 def opened(order: SealOrder) -> ModuleSource:
     """Return the module as it will be sealed: as it is, or with a signature inside."""
-    module = open_module(order.module)
     if order.embed_signature is None:
-        return module
+        return order.module
     from sealing.signed_module import SignedModule
     from sealing.wasm.signature import DELIMITER_BYTES
     from sealwasm.keyfiles import load_signing_key
 
     key = load_signing_key(order.embed_signature)
-    return SignedModule(module, key, delimiter=secrets.token_bytes(DELIMITER_BYTES))
+    return SignedModule(order.module, key, delimiter=secrets.token_bytes(DELIMITER_BYTES))
 
 
 def facts_of(sealed: SealedModule) -> dict[str, Any]:

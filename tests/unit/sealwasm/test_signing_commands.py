@@ -11,6 +11,7 @@ import pytest
 
 from sealing.cosign import simple_signature
 from sealing.keys import SigningKey
+from sealing.module_source import ModuleBytes
 from sealing.oci.attachments import bundle_manifest, simple_manifest
 from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
@@ -299,9 +300,8 @@ def test_an_expired_key_counts_for_nothing_that_says_no_time(shop: Shop) -> None
 
 
 def test_a_module_is_signed_inside_before_it_is_sealed(shop: Shop) -> None:
-    (shop.folder / "app.wasm").write_bytes(SMALL)
     order = SealOrder(
-        module=shop.path("app.wasm"),
+        module=ModuleBytes(SMALL),
         name="acme/scoring",
         version=1,
         policy="acme/prod",

@@ -11,6 +11,7 @@ from sealing import limits as format_limits
 from sealing.canonical import Buffer, digest_of
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
+from sealing.oci.stopping import require_going
 
 Sink = Callable[[Buffer], object]
 
@@ -63,6 +64,7 @@ class Receiver:
 
     def feed(self, chunk: Buffer) -> None:
         """Pass on the next bytes, or raise `SealError` as soon as there are more than declared."""
+        require_going()
         if self.received + len(chunk) > self.size:
             raise self._wrong_size("more")
         self.received += len(chunk)
@@ -90,6 +92,7 @@ def chunks_from(blob: Blob, start: int) -> Iterator[Buffer]:
     """
     place = 0
     for chunk in blob.chunks():
+        require_going()
         passed = min(max(start - place, 0), len(chunk))
         place += len(chunk)
         if place > blob.size:

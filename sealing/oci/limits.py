@@ -56,9 +56,15 @@ CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
 # A request, its redirects and its answer may take EXCHANGE_SECONDS, room for a connection and a
 # long silence, plus their size at this speed: silence alone does not notice a peer that sends one
-# byte at a time.
+# byte at a time. Nor may they ever be EXCHANGE_SECONDS behind what has moved at this speed: a size
+# is the peer's own word, and half a gigabyte would be two hours.
 EXCHANGE_SECONDS = 60.0
 EXCHANGE_BYTES_PER_SECOND = 64 << 10
+# Registries answer in less, also from another continent; what takes longer costs patience ...
+ANSWER_SECONDS = 2.0
+# ... of which there is this much for one registry and one command: an artifact is a few answers,
+# but whoever may attach signatures decides how many, and each try has a time of its own.
+PATIENCE_SECONDS = 300.0
 # RFC 8446 section 5.1: what TLS gives at once, as plain text.
 RECORD_BYTES = 16 << 10
 # A socket with room takes about this much at once.

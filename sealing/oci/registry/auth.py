@@ -15,6 +15,7 @@ from sealing.oci import limits
 from sealing.oci.reference import check_authority
 from sealing.oci.registry.challenge import Challenge, parse_challenges
 from sealing.oci.registry.credentials import CredentialSource, NoCredentials, RegistryToken
+from sealing.oci.registry.pace import Patience
 from sealing.oci.registry.realm import Realm, RealmRules
 from sealing.oci.registry.settings import Authorization, BasicCredentials, RegistrySettings
 from sealing.oci.registry.token import TokenRequest, fetch_token
@@ -27,6 +28,8 @@ class RegistryAuthenticator:
     settings: RegistrySettings
     credentials: CredentialSource = field(default_factory=NoCredentials, repr=False)
     realms: RealmRules = field(default_factory=RealmRules)
+    # With all token servers together: a registry says which, and how often.
+    patience: Patience = field(default_factory=Patience, repr=False, compare=False)
 
     def answer(
         self, challenges: Sequence[str], *, registry: str, repository: str, scope: str
@@ -64,7 +67,7 @@ class RegistryAuthenticator:
         request = TokenRequest(
             url, challenge.parameters.get("service"), _scopes(challenge, scope), credential
         )
-        return fetch_token(request, self.settings)
+        return fetch_token(request, self.settings, self.patience)
 
 
 def realm_url(challenge: Challenge) -> httpx.URL:

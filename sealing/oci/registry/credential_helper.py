@@ -9,12 +9,14 @@ import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.registry.credentials import Credential
 from sealing.oci.registry.docker_config import parse_helper_answer
+from sealing.oci.stopping import wakeable
 
 # What docker's helpers print, with an error status, for a server they know nothing about.
 _NOT_FOUND = b"credentials not found in native keychain"
@@ -62,14 +64,13 @@ class CredentialHelpers:
             raise _unusable(program.name, "cannot be run") from error
         with process:
             try:
-                answer = self._conversation(process, program.name, question)
-                return process.wait(self.seconds), answer
+                with wakeable(partial(_kill, process)):
+                    answer = self._conversation(process, program.name, question)
+                    return process.wait(self.seconds), answer
             except subprocess.TimeoutExpired as error:
                 raise _unusable(program.name, "does not end") from error
             finally:
-                if process.returncode is None:
-                    # The children too. One that ended well may leave an agent of its user's.
-                    os.killpg(process.pid, signal.SIGKILL)
+                _kill(process)
 
     def _conversation(self, process: subprocess.Popen[bytes], name: str, question: bytes) -> bytes:
         """Return all that the helper writes, which is little and comes in time."""
@@ -91,6 +92,14 @@ class CredentialHelpers:
                 if len(answer) > limits.HELPER_BYTES:
                     raise _unusable(name, f"wrote more than {limits.HELPER_BYTES} bytes")
         raise _unusable(name, f"did not answer in {self.seconds} seconds")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a helper that has not ended, with its children."""
+    if process.poll() is None:
+        # One that ended well may leave an agent of its user's.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _unusable(name: str, why: str) -> SealError:

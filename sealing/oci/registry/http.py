@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import httpx
 
@@ -25,8 +25,9 @@ from sealing.oci.registry.answers import (
     reported,
 )
 from sealing.oci.registry.login import RegistryLogin
+from sealing.oci.registry.pace import Pace, Patience
 from sealing.oci.registry.settings import Authenticator, PlainHttp, RegistrySettings
-from sealing.oci.registry.transport import TimedTransport, deadline
+from sealing.oci.registry.transport import TimedTransport, keeping, pace_of
 
 _Result = TypeVar("_Result")
 
@@ -69,6 +70,7 @@ class RegistryHttp:
         # A transport without httpx's client around it: cookies, proxies and .netrc of the
         # environment, credentials in URLs and redirects are then nobody's business but ours.
         self._transport: httpx.BaseTransport = TimedTransport(settings)
+        self._patience = Patience()
 
     def close(self) -> None:
         """Close the connections."""
@@ -100,6 +102,7 @@ class RegistryHttp:
                 if moved() - reached >= limits.RESUME_BYTES:
                     waits, reached = iter(self._settings.retry_seconds), moved()
                 wait = self._wait(error, next(waits, None))
+            self._patience.spend(wait)
             self._settings.sleep(wait)
 
     def _wait(self, error: TransientError, usual: float | None) -> float:
@@ -146,7 +149,7 @@ class RegistryHttp:
     def _authorized(self, call: Call, size: int) -> httpx.Response:
         """Send `call`, which moves `size` bytes; when asked who we are, answer once."""
         sent = self._login.current(call.scope)
-        response = self._followed(call, deadline(self._settings, size), sent)
+        response = self._followed(call, self._pace(size), sent)
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         response.close()
@@ -154,7 +157,7 @@ class RegistryHttp:
         challenges = response.headers.get_list("www-authenticate")
         answer = self._login.answer(call.scope, challenges, refused=sent)
         # The time begins anew: a helper may have waited for its user.
-        response = self._followed(call, deadline(self._settings, size), answer)
+        response = self._followed(call, self._pace(size), answer)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             response.close()
             self._login.forget(call.scope, answer)
@@ -162,6 +165,9 @@ class RegistryHttp:
                 SealRefusal.UNAUTHORIZED, f"{self._name(call)}: credentials were refused"
             )
         return response
+
+    def _pace(self, size: int) -> Pace:
+        return pace_of(self._settings, size, self._patience)
 
     def _require_askable(self, call: Call, response: httpx.Response) -> None:
         """Refuse to tell anybody but the registry who we are, or to say it in clear."""
@@ -175,13 +181,11 @@ class RegistryHttp:
                 f"{self._name(call)}: credentials are not sent without encryption",
             )
 
-    def _followed(
-        self, call: Call, extensions: dict[str, Any], authorization: str | None
-    ) -> httpx.Response:
+    def _followed(self, call: Call, pace: Pace, authorization: str | None) -> httpx.Response:
         """Send `call` and follow redirects, each hop with the headers that its host may see."""
         url = self._base.join(call.path)
         for _ in range(limits.REDIRECTS + 1):
-            response = self._sent(self._request(call, url, extensions, authorization))
+            response = self._sent(self._request(call, url, pace, authorization))
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()
@@ -200,7 +204,7 @@ class RegistryHttp:
         return response
 
     def _request(
-        self, call: Call, url: httpx.URL, extensions: dict[str, Any], authorization: str | None
+        self, call: Call, url: httpx.URL, pace: Pace, authorization: str | None
     ) -> httpx.Request:
         headers = {"User-Agent": "sealwasm", "Accept-Encoding": "identity", **call.headers}
         if authorization is not None and self._is_ours(url):
@@ -212,7 +216,7 @@ class RegistryHttp:
             # httpcore makes the one copy that there is, out of any buffer.
             content = cast("Iterator[bytes]", chunks_from(call.body, call.start))
         return httpx.Request(
-            call.method, url, headers=headers, content=content, extensions=extensions
+            call.method, url, headers=headers, content=content, extensions=keeping(pace)
         )
 
     def _require_safe(self, url: httpx.URL) -> None:

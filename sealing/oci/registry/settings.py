@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sealing.canonical import b64encode
 from sealing.errors import SealError, SealRefusal
-from sealing.oci import limits
+from sealing.oci import limits, stopping
 from sealing.oci.registry.challenge import parse_challenges
 
 
@@ -38,7 +38,7 @@ class RegistrySettings:
     retry_seconds: Sequence[float] = limits.RETRY_SECONDS
     # From 0 to 1: which part of the second half of a wait is really waited for.
     jitter: Callable[[], float] = field(default=random.SystemRandom().random, repr=False)
-    sleep: Callable[[float], object] = field(default=time.sleep, repr=False)
+    sleep: Callable[[float], object] = field(default=stopping.sleep, repr=False)
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
 

@@ -17,8 +17,9 @@ from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.registry.answers import read_body, refusal_of, reported
 from sealing.oci.registry.credentials import IdentityToken, check_token
+from sealing.oci.registry.pace import Patience
 from sealing.oci.registry.settings import Authorization, BasicCredentials, RegistrySettings
-from sealing.oci.registry.transport import TimedTransport, deadline
+from sealing.oci.registry.transport import TimedTransport, keeping, pace_of
 
 _CLIENT = "sealwasm"
 _REFUSED = frozenset({400, 401, 403})
@@ -35,14 +36,16 @@ class TokenRequest:
     credential: BasicCredentials | IdentityToken | None = field(default=None, repr=False)
 
 
-def fetch_token(request: TokenRequest, settings: RegistrySettings) -> Authorization:
+def fetch_token(
+    request: TokenRequest, settings: RegistrySettings, patience: Patience
+) -> Authorization:
     """Return a token, or raise `SealError`; `TransientError` where the same may work later."""
     name = f"token from {request.url.netloc.decode('ascii')}"
     # Connections to token servers are not kept: minutes pass between two tokens.
     transport = TimedTransport(settings)
     try:
         with reported(name):
-            http = _http(request, settings)
+            http = _http(request, settings, patience)
             response = transport.handle_request(http)
             try:
                 return _answer(name, response)
@@ -72,7 +75,7 @@ def parse_token(data: bytes) -> Authorization:
     return Authorization(f"Bearer {token}", seconds=max(0, usable))
 
 
-def _http(request: TokenRequest, settings: RegistrySettings) -> httpx.Request:
+def _http(request: TokenRequest, settings: RegistrySettings, patience: Patience) -> httpx.Request:
     headers = {"User-Agent": _CLIENT, "Accept-Encoding": "identity"}
     fields = [("service", request.service)] if request.service is not None else []
     if isinstance(request.credential, IdentityToken):
@@ -94,7 +97,7 @@ def _http(request: TokenRequest, settings: RegistrySettings) -> httpx.Request:
         url,
         headers=headers,
         content=body or None,
-        extensions=deadline(settings, len(body) + limits.TOKEN_ANSWER_BYTES),
+        extensions=keeping(pace_of(settings, len(body) + limits.TOKEN_ANSWER_BYTES, patience)),
     )
 
 

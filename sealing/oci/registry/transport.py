@@ -2,7 +2,7 @@
 
 httpcore bounds single reads and writes, so a peer that sends one byte now and then, as header or as
 body, could hold the caller for ever. It passes the `timeout` of a request on to here without using
-it: in requests of ours that is not a duration but the moment at which the exchange has to be over.
+it: in requests of ours that is not a duration but the `Pace` of the exchange.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import httpx
 
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
+from sealing.oci.registry.pace import Pace, Patience
 from sealing.oci.registry.settings import RegistrySettings
+from sealing.oci.registry.sockets import SocketBackend
 
 _Result = TypeVar("_Result")
 
@@ -27,7 +29,7 @@ _Result = TypeVar("_Result")
 class TimedTransport(httpx.BaseTransport):
     """An httpx transport without proxies, cookies and credentials of the environment.
 
-    Raises what httpcore raises, and `SealError` when the moment in a request has passed.
+    Raises what httpcore raises, and `SealError` when the pace of a request leaves no more time.
     """
 
     def __init__(self, settings: RegistrySettings) -> None:
@@ -64,7 +66,7 @@ class TimedTransport(httpx.BaseTransport):
                     # Reading the public authorities takes longer than most exchanges on loopback.
                     ssl_context=self._tls() if scheme == "https" else None,
                     keepalive_expiry=limits.KEEPALIVE_SECONDS,
-                    network_backend=TimedBackend(self._settings, httpcore.SyncBackend()),
+                    network_backend=TimedBackend(self._settings, SocketBackend()),
                 )
             return self._pools[scheme]
 
@@ -73,11 +75,14 @@ class TimedTransport(httpx.BaseTransport):
         return httpx.create_ssl_context(trust_env=False) if tls is None else tls
 
 
-def deadline(settings: RegistrySettings, size: int) -> dict[str, Any]:
-    """Return the request extensions of an exchange that moves `size` bytes and begins now."""
-    seconds = settings.exchange_seconds + size / limits.EXCHANGE_BYTES_PER_SECOND
-    end = settings.clock() + seconds
-    return {"timeout": {"connect": end, "read": end, "write": end, "pool": seconds}}
+def pace_of(settings: RegistrySettings, size: int, patience: Patience) -> Pace:
+    """Return the pace of an exchange that moves at most `size` bytes and begins now."""
+    return Pace(settings.clock, seconds=settings.exchange_seconds, size=size, patience=patience)
+
+
+def keeping(pace: Pace) -> dict[str, Any]:
+    """Return the extensions of a request that has to keep `pace`."""
+    return {"timeout": {"connect": pace, "read": pace, "write": pace, "pool": pace.left}}
 
 
 class TimedBackend(httpcore.NetworkBackend):
@@ -91,7 +96,7 @@ class TimedBackend(httpcore.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: Any = None,
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
@@ -104,7 +109,6 @@ class TimedBackend(httpcore.NetworkBackend):
         for address in _addresses(host, port):
             try:
                 stream = _in_time(
-                    self._settings,
                     self._settings.connect_seconds,
                     timeout,
                     partial(
@@ -136,37 +140,41 @@ class TimedStream(httpcore.NetworkStream):
         self._inner = inner
         self._in_records = in_records
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    def read(self, max_bytes: int, timeout: Any = None) -> bytes:
         """Return the next bytes."""
         # httpcore asks for 64 KiB; as it takes any number, so few at a time only cost (measured).
         wanted = max(max_bytes, limits.CHUNK_BYTES)
         if not self._in_records:
-            return self._in_time(timeout, partial(self._inner.read, wanted))
+            return self._in_time(timeout, partial(self._inner.read, wanted), len)
         return b"".join(self._records(wanted, timeout))
 
-    def _records(self, wanted: int, timeout: float | None) -> Iterator[bytes]:
+    def _records(self, wanted: int, pace: Pace | None) -> Iterator[bytes]:
         """Give what TLS has for us without waiting twice: it gives one record at a time."""
         read = partial(self._inner.read, limits.RECORD_BYTES)
-        record = self._in_time(timeout, read)
+        record = self._in_time(pace, read, len)
         while record:
             yield record
             wanted -= len(record)
             if wanted <= 0 or not self._inner.get_extra_info("is_readable"):
                 return
             try:
-                record = self._in_time(timeout, read)
+                record = self._in_time(pace, read, len)
             except (httpcore.NetworkError, httpcore.TimeoutException):
                 # What came before it counts; the next read meets it again.
                 return
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, timeout: Any = None) -> None:
         """Send all of `buffer`."""
         # In pieces that a socket takes in few steps: each step has the whole timeout again.
         view = memoryview(buffer)
         for start in range(0, len(view), limits.WRITE_BYTES):
             piece = view[start : start + limits.WRITE_BYTES]
-            # Sent as it is, and not copied for what a socket leaves of it.
-            self._in_time(timeout, partial(self._inner.write, cast("bytes", piece)))
+            self._in_time(timeout, partial(self._write, piece), int)
+
+    def _write(self, piece: memoryview, seconds: float) -> int:
+        # Sent as it is, and not copied for what a socket leaves of it.
+        self._inner.write(cast("bytes", piece), seconds)
+        return len(piece)
 
     def close(self) -> None:
         """Close the connection."""
@@ -176,7 +184,7 @@ class TimedStream(httpcore.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,
+        timeout: Any = None,
     ) -> httpcore.NetworkStream:
         """Return the connection with TLS on it."""
         step = partial(self._inner.start_tls, ssl_context, server_hostname)
@@ -187,9 +195,14 @@ class TimedStream(httpcore.NetworkStream):
         """Return what the connection knows of itself."""
         return self._inner.get_extra_info(info)
 
-    def _in_time(self, end: float | None, step: Callable[[float], _Result]) -> _Result:
+    def _in_time(
+        self,
+        pace: Pace | None,
+        step: Callable[[float], _Result],
+        moved: Callable[[_Result], int] = lambda _: 0,
+    ) -> _Result:
         try:
-            return _in_time(self._settings, self._settings.silence_seconds, end, step)
+            return _in_time(self._settings.silence_seconds, pace, step, moved)
         except SealError:
             # httpcore does not, where it has no request on the connection yet.
             self.close()
@@ -208,18 +221,17 @@ class _Body(httpx.SyncByteStream):
 
 
 def _in_time(
-    settings: RegistrySettings,
     longest: float,
-    end: float | None,
+    pace: Pace | None,
     step: Callable[[float], _Result],
+    moved: Callable[[_Result], int] = lambda _: 0,
 ) -> _Result:
-    """Return what `step` returns, told to take at most `longest` seconds and not beyond `end`."""
-    left = 0.0 if end is None else end - settings.clock()
-    slow = SealError(SealRefusal.REGISTRY_SLOW, "exchange takes too long")
-    if left <= 0:
+    """Return what `step` returns, told to take at most `longest` seconds and to keep the pace."""
+    slow = SealError(SealRefusal.REGISTRY_SLOW, "it keeps us waiting too long")
+    if pace is None or (left := pace.left) <= 0:
         raise slow
     try:
-        return step(min(left, longest))
+        return pace.stepping(partial(step, min(left, longest)), moved)
     except httpcore.TimeoutException as error:
         # Not the silence but the end of the exchange: no other try would have more time.
         if left <= longest:

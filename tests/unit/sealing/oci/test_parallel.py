@@ -17,6 +17,7 @@ from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
 from sealing.oci.parallel import put_all, together
 from sealing.oci.registry.client import RegistryClient
+from sealing.oci.stopping import wakeable
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, pull, push
 from tests.fakes.registry import FakeRegistry
@@ -123,12 +124,13 @@ class TestTogether:
 
         def wait(number: int) -> None:
             begun.append(number)
-            over.wait(30)
+            with wakeable(over.set):
+                over.wait(30)
 
         over = threading.Event()
         waiting = [partial(wait, number) for number in range(50)]
         with pytest.raises(ValueError, match="first"):
-            together([fail, *waiting], at_end=over.set)
+            together([fail, *waiting])
         assert len(begun) < len(waiting)
 
 

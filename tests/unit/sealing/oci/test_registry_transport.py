@@ -18,6 +18,7 @@ from sealing.errors import SealRefusal
 from sealing.oci import limits
 from sealing.oci.reference import RegistryReference
 from sealing.oci.registry.client import RegistryClient
+from sealing.oci.registry.pace import Pace, Patience
 from sealing.oci.registry.settings import RegistrySettings
 from sealing.oci.registry.transport import TimedBackend, TimedStream
 from tests.unit.sealing.oci.conftest import FakeTime
@@ -121,6 +122,16 @@ class Inner(httpcore.NetworkStream, httpcore.NetworkBackend):
 
 
 @pytest.fixture
+def pace(time: FakeTime) -> Pace:
+    """Return the pace of an exchange that has 100 seconds for very little."""
+    return Pace(time.clock, seconds=END, size=0, patience=Patience(1000.0))
+
+
+def ended(time: FakeTime, after: float) -> Pace:
+    return Pace(time.clock, seconds=after, size=0, patience=Patience(1000.0))
+
+
+@pytest.fixture
 def inner(time: FakeTime) -> Inner:
     return Inner(time)
 
@@ -130,58 +141,57 @@ def stream(inner: Inner, settings: RegistrySettings) -> TimedStream:
     return TimedStream(settings, inner)
 
 
-STEPS: list[Callable[[httpcore.NetworkStream, float | None], object]] = [
-    lambda stream, end: stream.read(1, end),
-    lambda stream, end: stream.write(b"x", end),
-    lambda stream, end: stream.start_tls(ssl.create_default_context(), HOST, end),
+Step = Callable[[httpcore.NetworkStream, Any], object]
+STEPS: list[Step] = [
+    lambda stream, pace: stream.read(1, pace),
+    lambda stream, pace: stream.write(b"x", pace),
+    lambda stream, pace: stream.start_tls(ssl.create_default_context(), HOST, pace),
 ]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=["read", "write", "tls"])
 class TestSteps:
-    Step = Callable[[httpcore.NetworkStream, float | None], object]
-
     @pytest.mark.parametrize(("left", "given"), [(6.0, 5.0), (5.0, 5.0), (0.5, 0.5)])
     def test_get_what_is_left_of_the_exchange(
         self, inner: Inner, stream: TimedStream, time: FakeTime,
         step: Step, left: float, given: float,
     ) -> None:  # fmt: skip
-        time.now = END - left
-        step(stream, END)
+        step(stream, ended(time, left))
         assert [seconds for _, seconds in inner.steps] == [given]
 
-    @pytest.mark.parametrize("end", [0.0, -1.0, None])
+    @pytest.mark.parametrize("left", [0.0, -1.0, None])
     def test_do_not_begin_after_it(
-        self, inner: Inner, stream: TimedStream, step: Step, end: float | None
+        self, inner: Inner, stream: TimedStream, time: FakeTime, step: Step, left: float | None
     ) -> None:
-        assert refusal(step, stream, end) is SealRefusal.REGISTRY_SLOW
+        pace = None if left is None else ended(time, left)
+        assert refusal(step, stream, pace) is SealRefusal.REGISTRY_SLOW
         assert inner.steps == []
         assert inner.closed
 
     def test_that_end_with_it_are_not_tried_again(
         self, inner: Inner, stream: TimedStream, time: FakeTime, step: Step
     ) -> None:
-        inner.takes, time.now = 9.0, END - 5.0
-        assert refusal(step, stream, END) is SealRefusal.REGISTRY_SLOW
+        inner.takes = 9.0
+        assert refusal(step, stream, ended(time, 5.0)) is SealRefusal.REGISTRY_SLOW
         assert inner.closed
 
     def test_that_are_only_silent_may_be(
         self, inner: Inner, stream: TimedStream, time: FakeTime, step: Step
     ) -> None:
-        inner.takes, time.now = 9.0, END - 5.1
+        inner.takes = 9.0
         with pytest.raises(httpcore.TimeoutException):
-            step(stream, END)
+            step(stream, ended(time, 5.1))
 
 
-def test_tls_keeps_the_time(inner: Inner, stream: TimedStream) -> None:
-    secured = stream.start_tls(ssl.create_default_context(), HOST, END)
-    assert refusal(secured.read, 1, 0.0) is SealRefusal.REGISTRY_SLOW
+def test_tls_keeps_the_time(stream: TimedStream, time: FakeTime, pace: Pace) -> None:
+    secured = stream.start_tls(ssl.create_default_context(), HOST, pace)
+    assert refusal(secured.read, 1, ended(time, 0.0)) is SealRefusal.REGISTRY_SLOW
 
 
 class TestRecords:
     @pytest.fixture
-    def secured(self, inner: Inner, stream: TimedStream) -> httpcore.NetworkStream:
-        return stream.start_tls(ssl.create_default_context(), HOST, END)
+    def secured(self, stream: TimedStream, pace: Pace) -> httpcore.NetworkStream:
+        return stream.start_tls(ssl.create_default_context(), HOST, pace)
 
     @pytest.mark.parametrize(
         ("records", "data"),
@@ -194,36 +204,38 @@ class TestRecords:
             ([b"a", httpcore.ReadTimeout(), b"c"], b"a"),
         ],
     )
-    def test_that_are_there_are_read_at_once(
-        self, inner: Inner, secured: httpcore.NetworkStream,
-        records: list[bytes | Exception], data: bytes,
-    ) -> None:  # fmt: skip
+    def test_that_are_there_are_read_at_once(self, inner: Inner, secured: httpcore.NetworkStream,
+        records: list[bytes | Exception], data: bytes, pace: Pace) -> None:  # fmt: skip
         inner.records = records
-        assert secured.read(1, END) == data
+        assert secured.read(1, pace) == data
 
-    def test_are_not_more_than_a_chunk(self, inner: Inner, secured: httpcore.NetworkStream) -> None:
+    def test_are_not_more_than_a_chunk(
+        self, inner: Inner, secured: httpcore.NetworkStream, pace: Pace
+    ) -> None:
         record = bytes(limits.RECORD_BYTES)
         inner.records = [record] * 100
-        assert len(secured.read(1, END)) == limits.CHUNK_BYTES
+        assert len(secured.read(1, pace)) == limits.CHUNK_BYTES
 
     @pytest.mark.parametrize("error", [httpcore.ReadError(), httpcore.ReadTimeout()])
     def test_of_which_the_first_fails(
-        self, inner: Inner, secured: httpcore.NetworkStream, error: Exception
+        self, inner: Inner, secured: httpcore.NetworkStream, error: Exception, pace: Pace
     ) -> None:
         inner.records = [error]
         with pytest.raises(type(error)):
-            secured.read(1, END)
+            secured.read(1, pace)
 
     def test_have_no_more_time_than_the_exchange(
-        self, inner: Inner, secured: httpcore.NetworkStream
+        self, inner: Inner, secured: httpcore.NetworkStream, time: FakeTime
     ) -> None:
         inner.records, inner.takes = [b"a"] * 100, 1.0
-        assert refusal(secured.read, 1, 10.0) is SealRefusal.REGISTRY_SLOW
+        assert refusal(secured.read, 1, ended(time, 10.0)) is SealRefusal.REGISTRY_SLOW
 
 
-def test_a_peer_that_takes_little_at_a_time(inner: Inner, stream: TimedStream) -> None:
+def test_a_peer_that_takes_little_at_a_time(
+    inner: Inner, stream: TimedStream, time: FakeTime
+) -> None:
     inner.takes = 4.0
-    code = refusal(stream.write, b"x" * (3 * limits.WRITE_BYTES + 1), 11.0)
+    code = refusal(stream.write, b"x" * (3 * limits.WRITE_BYTES + 1), ended(time, 11.0))
     assert code is SealRefusal.REGISTRY_SLOW
     assert inner.steps == [(f"write {limits.WRITE_BYTES}", seconds) for seconds in (5.0, 5.0, 3.0)]
 
@@ -243,21 +255,21 @@ class TestConnecting:
         return TimedBackend(settings, inner)
 
     def test_takes_the_first_that_answers(
-        self, inner: Inner, backend: TimedBackend, addresses: list[str]
+        self, inner: Inner, backend: TimedBackend, addresses: list[str], pace: Pace
     ) -> None:
         addresses += ["::1", "192.0.2.1", "192.0.2.2"]
         inner.refused = {"::1"}
-        stream = backend.connect_tcp(HOST, 443, END)
-        assert len(stream.read(1, END)) == limits.CHUNK_BYTES
+        stream = backend.connect_tcp(HOST, 443, pace)
+        assert len(stream.read(1, pace)) == limits.CHUNK_BYTES
         assert [name for name, _ in inner.steps] == ["::1", "192.0.2.1", "read"]
 
     def test_nobody_answers(
-        self, inner: Inner, backend: TimedBackend, addresses: list[str]
+        self, inner: Inner, backend: TimedBackend, addresses: list[str], pace: Pace
     ) -> None:
         addresses += ["192.0.2.1", "192.0.2.2"]
         inner.takes = limits.CONNECT_SECONDS + 1
         with pytest.raises(httpcore.ConnectTimeout):
-            backend.connect_tcp(HOST, 443, END)
+            backend.connect_tcp(HOST, 443, pace)
         assert len(inner.steps) == 2
 
     def test_thousands_of_addresses(
@@ -265,18 +277,20 @@ class TestConnecting:
     ) -> None:
         addresses += [f"192.0.2.{number}" for number in range(100)]
         inner.takes = limits.CONNECT_SECONDS + 1
-        code = refusal(backend.connect_tcp, HOST, 443, 25.0)
+        code = refusal(backend.connect_tcp, HOST, 443, ended(time, 25.0))
         assert code is SealRefusal.REGISTRY_SLOW
         assert time.now == 25.0
 
-    def test_no_address(self, backend: TimedBackend, addresses: list[str]) -> None:
+    def test_no_address(self, backend: TimedBackend, addresses: list[str], pace: Pace) -> None:
         with pytest.raises(httpcore.ConnectError):
-            backend.connect_tcp(HOST, 443, END)
+            backend.connect_tcp(HOST, 443, pace)
 
-    def test_no_name(self, backend: TimedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_no_name(
+        self, backend: TimedBackend, monkeypatch: pytest.MonkeyPatch, pace: Pace
+    ) -> None:
         def unknown(*_: object, **__: object) -> None:
             raise socket.gaierror(-2, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
         with pytest.raises(httpcore.ConnectError):
-            backend.connect_tcp(HOST, 443, END)
+            backend.connect_tcp(HOST, 443, pace)

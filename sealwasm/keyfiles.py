@@ -43,8 +43,11 @@ def read_private(path: str) -> bytes:
     return data
 
 
-def ask_passphrase(question: str) -> bytes:
-    """Return what is typed at the terminal, unseen, or raise `CliError` where there is none."""
+def ask_passphrase(question: str, *, twice: bool = False) -> bytes:
+    """Return what is typed at the terminal, unseen, or raise `CliError` where there is none.
+
+    A new one is asked for `twice`: a slip of the finger would lock its owner out for ever.
+    """
     if not os.isatty(0):
         raise CliError(
             Kind.USAGE,
@@ -52,7 +55,7 @@ def ask_passphrase(question: str) -> bytes:
             f"{question} is needed, and there is no terminal to ask for it",
             next_step="add --passphrase-file FILE",
         )
-    answer: str = click.prompt(question, hide_input=True, err=True)
+    answer: str = click.prompt(question, hide_input=True, confirmation_prompt=twice, err=True)
     return answer.encode()
 
 

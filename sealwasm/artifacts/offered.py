@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sealwasm.failure import CliError, Kind
+
 if TYPE_CHECKING:
     from sealing.oci.store import ArtifactStore
     from sealing.oci.transfer import PulledDescription
@@ -51,6 +53,21 @@ def offered_at(store: ArtifactStore, reference: AnyReference, trust: ResolvedTru
             artifacts.append(_verified(one, trust))
     require_one_module(artifacts)
     return Offered(found.digest, tuple(artifacts), is_index=True)
+
+
+def require_one(reference: str, data: bytes, why: str, next_step: str) -> None:
+    """Refuse an index, whose digests `next_step` ends with, where one artifact has to be meant."""
+    from sealing.oci.shape_index import entries, is_index
+
+    if is_index(data):
+        digests = ", ".join(entry.digest for entry in entries(data))
+        raise CliError(
+            Kind.USAGE,
+            "several-artifacts",
+            f"{reference} is an index of several artifacts",
+            why=why,
+            next_step=f"{next_step}: {digests}",
+        )
 
 
 def _verified(found: PulledDescription, trust: ResolvedTrust) -> VerifiedArtifact:

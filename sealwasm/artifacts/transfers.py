@@ -10,7 +10,7 @@ from sealing.errors import SealError, SealRefusal
 from sealing.oci.reference import LayoutReference, Reference, RegistryReference
 from sealwasm.artifacts.registry_access import RegistryAccess
 from sealwasm.failure import CliError, Kind
-from sealwasm.files import MODULE_FILE_BYTES, read_file
+from sealwasm.files import MODULE_FILE_BYTES, make_folder, read_file
 from sealwasm.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def push_artifact(
     from sealing.oci.transfer import push
 
     reference = parse_reference(text)
+    make_room(reference)
     simple = simple_signature_for(sealed, reference, owner)
     with registry.open(reference, create=True) as store, progress_bar("pushing") as progress:
         digest = push(store, sealed, reference.target, simple=simple, progress=progress)
@@ -111,10 +112,17 @@ def push_index(
     from sealing.oci.transfer import push_shapes
 
     reference = parse_reference(text)
+    make_room(reference)
     signed = [(one, simple_signature_for(one, reference, owner)) for one in modules]
     with registry.open(reference, create=True) as store, progress_bar("pushing") as progress:
         digest = push_shapes(store, signed, reference.target, progress=progress)
     return f"{reference.location}@{digest}"
+
+
+def make_room(goal: AnyReference) -> None:
+    """Make the folders above a layout that is to be written, or raise `CliError`."""
+    if isinstance(goal, LayoutReference):
+        make_folder(Path(goal.folder).parent)
 
 
 def simple_signature_for(
@@ -133,7 +141,7 @@ def copy_artifact(source: str, target: str, *, registry: RegistryAccess) -> dict
     """Copy a sealed artifact with its signatures; return its reference by digest."""
     from sealing.oci.copying import copy
 
-    origin, goal = parse_reference(source), parse_reference(target)
+    origin, goal = parse_reference(source), parse_goal(target)
     with (
         registry.open(origin) as origin_store,
         registry.open(goal, create=True) as goal_store,
@@ -145,19 +153,16 @@ def copy_artifact(source: str, target: str, *, registry: RegistryAccess) -> dict
 
 def foresee_copy(source: str, target: str, *, registry: RegistryAccess) -> dict[str, Any]:
     """Return what `copy_artifact` would carry; the target is not asked and nothing is written."""
-    from sealing.oci.reference import check_tag
-    from sealing.oci.transfer import describe
+    from sealing.oci.every_shape import describe_every
 
-    origin, goal = parse_reference(source), parse_reference(target)
-    if goal.digest is None:
-        check_tag(goal.target)
+    origin, goal = parse_reference(source), parse_goal(target)
     with registry.open(origin) as store:
-        found = describe(store, origin)
+        found = describe_every(store, origin)
     return {
         "reference": f"{goal.location}@{found.digest}",
         "manifest": found.digest,
-        "bytes": found.manifest.layer_size,
-        "signatures": len(found.bundles),
+        "bytes": sum(one.manifest.layer_size for one in found.shapes),
+        "signatures": sum(len(one.bundles) for one in found.shapes),
     }
 
 

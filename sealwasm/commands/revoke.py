@@ -65,6 +65,8 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     )
     signer = load_signing_key(given["key"], given["passphrase_file"])
     owner = load_public_key(given["owner"]).key_id if given["owner"] else signer.key_id
+    if reference is not None and taken.owner is None:
+        session.say(f"warning: {reference} cannot be looked at: its digest is revoked as it stands")
     if taken.owner not in (owner, None):
         session.say(
             f"warning: key {taken.owner} sealed this; it counts only if {owner} came after that "

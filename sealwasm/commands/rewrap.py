@@ -89,7 +89,7 @@ def rewrap(
         )
     _say_left_out(session, offered.first.statement.recipients, sealed[0].statement.recipients)
     old = " and ".join(f"{place.location}@{digest}" for digest in offered.shapes.values())
-    session.say(f"as before, for whom it was sealed before: {old}")
+    session.say(f"what was published before stays, for whom it was sealed then: {old}")
     session.show(facts, table=facts_table(facts))
 
 

@@ -71,6 +71,12 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
         document = rotation_for(old, new, now)
         answers = tell_brokers(session, brokers, "/v1/owners/rotations", document)
         write_file(out, statement)
+        for each in answers:
+            if "enrolled" in each:
+                session.say(
+                    f"{each['broker']} had the new key already: from an earlier try of this, or "
+                    "enrolled apart, and then it follows no key there"
+                )
         facts["brokers"] = ", ".join(each["broker"] for each in answers)
         session.say(f"next: {_next(session, given['new_key'])}")
     session.show(facts, table=facts_table(facts))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealwasm.artifacts.holders import warn
@@ -198,7 +199,7 @@ def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run
         for broker in order.brokers.brokers:
             session.say(f"dry run: release policy {named} would be sent to {broker.url}")
         return
-    with steps.doing(ENROL):
+    with steps.doing(ENROL), _for_its_owner():
         sent = [
             ensure_policy(
                 release,
@@ -219,6 +220,20 @@ def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run
             )
 
 
+@contextmanager
+def _for_its_owner() -> Iterator[None]:
+    """Say of a revoked key what whoever holds it can do, and not what a runner can."""
+    try:
+        yield
+    except CliError as error:
+        if error.code == "owner-revoked":
+            error.what = "the key that signs this was revoked there: no runner gets a key for it"
+            error.next_step = (
+                "--key KEY, one that followed it (sealwasm rotate) or is enrolled anew"
+            )
+        raise
+
+
 def _push(
     modules: list[SealedModule],
     goal: AnyReference,
@@ -227,12 +242,8 @@ def _push(
     *,
     tagged: bool,
 ) -> str:
-    from sealing.oci.reference import LayoutReference
     from sealwasm.artifacts.transfers import push_artifact, push_index
-    from sealwasm.files import make_folder
 
-    if isinstance(goal, LayoutReference):
-        make_folder(Path(goal.folder).parent)
     if not tagged:
         # Once more: sealing and enrolling took their time.
         _require_free(goal, registry)

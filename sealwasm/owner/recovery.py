@@ -19,7 +19,9 @@ def generate_recovery_key(out: str, name: str, passphrase_file: str | None) -> d
     public_path = Path(out + ".pub")
     for path in (Path(out), public_path):
         refuse_existing(path)
-    passphrase = read_passphrase(passphrase_file) or ask_passphrase(f"new passphrase of {out}")
+    passphrase = read_passphrase(passphrase_file) or ask_passphrase(
+        f"new passphrase of {out}", twice=True
+    )
     key = OpeningKey.generate()
     try:
         made = RecoveryKeyFile.protect(key, name, passphrase)

@@ -112,6 +112,7 @@ def published_over(
 ) -> dict[str, Any]:
     """Publish what was sealed over layers of `source`, unless told not to; return the facts."""
     from sealwasm.artifacts.holders import warn
+    from sealwasm.artifacts.transfers import make_room
     from sealwasm.owner.sealing import facts_of, shapes_of
 
     warn(session, sealed[0].statement.recipients)
@@ -119,10 +120,27 @@ def published_over(
     if dry_run:
         session.say("dry run: nothing was written")
         return facts
+    make_room(goal)
     with registry.open(goal, create=True) as store:
+        _say_dropped(session, store, goal, sealed)
         facts["reference"] = push_over(source, store, sealed, goal, owner)
+    session.say(f"brokers without {facts['policy']} get it by: sealwasm policy publish FILE")
     session.say(f"next: sealwasm verify {facts['reference']}")
     return facts
+
+
+def _say_dropped(
+    session: Session, store: ArtifactStore, goal: AnyReference, sealed: Sequence[SealedModule]
+) -> None:
+    """Say where a tag that offered several shapes will offer fewer."""
+    from sealing.oci.shape_index import entries, is_index
+    from sealing.oci.transfer import has_manifest
+
+    if not has_manifest(store, goal.target):
+        return
+    data = store.get_manifest(goal.target)
+    if is_index(data) and len(entries(data)) > len(sealed):
+        session.say(f"warning: {goal} was an index of several shapes; now it names this one alone")
 
 
 def push_over(
@@ -163,8 +181,11 @@ def adopted(
     """Return what another tool encrypted as a sealed module over the same layer."""
     from sealing.foreign import adopt
     from sealing.foreign_manifest import ForeignManifest
+    from sealwasm.artifacts.offered import require_one
 
-    manifest = ForeignManifest.parse(store.get_manifest(reference.target))
+    data = store.get_manifest(reference.target)
+    require_one(str(reference), data, "each is a ciphertext of its own", "name one by its digest")
+    manifest = ForeignManifest.parse(data)
     config = store.get_blob(manifest.config_digest, manifest.config_size)
     layer = store.get_blob(manifest.layer_digest, manifest.layer_size)
     return adopt(

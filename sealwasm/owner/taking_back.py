@@ -122,6 +122,7 @@ def _artifact(reference: str, registry: RegistryAccess) -> TakenBack:
     from sealing.canonical import digest_of
     from sealing.errors import SealError
     from sealing.manifest import SealedManifest
+    from sealwasm.artifacts.offered import require_one
     from sealwasm.artifacts.transfers import parse_reference
 
     place = parse_reference(reference)
@@ -132,22 +133,12 @@ def _artifact(reference: str, registry: RegistryAccess) -> TakenBack:
         if place.digest is None:
             raise
         return TakenBack(RevokedManifest(manifest=place.digest))
-    _require_one(reference, data)
     # No broker releases by any other digest: revoking something else would change nothing.
+    require_one(
+        reference,
+        data,
+        "each has its own digest, and brokers know these and not the one of the index",
+        "--through VERSION with --name, or revoke each by its digest",
+    )
     owner = SealedManifest.parse(data).envelopes[0].context.owner
     return TakenBack(RevokedManifest(manifest=digest_of(data)), owner)
-
-
-def _require_one(reference: str, data: bytes) -> None:
-    """Refuse an index: brokers release by the digests of its entries, and never see its own."""
-    from sealing.oci.shape_index import entries, is_index
-
-    if is_index(data):
-        digests = ", ".join(entry.digest for entry in entries(data))
-        raise CliError(
-            Kind.USAGE,
-            "several-artifacts",
-            f"{reference} is an index of several artifacts",
-            why="each has its own digest, and brokers know these and not the one of the index",
-            next_step=f"revoke each by its digest ({digests}), or --through VERSION with --name",
-        )

@@ -257,6 +257,15 @@ class TestRewrap:
         assert "shapes" not in again
         assert desk.document("inspect", goal)["shape"] == "compat"
 
+    def test_one_entry_in_the_place_of_the_index_is_said(self, desk):
+        private = jwe_pair(desk)
+        told = publish(desk, "--also", f"jwe:{desk.path('ours.pub')}")
+        one = place(desk, told["shapes"]["wasm"])
+        said = desk.run("rewrap", one, "--jwe-key", private, "--to", place(desk, "1"))[2]
+        assert "was an index of several shapes; now it names this one alone" in said
+        said = desk.run("rewrap", one, "--jwe-key", private, "--to", place(desk, "1"))[2]
+        assert "was an index" not in said
+
     def test_a_dry_run_writes_nothing(self, desk):
         private = jwe_pair(desk)
         told = publish(desk, "--also", f"jwe:{desk.path('ours.pub')}")
@@ -328,3 +337,21 @@ class TestUnchanged:
         said = desk.run("publish", desk.path("app.wasm"), "--shape", "both", *also)[2]
         assert "may be this very module: for which keys of other tools" in said
         assert "version 2" in said
+
+
+def test_a_copy_is_foreseen_whole(desk):
+    told = publish(desk)
+    goal = f"oci:{desk.path('goal')}:1"
+    foreseen = desk.document("copy", told["reference"], goal, "--dry-run")
+    assert foreseen["reference"] == desk.document("copy", told["reference"], goal)["reference"]
+    assert foreseen["signatures"] == 2
+
+
+def test_an_index_is_not_adopted(desk):
+    told = publish(desk)
+    error = desk.refused(
+        "adopt", told["reference"], "--jwe-key", jwe_pair(desk), "--version", "1",
+        "--to", f"oci:{desk.path('goal')}:1",
+    )  # fmt: skip
+    assert error["code"] == "several-artifacts"
+    assert error["next"].count("sha256:") == 2

@@ -99,6 +99,21 @@ class TestRecovery:
             assert desk.refused("recover", told["reference"], *arguments, *to)["code"] == code
         assert not Path(desk.path("back.wasm")).exists()
 
+    def test_a_new_passphrase_is_typed_twice(self, desk, monkeypatch):
+        typed = ["correct", "corect", "correct", "correct"]
+        monkeypatch.setattr("os.isatty", lambda _: True)
+        monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: typed.pop(0))
+        path = desk.path("backup.key")
+        desk.document("key", "generate", "--recovery", "acme/backup", "--out", path)
+        assert not typed
+        typed.append("correct")
+        told = publish(desk, "--recovery-key", f"{path}.pub")
+        assert recover(desk, told["reference"], "--recovery-key", path) == SMALL
+
+    def test_nobody_is_asked_before_a_key_is_named(self, desk):
+        nowhere = ("recover", "localhost:1/acme/app:1", "--to", desk.path("back.wasm"))
+        assert desk.refused(*nowhere)["code"] == "usage"
+
     def test_dry_run_writes_no_plaintext(self, desk):
         private = jwe_pair(desk)
         told = publish(desk, "--also", f"jwe:{desk.path('ours.pub')}")
@@ -232,6 +247,22 @@ class TestRewrap:
         said = desk.run("rewrap", told["reference"], "--jwe-key", private, "--to", goal)[2]
         assert "not sealed any more for: jwe" in said
         assert desk.document("verify", goal)["recipients"] == ["broker"]
+
+    def test_folders_above_the_goal_are_made(self, desk):
+        private = jwe_pair(desk)
+        told = publish(desk, "--also", f"jwe:{desk.path('ours.pub')}")
+        goal = f"oci:{desk.path('new/goal')}:1"
+        said = desk.run("rewrap", told["reference"], "--jwe-key", private, "--to", goal)[2]
+        assert f"stays, for whom it was sealed then: {told['reference']}" in said
+        desk.document("seal", desk.path("app.wasm"), "--version", "1", "--to", goal + "b")
+
+    @pytest.mark.parametrize("end", ["@sha256:" + "0" * 64, ""])
+    def test_a_goal_has_a_tag(self, desk, end):
+        private = jwe_pair(desk)
+        told = publish(desk, "--also", f"jwe:{desk.path('ours.pub')}")
+        to = ("--to", f"localhost:1/acme/app{end}", "--dry-run")
+        error = desk.refused("rewrap", told["reference"], "--jwe-key", private, *to)
+        assert error["code"] == ("seal-reference-invalid" if end else "seal-reference-incomplete")
 
     def test_dry_run_writes_nothing(self, desk):
         private = jwe_pair(desk)

@@ -138,7 +138,25 @@ class TestAgain:
             "seal", desk.path("app.wasm"), "--version", "900",
             "--key", desk.path("stranger.key"), "--to", f"oci:{desk.path('shop/app')}:1",
         )  # fmt: skip
-        assert desk.refused("publish", desk.path("app.wasm"))["code"] == "tag-exists"
+        for more in ((), ("--dry-run",)):
+            assert desk.refused("publish", desk.path("app.wasm"), *more)["code"] == "tag-exists"
+        assert "POST /v1/policies" not in desk.asked, "nobody was told of what cannot be published"
+
+    def test_a_revoked_key_is_said_to_its_holder(self, desk):
+        desk.document("publish", desk.path("app.wasm"))
+        desk.document("revoke", "--whole-key", "--reason", "lost")
+        error = desk.refused("publish", desk.path("app.wasm"))
+        assert (error["code"], error["exit_code"]) == ("owner-revoked", 3)
+        assert "no runner gets a key for it" in error["what"]
+        assert "--key KEY" in error["next"]
+
+    def test_the_same_can_be_sealed_anew(self, desk):
+        desk.document("publish", desk.path("app.wasm"))
+        said = desk.run("publish", desk.path("app.wasm"))[2]
+        assert "unchanged: version 1" in said
+        assert "--version 2 seals it anew" in said
+        told = desk.document("publish", desk.path("app.wasm"), "--version", "2")
+        assert told["version"] == 2
 
 
 class TestWhenItFails:
@@ -165,6 +183,7 @@ class TestWhenItFails:
             (["app.wasm", "--key", "none.key"], "file-not-found"),
             (["app.wasm", "--name", "Not A Name"], "module-name"),
             (["app.wasm", "oci:"], "seal-reference-invalid"),
+            (["app.wasm", f"oci:shop@sha256:{'0' * 64}"], "seal-reference-invalid"),
             (["app.wasm", "--broker-identity", "00" * 32], "broker-identity-differs"),
         ],
     )

@@ -68,9 +68,9 @@ class TestRotate:
         assert (last.owner, last.previous) == (new, desk.world.owner.key_id)
 
     def test_the_same_again_after_a_failure(self, desk, new):
-        desk.document(*self.rotate(desk))
+        assert "had the new key already" not in desk.run(*self.rotate(desk))[2]
         Path(desk.path("next.json")).unlink()
-        desk.document(*self.rotate(desk))
+        assert "had the new key already" in desk.run(*self.rotate(desk))[2]
         assert Path(desk.path("next.json")).exists()
 
     def test_a_dry_run_changes_nothing(self, desk, new):
@@ -119,6 +119,8 @@ class TestRevoke:
         digest = "sha256:" + "ab" * 32
         told = desk.document("revoke", f"oci:{desk.path('gone')}@{digest}", *WHY)
         assert told["revokes"] == {"manifest": digest}
+        said = desk.run("revoke", f"oci:{desk.path('gone')}@{digest}", *WHY)[2]
+        assert "cannot be looked at: its digest is revoked as it stands" in said
         assert (
             desk.refused("revoke", f"oci:{desk.path('gone')}:1", *WHY)["code"] == "seal-not-found"
         )

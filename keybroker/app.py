@@ -9,7 +9,9 @@ from typing import Final
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from keybroker import limits
 from keybroker.broker import Broker
+from keybroker.errors import BrokerError
 from keybroker.metrics import Metrics
 from keybroker.problems import (
     REFUSED,
@@ -20,11 +22,14 @@ from keybroker.problems import (
     Receive,
     Scope,
     Send,
+    answer_problem,
     headers_of,
     problem_of,
 )
 from keybroker.protocol import Problem
-from keybroker.routes import BodyBudget, router, source
+from keybroker.routes import router
+from keybroker.shares import Shares
+from keybroker.sources import Sources
 
 HEADERS: Final = (
     (b"cache-control", b"no-store"),
@@ -38,11 +43,18 @@ _log = logging.getLogger("keybroker.access")
 
 
 class Edge:
-    """Adds security headers to every answer, counts it and writes one line about it."""
+    """Finds out who asks, and lets in as many at once as the broker serves.
 
-    def __init__(self, app: Application, metrics: Metrics) -> None:
+    Adds security headers to every answer, counts it and writes one line about it.
+    """
+
+    def __init__(self, app: Application, metrics: Metrics, sources: Sources) -> None:
         self._app = app
         self._metrics = metrics
+        self._sources = sources
+        self._requests = Shares(
+            "requests", together=limits.CONCURRENT_REQUESTS, each=limits.REQUESTS_OF_SOURCE
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,6 +63,7 @@ class Edge:
             return
         status = 500
         started = time.perf_counter()
+        source = self._source_of(scope)
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -60,9 +73,28 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, answer)
+            await self._admit(source, scope, receive, answer)
         finally:
             self._record(scope, status, time.perf_counter() - started)
+
+    async def _admit(self, source: str, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._requests.take(source)
+        except BrokerError as error:
+            await answer_problem(problem_of(error), send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._requests.give_back(source)
+
+    def _source_of(self, scope: Scope) -> str:
+        """Find out who asks, and leave it where the routes look."""
+        client = scope.get("client")
+        peer = client[0] if client else "unknown"
+        source = self._sources.of(peer, scope["headers"])
+        scope.setdefault("state", {})["source"] = source
+        return source
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         # The template of the route; a path that a peer made up is neither label nor log line.
@@ -73,7 +105,7 @@ class Edge:
             "path": route,
             "status": status,
             "milliseconds": round(seconds * 1000, 1),
-            "source": source(Request(scope)),
+            "source": scope["state"]["source"],
         }
         _log.info("answered", extra=line)
 
@@ -90,11 +122,13 @@ def create_app(broker: Broker, *, documented: bool = False) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.broker = broker
-    app.state.bodies = BodyBudget()
+    app.state.bodies = Shares(
+        "bodies", together=limits.BODIES_UNDER_WAY_BYTES, each=limits.BODIES_OF_SOURCE_BYTES
+    )
     app.include_router(router)
     _answer_problems(app)
     app.add_middleware(LastResort)
-    app.add_middleware(Edge, metrics=broker.metrics)
+    app.add_middleware(Edge, metrics=broker.metrics, sources=broker.sources)
     return app
 
 

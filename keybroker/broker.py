@@ -38,6 +38,7 @@ from keybroker.protocol import (
 from keybroker.ratelimit import Rate, RateLimiter
 from keybroker.release import Clock, Entropy, ReleaseService
 from keybroker.rulings import Rulings
+from keybroker.sources import Sources
 from keybroker.store.protocol import Quota, Store
 from policies.models import Guardrails
 from sealing import dsse
@@ -61,6 +62,7 @@ class Settings:
     document_rate: Rate
     quota: Quota
     tpms: EkTrust = field(default_factory=EkTrust.nobody, repr=False)
+    sources: Sources = field(default_factory=Sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Broker:
     challenge_rate: RateLimiter = field(repr=False)
     document_rate: RateLimiter = field(repr=False)
     descriptor: bytes = field(repr=False)
+    sources: Sources
 
     def challenge(self, body: bytes, *, source: str) -> ChallengeResponse:
         """Return a challenge to be used once. Raises `BrokerError` and `ProtocolError`."""
@@ -204,6 +207,7 @@ def assemble(
         challenge_rate=RateLimiter(settings.challenge_rate),
         document_rate=RateLimiter(settings.document_rate),
         descriptor=_describe(keys, settings, log, now=clock()),
+        sources=settings.sources,
     )
 
 

@@ -6,10 +6,11 @@ roots pinned in the package; simulated silicon takes its root and that root's fi
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from keybroker import limits
 from keybroker.evidence_policy import PolicySection
@@ -17,6 +18,7 @@ from keybroker.named_files import invalid, read_named
 from keybroker.protocol import FormatVersion
 from keybroker.ratelimit import Rate
 from keybroker.section import Count, Digest, FileName, FileNames, Section
+from keybroker.sources import Sources
 from policies.errors import PolicyError
 from policies.reader import read_yaml
 
@@ -79,6 +81,31 @@ class RateSection(Section):
         return Rate(self.burst, float(self.per_second))
 
 
+def _network(value: str) -> str:
+    network = ipaddress.ip_network(value)
+    if network.prefixlen == 0:
+        raise ValueError("every address is meant, expected those of your proxies")
+    return value
+
+
+ProxyAddress = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+
+
+class ProxiesSection(Section):
+    """Proxies in front of the broker, and the header in which they say who asks.
+
+    `addresses` are addresses or networks of which everybody is believed; the header must be one
+    that they set or append to themselves, whatever a client sends.
+    """
+
+    addresses: Annotated[tuple[ProxyAddress, ...], Field(min_length=1, max_length=limits.PROXIES)]
+    header: Literal["x-forwarded-for", "forwarded"]
+
+    def to_sources(self) -> Sources:
+        """Return what tells sources apart behind these proxies."""
+        return Sources(tuple(map(ipaddress.ip_network, self.addresses)), self.header)
+
+
 class QuotaSection(Section):
     """How much one policy of one owner may have out at once, and a day."""
 
@@ -96,6 +123,7 @@ class BrokerConfig(Section):
     operator: FileName
     evidence: EvidenceSection
     guardrails: FileNames = ()
+    proxies: ProxiesSection | None = None
     challenges: RateSection = RateSection(burst=200, per_second=100)
     releases: RateSection = RateSection(burst=100, per_second=50)
     documents: RateSection = RateSection(burst=20, per_second=5)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # One provider delegates a /64 to one customer; a bucket per address would be a bucket per packet.
 IPV6_SOURCE_BITS = 64
+# Proxies, or networks of them, in front of one broker.
+PROXIES = 16
 # A bucket is under 400 bytes, so the table stays below 40 MB.
 RATE_SOURCES = 100_000
 
@@ -18,9 +20,21 @@ BODY_SECONDS = 20.0
 # Requests being read or answered at once. More would only queue in front of the two things that
 # cost: the processor and the disk.
 CONCURRENT_REQUESTS = 256
+# Of them of one source: a fleet behind one address starts in a moment, and others get in as well.
+REQUESTS_OF_SOURCE = 64
+# Open connections, most of them idle between two requests of a runner or a proxy; a connection is
+# some KiB. One source has a quarter, or it could keep everybody else out by doing nothing.
+CONNECTIONS = 1024
+CONNECTIONS_OF_SOURCE = 256
+# A client that connects says what it wants within this time, and again after every answer.
+HEAD_SECONDS = 10.0
+# Request line and headers, those that proxies add included.
+HEAD_BYTES = 32 * 1024
 # All request bodies being read together: eight of the largest. Somebody with no key yet must not
 # make the broker hold more, however many connections are open.
 BODIES_UNDER_WAY_BYTES = 64 * 1024 * 1024
+# Of them of one source: two of the largest, or a hundred of the usual ones.
+BODIES_OF_SOURCE_BYTES = 16 * 1024 * 1024
 # Time that requests under way get when the service is told to stop.
 SHUTDOWN_SECONDS = 15
 

@@ -177,10 +177,11 @@ class LastResort:
             problem = fault(error)
             if started or scope["type"] != "http":
                 raise
-            await _answer(problem, send)
+            await answer_problem(problem, send)
 
 
-async def _answer(problem: Problem, send: Send) -> None:
+async def answer_problem(problem: Problem, send: Send) -> None:
+    """Send a problem as the whole answer to a request."""
     headers = [(name.encode(), value.encode()) for name, value in headers_of(problem).items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": problem.to_bytes()})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
 
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.limits import IPV6_SOURCE_BITS, RATE_SOURCES
+from keybroker.limits import RATE_SOURCES
 
 # Sources that find the table full of others still paying share this one bucket.
 _OVERFLOW = "*"
@@ -27,19 +26,6 @@ class Rate:
 class _Bucket:
     tokens: float
     filled: datetime
-
-
-def source_of(host: str) -> str:
-    """Return what counts as one source: an IPv4 address, or the /64 network of an IPv6 one."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv4Address):
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, IPV6_SOURCE_BITS), strict=False))
 
 
 class RateLimiter:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
 from keybroker import limits, protocol
 from keybroker.broker import Broker
@@ -16,7 +17,7 @@ from keybroker.errors import BrokerCode, BrokerError
 from keybroker.evaluation import EvaluationResponse
 from keybroker.owner_changes import OwnerRotated, RevocationRecorded
 from keybroker.problems import CONTENT_TYPE
-from keybroker.ratelimit import source_of
+from keybroker.shares import Shares
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -27,49 +28,42 @@ def broker_of(request: Request) -> Broker:
     return cast("Broker", request.app.state.broker)
 
 
-class BodyBudget:
-    """How many bytes of bodies are being read at this moment. Used by one event loop only."""
+def body_up_to(limit: int) -> Callable[[Request], AsyncIterator[bytes]]:
+    """Return a dependency that reads a body of at most `limit` bytes in bounded time and memory.
 
-    def __init__(self, limit_bytes: int = limits.BODIES_UNDER_WAY_BYTES) -> None:
-        self._limit_bytes = limit_bytes
-        self._held_bytes = 0
+    Its bytes count as under way until the request was answered.
+    """
 
-    def take(self, size: int) -> None:
-        """Count `size` more bytes, or raise `RATE_LIMITED` when all readers hold enough."""
-        if self._held_bytes + size > self._limit_bytes:
-            raise BrokerError(BrokerCode.RATE_LIMITED, "too many bodies are being read")
-        self._held_bytes += size
-
-    def give_back(self, size: int) -> None:
-        """Stop counting `size` bytes."""
-        self._held_bytes -= size
-
-
-def body_up_to(limit: int) -> Callable[[Request], Awaitable[bytes]]:
-    """Return a dependency that reads a body of at most `limit` bytes in bounded time and memory."""
-
-    async def read(request: Request) -> bytes:
-        budget: BodyBudget = request.app.state.bodies
-        body = bytearray()
+    async def read(request: Request) -> AsyncIterator[bytes]:
+        bodies: Shares = request.app.state.bodies
+        who, body = source(request), bytearray()
         try:
-            async with asyncio.timeout(limits.BODY_SECONDS):
-                async for chunk in request.stream():
-                    if len(body) + len(chunk) > limit:
-                        raise BrokerError(BrokerCode.REQUEST_TOO_LARGE, f"body exceeds {limit}")
-                    budget.take(len(chunk))
-                    body += chunk
-        except TimeoutError as error:
-            raise BrokerError(BrokerCode.REQUEST_TOO_SLOW, f"{len(body)} bytes came") from error
+            await _fill(body, request, limit, lambda size: bodies.take(who, size))
+            yield bytes(body)
         finally:
-            budget.give_back(len(body))
-        return bytes(body)
+            bodies.give_back(who, len(body))
 
     return read
 
 
+async def _fill(body: bytearray, request: Request, limit: int, take: Callable[[int], None]) -> None:
+    try:
+        async with asyncio.timeout(limits.BODY_SECONDS):
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > limit:
+                    raise BrokerError(BrokerCode.REQUEST_TOO_LARGE, f"body exceeds {limit}")
+                take(len(chunk))
+                body += chunk
+    except TimeoutError as error:
+        raise BrokerError(BrokerCode.REQUEST_TOO_SLOW, f"{len(body)} bytes came") from error
+    except ClientDisconnect as error:
+        detail = f"the client went away after {len(body)} bytes"
+        raise BrokerError(BrokerCode.REQUEST_TOO_SLOW, detail) from error
+
+
 def source(request: Request) -> str:
-    """Return who asks, as far as the rate limit cares."""
-    return source_of(request.client.host if request.client else "unknown")
+    """Return who asks, as far as the rate limit cares: the edge found out."""
+    return cast("str", request.state.source)
 
 
 Served = Annotated[Broker, Depends(broker_of)]

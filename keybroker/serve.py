@@ -25,6 +25,7 @@ from keybroker.config import Listen, load_config
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.initialise import DATABASE, MASTER_KEY, EvidenceFiles, NewBroker, init_broker
 from keybroker.keys import BrokerKeys
+from keybroker.listening import BoundedProtocol
 from keybroker.logs import write_json_to
 from keybroker.release import Clock, Entropy, utc_now
 from keybroker.seals.file import open_master_key
@@ -110,7 +111,9 @@ class _Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=limits.CONCURRENT_REQUESTS,
+            http=BoundedProtocol,
+            ws="none",
+            limit_concurrency=limits.CONNECTIONS,
             timeout_graceful_shutdown=limits.SHUTDOWN_SECONDS,
             proxy_headers=False,
         )

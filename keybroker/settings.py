@@ -22,6 +22,7 @@ from keybroker.config import FILE_NAME, BrokerConfig, EvidenceSection, Simulated
 from keybroker.endorsement_files import EndorsementFiles
 from keybroker.named_files import invalid, read_named
 from keybroker.reference_documents import is_signed, read_references
+from keybroker.sources import Sources
 from keybroker.store.protocol import Quota
 from policies.errors import PolicyError
 from policies.load import load_guardrails
@@ -42,6 +43,7 @@ def load_settings(folder: Path, config: BrokerConfig) -> Settings:
             operator=operator,
             trust=_trust(folder, config.evidence, operator),
             tpms=_tpms(folder, config.evidence),
+            sources=Sources() if config.proxies is None else config.proxies.to_sources(),
             guardrails=tuple(_guardrails(folder, name) for name in config.guardrails),
             challenge_rate=config.challenges.to_rate(),
             release_rate=config.releases.to_rate(),

@@ -11,6 +11,7 @@ import httpx
 
 PEER = ("192.0.2.9", 40_000)
 Content = bytes | AsyncIterator[bytes] | None
+Headers = dict[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,20 @@ class Peer:
 
     app: Any
 
-    def request(self, method: str, path: str, *, content: Content = None) -> httpx.Response:
-        return asyncio.run(self._request(method, path, content))
+    def request(
+        self, method: str, path: str, *, content: Content = None, headers: Headers = None
+    ) -> httpx.Response:
+        return asyncio.run(self._request(method, path, content, headers))
 
     def get(self, path: str) -> httpx.Response:
         return self.request("GET", path)
 
-    def post(self, path: str, content: Content) -> httpx.Response:
-        return self.request("POST", path, content=content)
+    def post(self, path: str, content: Content, headers: Headers = None) -> httpx.Response:
+        return self.request("POST", path, content=content, headers=headers)
 
-    async def _request(self, method: str, path: str, content: Content) -> httpx.Response:
+    async def _request(
+        self, method: str, path: str, content: Content, headers: Headers
+    ) -> httpx.Response:
         transport = httpx.ASGITransport(app=self.app, client=PEER)
         async with httpx.AsyncClient(transport=transport, base_url="http://broker") as client:
-            return await client.request(method, path, content=content)
+            return await client.request(method, path, content=content, headers=headers)

@@ -15,8 +15,8 @@ import pytest
 from keybroker import limits, protocol
 from keybroker.app import Edge, create_app, create_operations_app
 from keybroker.audit.proof import verify_proof
-from keybroker.routes import BodyBudget
-from tests.fakes.web import Peer
+from keybroker.shares import Shares
+from tests.fakes.web import PEER, Peer
 from tests.fakes.world import World, make_world, release_policy
 
 GOLDEN = Path(__file__).with_name("openapi.json")
@@ -189,7 +189,8 @@ def test_start_and_stop_of_the_server_are_no_requests(world: World) -> None:
     async def nothing(*_: Any) -> Any:
         raise AssertionError
 
-    asyncio.run(Edge(app, world.broker.metrics)({"type": "lifespan"}, nothing, nothing))
+    edge = Edge(app, world.broker.metrics, world.broker.sources)
+    asyncio.run(edge({"type": "lifespan"}, nothing, nothing))
     assert seen == ["lifespan"]
 
 
@@ -259,19 +260,76 @@ def test_broker_that_cannot_write_is_neither_ready_nor_alive(tmp_path: Path) -> 
     assert response.text == "not ready\nstore: failed\nlog: ok\n"
 
 
+def test_bodies_under_way_are_bounded_together_and_for_each_source(world: World) -> None:
+    app = create_app(world.broker)
+    app.state.bodies = Shares("bodies", together=100, each=50)
+    peer = Peer(app)
+    app.state.bodies.take("198.51.100.1", 50)
+    app.state.bodies.take("198.51.100.2", 40)
+    require_problem(peer.post("/v1/releases", b"x" * 11), 429, "rate-limited")
+    app.state.bodies.give_back("198.51.100.2", 40)
+    require_problem(peer.post("/v1/releases", b"x" * 51), 429, "rate-limited")
+    require_problem(peer.post("/v1/releases", b"x" * 50), 400, "message-malformed")
+    # All of it was given back.
+    app.state.bodies.take(PEER[0], 50)
+
+
+@pytest.mark.parametrize("limit", ["CONCURRENT_REQUESTS", "REQUESTS_OF_SOURCE"])
+def test_requests_at_once_are_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(limits, limit, 0)
+    refused = Peer(create_app(world.broker)).get("/v1/broker")
+    require_problem(refused, 429, "rate-limited")
+    assert refused.headers["cache-control"] == "no-store"
+    monkeypatch.setattr(limits, limit, 1)
+    peer = Peer(create_app(world.broker))
+    assert [peer.get("/v1/broker").status_code for _ in range(2)] == [200, 200]
+
+
+def test_client_that_goes_away_is_no_fault(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    said = iter(
+        [
+            {"type": "http.request", "body": b"{", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/releases",
+        "headers": [],
+        "query_string": b"",
+        "client": PEER,
+    }
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return next(said)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(create_app(world.broker)(scope, receive, send))
+    assert sent[0]["status"] == 408
+    assert not [entry for entry in caplog.records if entry.levelno > logging.INFO]
+
+
+def test_rates_behind_a_proxy_are_of_who_asks_there(tmp_path: Path) -> None:
+    proxies = {"addresses": ["192.0.2.0/24"], "header": "x-forwarded-for"}
+    one_token = {"burst": 1, "per-second": 1}
+    with make_world(tmp_path, challenges=one_token, proxies=proxies) as world:
+        peer = Peer(create_app(world.broker))
+        asked = [
+            peer.post("/v1/challenges", b"{}", {"x-forwarded-for": who}).status_code
+            for who in ("203.0.113.1", "203.0.113.2", "203.0.113.9, 203.0.113.1")
+        ]
+    assert asked == [200, 200, 429]
+
+
 if __name__ == "__main__":
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder, make_world(Path(folder)) as made:
         GOLDEN.write_text(_openapi(made), encoding="utf-8")
-
-
-def test_bodies_being_read_are_bounded_together(world: World) -> None:
-    app = create_app(world.broker)
-    app.state.bodies = BodyBudget(limit_bytes=100)
-    peer = Peer(app)
-    app.state.bodies.take(90)
-    require_problem(peer.post("/v1/releases", b"x" * 11), 429, "rate-limited")
-    app.state.bodies.give_back(90)
-    require_problem(peer.post("/v1/releases", b"x" * 100), 400, "message-malformed")
-    app.state.bodies.take(100)

@@ -50,6 +50,32 @@ def refusal(call: Any, *args: Any, **kwargs: Any) -> BrokerError:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    "proxies",
+    [
+        {"addresses": ["10.0.0.1"]},
+        {"header": "forwarded"},
+        {"addresses": [], "header": "forwarded"},
+        {"addresses": ["0.0.0.0/0"], "header": "forwarded"},
+        {"addresses": ["::/0"], "header": "forwarded"},
+        {"addresses": ["10.0.0.1/24"], "header": "forwarded"},
+        {"addresses": ["proxy.example"], "header": "forwarded"},
+        {"addresses": ["10.0.0.1"], "header": "x-real-ip"},
+    ],
+)
+def test_proxies_are_named_and_so_is_their_header(proxies: dict[str, Any]) -> None:
+    assert refusal(parse_config, members(proxies=proxies)).code is BrokerCode.CONFIG_INVALID
+
+
+def test_named_proxies_are_believed() -> None:
+    named = {"addresses": ["10.0.0.1", "2001:db8::/64"], "header": "forwarded"}
+    config = parse_config(members(proxies=named))
+    assert config.proxies is not None
+    headers = [(b"forwarded", b"for=192.0.2.1")]
+    assert config.proxies.to_sources().of("2001:db8::7", headers) == "192.0.2.1"
+    assert parse_config(members()).proxies is None
+
+
 def test_smallest_file_listens_on_loopback_and_trusts_no_simulation() -> None:
     config = parse_config(members())
     assert (config.listen.host, config.listen.port) == ("127.0.0.1", 8440)

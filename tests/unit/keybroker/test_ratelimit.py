@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.ratelimit import Rate, RateLimiter, source_of
+from keybroker.ratelimit import Rate, RateLimiter
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -60,16 +60,3 @@ def test_full_table_forgets_only_what_time_has_filled() -> None:
     assert taken(limiter, "a", 1) == 0
     later = NOW + timedelta(seconds=2)
     assert taken(limiter, "e", 3, later) == 2
-
-
-@pytest.mark.parametrize(
-    ("host", "source"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("testclient", "testclient"),
-    ],
-)
-def test_source_of_a_host(host: str, source: str) -> None:
-    assert source_of(host) == source

@@ -1,0 +1,77 @@
+"""One HTTP connection with what uvicorn leaves open: how long it may say nothing, and how much.
+
+A connection costs its client nothing, so one that waits in silence, asks in drips, or sends a
+body after its answer must not keep its place. Bodies have a deadline in `keybroker.routes`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from keybroker import limits
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with a deadline and a size for each request's head, and a part for each peer."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, unless its peer has enough of them."""
+        super().connection_made(transport)
+        if self._of_this_peer() > limits.CONNECTIONS_OF_SOURCE:
+            transport.abort()
+        else:
+            self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless this is more than any head needs."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > limits.HEAD_BYTES:
+                self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Start to count a head."""
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop counting: what follows is a body."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """Give the next request as much time as the first one had."""
+        super().on_response_complete()
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and its deadline."""
+        self._cancel()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        self._cancel()
+        self._deadline = self.loop.call_later(limits.HEAD_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        """Close, unless a request is being answered."""
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete:
+            self.transport.abort()
+
+    def _cancel(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    def _of_this_peer(self) -> int:
+        hosts = (getattr(each, "client", None) for each in self.connections)
+        own = self.client[0] if self.client else None
+        return sum(1 for client in hosts if client is not None and client[0] == own)

@@ -1,0 +1,137 @@
+"""Connections that say nothing, too slowly or too much lose their place; others keep it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from keybroker import limits
+from keybroker.listening import BoundedProtocol
+
+REQUEST = b"GET / HTTP/1.1\r\nhost: broker\r\n\r\n"
+Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+async def say_ok(scope: Any, receive: Any, send: Any) -> None:
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+@asynccontextmanager
+async def listening(app: Any = say_ok) -> AsyncIterator[Connect]:
+    """A server on loopback, and what connects to it."""
+    config = uvicorn.Config(app, http=BoundedProtocol, ws="none", lifespan="off", log_config=None)
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: BoundedProtocol(config, state, {}), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    writers = []
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.append(writer)
+        return reader, writer
+
+    try:
+        yield connect
+    finally:
+        for writer in writers:
+            writer.close()
+        server.close()
+        for task in list(state.tasks):
+            task.cancel()
+
+
+async def closed(reader: asyncio.StreamReader) -> bytes:
+    """What came before the server closed the connection."""
+    try:
+        return await asyncio.wait_for(reader.read(), 30)
+    except ConnectionResetError:
+        return b""
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"G",
+        b"GET / HTTP/1.1\r\nhost: broker\r\n",
+        REQUEST + b"GET /",
+        b"POST / HTTP/1.1\r\nhost: broker\r\ncontent-length: 1000\r\n\r\nx",
+    ],
+    ids=["nothing", "a-byte", "no-end", "half-of-a-second", "body-after-its-answer"],
+)
+def test_whoever_does_not_go_on_is_cut_off(said: bytes) -> None:
+    async def visit() -> bytes:
+        async with listening() as connect:
+            reader, writer = await connect()
+            writer.write(said)
+            return await closed(reader)
+
+    answered = asyncio.run(visit())
+    assert answered.endswith(b"ok") == (b"\r\n\r\n" in said)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_request_that_is_being_answered_is_not_cut_off() -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(2 * limits.HEAD_SECONDS)
+        await say_ok(scope, receive, send)
+
+    async def visit() -> bytes:
+        async with listening(slow) as connect:
+            reader, writer = await connect()
+            writer.write(REQUEST)
+            return await closed(reader)
+
+    assert asyncio.run(visit()).endswith(b"ok")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_head_has_a_size(more: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 1000.0)
+    head = b"GET / HTTP/1.1\r\nconnection: close\r\nhost: broker\r\nx: "
+
+    async def visit() -> bytes:
+        async with listening() as connect:
+            reader, writer = await connect()
+            writer.write(head + b"x" * (limits.HEAD_BYTES - len(head) + more))
+            if not more:
+                await writer.drain()
+                writer.write(b"\r\n\r\n")
+            return await closed(reader)
+
+    assert asyncio.run(visit()).endswith(b"ok") is (more == 0)
+
+
+def test_one_peer_has_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CONNECTIONS_OF_SOURCE", 2)
+
+    async def ask(connect: Connect) -> bytes:
+        reader, writer = await connect()
+        writer.write(REQUEST)
+        try:
+            return await asyncio.wait_for(reader.read(4), 30)
+        except ConnectionResetError:
+            return b""
+
+    async def visit() -> list[bytes]:
+        async with listening() as connect:
+            return [await ask(connect) for _ in range(3)]
+
+    assert asyncio.run(visit()) == [b"HTTP", b"HTTP", b""]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from keybroker.protocol import format_time
-from policies.models import CapabilityPolicy
 from runner.broker import Broker
 from runner.collecting import Collected
 from runner.ending import Ending
@@ -26,7 +25,6 @@ class Ran:
     """Everything about one sealed run that its receipt tells."""
 
     collected: Collected
-    grant: CapabilityPolicy
     inputs: Inputs
     ended: Ended
     started: datetime
@@ -52,7 +50,7 @@ def make_receipt(ran: Ran, terms: Terms, *, proofs: Sequence[str | None], key: S
         v=1,
         releases=tuple(map(_told, collected.releases, proofs)),
         engine=ended.locked.engine,
-        grant=ran.grant.digest,
+        grant=collected.grant.digest,
         guardrails=tuple(one.digest for one in terms.guardrails),
         lockdown=ended.locked.lockdown,
         result=Result(ending=ended.ending, exit_code=ended.exit_code),

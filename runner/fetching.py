@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 
 from policies.models import CapabilityPolicy
 from runner.errors import RunnerCode, RunnerError
-from runner.grants import parse_grant, require_imports_granted, within
+from runner.grants import (
+    parse_grant,
+    require_arguments_granted,
+    require_imports_granted,
+    within,
+)
 from runner.inputs import Offer, require_folders_granted, require_texts
 from runner.order import Terms
 from runner.refusing import refused_as
@@ -86,13 +91,21 @@ def require_fit(module: SignedModule, offer: Offer, terms: Terms) -> None:
         raise RunnerError(RunnerCode.MODULE_TOO_LARGE, detail)
     if isinstance(module.artifact.config, ModuleConfig) and module.artifact.config.component:
         raise RunnerError(RunnerCode.COMPONENT_UNSUPPORTED, "this runner runs core modules only")
-    grant = within(module.requested, terms.guardrails)
+    require_texts(offer)
+    require_runnable(module, within(module.requested, terms.guardrails), offer)
+
+
+def require_runnable(module: SignedModule, grant: CapabilityPolicy, offer: Offer) -> None:
+    """Accept a grant under which the module can be run with what the caller offers.
+
+    Raises `RunnerError` with the lines that would grant what is missing.
+    """
     bill = module.statement.bill
     # A hidden bill says nothing yet: the worker compares what the opened module imports.
     if isinstance(bill, BillOfMaterials):
         require_imports_granted(grant, [(one.module, one.name) for one in bill.imports])
-    require_texts(offer)
     require_folders_granted(offer.folders, grant)
+    require_arguments_granted(grant, offer.arguments)
 
 
 def fetch_ciphertext(store: ArtifactStore, module: SignedModule) -> bytes:

@@ -66,6 +66,24 @@ def require_imports_granted(
         raise RunnerError(RunnerCode.IMPORT_NOT_GRANTED, detail, remedy) from error
 
 
+def require_arguments_granted(grant: CapabilityPolicy, given: Sequence[str]) -> None:
+    """Accept arguments that `grant` lets in, or raise `RunnerError` with the lines that would."""
+    allowed, size = grant.spec.args, sum(map(_size, given))
+    if given and not allowed.allow:
+        detail = f"{len(given)} arguments are given, but the policy grants none"
+        remedy = "spec:\n  args: {allow: true}"
+        raise RunnerError(RunnerCode.INPUT_NOT_GRANTED, detail, remedy)
+    if given and (len(given) > allowed.max_count or size > allowed.max_bytes):
+        detail = f"{len(given)} arguments of {size} bytes are given, "
+        detail += f"but the policy grants {allowed.max_count} of {allowed.max_bytes} bytes"
+        lines = f"{{allow: true, max-count: {len(given)}, max-bytes: {size}}}"
+        raise RunnerError(RunnerCode.INPUT_NOT_GRANTED, detail, f"spec:\n  args: {lines}")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))
+
+
 def _object(text: bytes, what: str) -> dict[str, Any]:
     with refused_as(RunnerCode.GRANT_INVALID):
         value = canonical.parse_canonical(text, limit_bytes=limits.STATEMENT_BYTES, what=what)

@@ -1,4 +1,4 @@
-"""Handing a run to its worker: documents, ciphertext, inputs, and the word to start."""
+"""Handing a run to its worker: the artifact, then inputs and the word to start."""
 
 from __future__ import annotations
 
@@ -8,40 +8,46 @@ from runner.errors import RunnerCode, RunnerError
 from runner.fetching import SignedModule
 from runner.inputs import Inputs
 from runner.order import Order, Terms
+from runner.supervise import hear
 from runner.worker import limits
-from runner.worker.messages import Call, Piece, PieceName, Sealed, Start, TreeFile
+from runner.worker.frames import malformed
+from runner.worker.messages import Artifact, Call, Piece, PieceName, Start, TreeFile, Verified
 from runner.worker.process import WorkerProcess
 from sealing import canonical
 
 
-def hand_over_sealed(
-    worker: WorkerProcess,
-    module: SignedModule,
-    collected: Collected,
-    *,
-    layer: bytes,
-    inputs: Inputs,
-    order: Order,
+def hand_over_artifact(
+    worker: WorkerProcess, module: SignedModule, layer: bytes, order: Order
 ) -> None:
-    """Give the worker everything for a sealed module; it verifies all of it again.
+    """Give the worker a sealed module, against which it holds every release.
 
-    Raises `RunnerError`.
+    It verifies all of it again, and says so. Raises `RunnerError`.
     """
-    releases, artifact = collected.releases, module.artifact
+    artifact = module.artifact
     for name, data in (
         (PieceName.MANIFEST, module.manifest),
         (PieceName.CONFIG, module.config),
         *((PieceName.BUNDLE, bundle) for bundle in artifact.bundles),
         *((PieceName.OWNER, signer.spki) for signer in artifact.signers),
-        *((PieceName.IDENTITY, released.identity.spki) for released in releases),
-        *((PieceName.RELEASE, released.answer) for released in releases),
         (PieceName.LAYER, layer),
     ):
         worker.send(Piece(name=name), data)
-    _hand_over_inputs(worker, inputs, order.terms)
-    requests = tuple(released.asked.binding.digest() for released in releases)
-    sealed = Sealed(requests=requests, owner_threshold=order.owner_threshold)
-    worker.send(_start(inputs, order.terms, sealed=sealed))
+    worker.send(Artifact(owner_threshold=order.owner_threshold))
+    message = hear(worker, limits.PREPARE_SECONDS).message
+    if not isinstance(message, Verified):
+        raise malformed(f"got {message.type}, expected verified")
+
+
+def hand_over_sealed(
+    worker: WorkerProcess, collected: Collected, inputs: Inputs, terms: Terms
+) -> None:
+    """Give the worker the inputs of a module that it has, and say whose releases to use.
+
+    Raises `RunnerError`.
+    """
+    _hand_over_inputs(worker, inputs, terms)
+    brokers = tuple(released.identity.key_id for released in collected.releases)
+    worker.send(_start(inputs, terms, brokers=brokers))
 
 
 def hand_over_unsealed(
@@ -70,9 +76,9 @@ def _hand_over_inputs(worker: WorkerProcess, inputs: Inputs, terms: Terms) -> No
             worker.send(TreeFile(mount=mount, path=path), data)
 
 
-def _start(inputs: Inputs, terms: Terms, *, sealed: Sealed | None = None) -> Start:
+def _start(inputs: Inputs, terms: Terms, *, brokers: tuple[str, ...] | None = None) -> Start:
     required = tuple(sorted(terms.required))
-    return Start(sealed=sealed, mounts=tuple(inputs.trees), required=required)
+    return Start(brokers=brokers, mounts=tuple(inputs.trees), required=required)
 
 
 def _require_size(module: bytes) -> None:

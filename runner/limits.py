@@ -10,6 +10,8 @@ MIB: Final = 1024 * KIB
 # Yosys, the largest real program at hand, has 69 MB; this leaves room for three of it. The sealed
 # format takes 512 MiB, so that other runners may; compiling that much is not what this one is for.
 MAX_MODULE_BYTES: Final = 256 * MIB
+# A lease with less left would be over before its module is compiled.
+MIN_LEASE_SECONDS: Final = 5
 # The engine quotes the module in its messages; a line is enough to act on.
 MAX_ENGINE_MESSAGE_CHARACTERS: Final = 300
 # Names of a module's imports and functions are its own choice, in number and length.

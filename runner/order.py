@@ -14,6 +14,7 @@ from runner import exit_codes
 from runner.broker import Broker
 from runner.errors import RunnerError
 from runner.inputs import Inputs, Offer
+from runner.passed_over import PassedOver
 from runner.supervise import Clock, Ended, Sinks
 from runner.worker.lockdown import Part
 from runner.worker.process import WorkerProcess
@@ -78,6 +79,8 @@ class Report:
     receipt: bytes | None = field(default=None, repr=False)
     decisions: tuple[str, ...] = ()
     simulated: bool = False
+    # Brokers that were asked and of no use: what they released, if anything, is not in the receipt.
+    passed_over: tuple[PassedOver, ...] = ()
     # Per folder: what was changed on the host, and what of the host the guest did not get.
     written_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -94,12 +97,18 @@ class Report:
             milliseconds={**milliseconds, **ended.locked.milliseconds},
         )
 
-    def with_receipt(self, receipt: bytes, releases: Sequence[ReleaseDocument]) -> Self:
-        """Return this report of a run that `releases` allowed."""
+    def with_receipt(
+        self,
+        receipt: bytes,
+        releases: Sequence[ReleaseDocument],
+        passed_over: Sequence[PassedOver],
+    ) -> Self:
+        """Return this report of a run that `releases` allowed, and the brokers `passed_over`."""
         return replace(
             self,
             receipt=receipt,
             decisions=tuple(release.decision for release in releases),
+            passed_over=tuple(passed_over),
             simulated=any(release.simulated for release in releases),
         )
 

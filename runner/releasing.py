@@ -9,20 +9,15 @@ from datetime import datetime
 from keybroker.protocol import (
     ReleaseDocument,
     ReleaseResponse,
-    parse_time,
     unverified_identity,
     verify_descriptor,
-    verify_release,
 )
-from policies.models import CapabilityPolicy
-from policies.within import require_within
 from runner.asking import Asked
 from runner.broker import Broker
-from runner.errors import RunnerCode, RunnerError
+from runner.errors import RunnerCode
 from runner.fetching import SignedModule
-from runner.grants import parse_grant
+from runner.genuine import GenuineRelease, verify_genuine
 from runner.refusing import refused_as
-from sealing.envelope import Envelope
 from sealing.keys import VerifyingKey
 
 
@@ -34,14 +29,17 @@ class Released:
     asked: Asked = field(repr=False)
     answer: bytes = field(repr=False)
     text: str = field(repr=False)
-    document: ReleaseDocument = field(repr=False)
-    identity: VerifyingKey
-    grant: CapabilityPolicy
+    genuine: GenuineRelease
 
     @property
-    def lease_ends(self) -> datetime:
-        """When the key must be gone."""
-        return parse_time(self.document.lease.expires)
+    def identity(self) -> VerifyingKey:
+        """Whose release it is."""
+        return self.genuine.identity
+
+    @property
+    def document(self) -> ReleaseDocument:
+        """What the broker says about it."""
+        return self.genuine.document
 
 
 def known_identity(broker: Broker, key_ids: Sequence[str]) -> VerifyingKey:
@@ -69,36 +67,14 @@ def obtain_release(
     Opening the key is left to the worker, which checks all of this again. Raises `RunnerError`.
     """
     answer = broker.release(asked.request)
+    genuine = verify_genuine(
+        answer,
+        module.artifact,
+        module.requested,
+        identity=identity,
+        request=asked.binding.digest(),
+        now=now(),
+    )
     with refused_as(RunnerCode.BROKER_NOT_GENUINE):
-        release = verify_release(
-            answer,
-            identity=identity,
-            manifest=asked.binding.manifest,
-            request=asked.binding.digest(),
-            now=now(),
-        )
         text = ReleaseResponse.parse(answer, limit_bytes=len(answer)).release
-    document, statement = release.document, module.statement
-    got = (document.module, document.version, document.owner)
-    if got != (statement.module, statement.version, statement.owner):
-        detail = f"release names {document.module} {document.version}"
-        raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, detail)
-    _require_share(document, module.artifact.manifest.envelopes, identity)
-    grant = parse_grant(document.grant)
-    # No broker may give a module more than its owner asked for.
-    with refused_as(RunnerCode.BROKER_NOT_GENUINE):
-        require_within(grant, module.requested)
-    return Released(broker, asked, answer, text, document, identity, grant)
-
-
-def _require_share(
-    document: ReleaseDocument, envelopes: Sequence[Envelope], identity: VerifyingKey
-) -> None:
-    """Accept a release of what the owner sealed for `identity`: the whole key, or that share."""
-    theirs = (each.share for each in envelopes if each.broker == identity.key_id)
-    header = next(theirs, None)
-    expected = header and (header.set, header.index, header.threshold, header.of)
-    said = document.share
-    if (said and (said.set, said.index, said.threshold, said.of)) != expected:
-        detail = "release is not of the key or share that the owner sealed for this broker"
-        raise RunnerError(RunnerCode.BROKER_NOT_GENUINE, detail)
+    return Released(broker, asked, answer, text, genuine)

@@ -6,13 +6,16 @@ worker makes the key that a release is wrapped to, verifies everything again, an
 
 from __future__ import annotations
 
+from functools import partial
+
 from policies.models import CapabilityPolicy
 from runner.closing import Ran, fetch_proofs, hand_back, make_receipt
 from runner.collecting import Collector
 from runner.fetching import SignedModule, fetch_ciphertext, fetch_signed, require_fit
 from runner.grants import within
-from runner.handing import hand_over_sealed, hand_over_unsealed
+from runner.handing import hand_over_artifact, hand_over_sealed, hand_over_unsealed
 from runner.inputs import Offer, take_inputs
+from runner.judging import judge
 from runner.order import Order, Place, Report, Terms, World
 from runner.stopwatch import Stopwatch
 from runner.supervise import supervise, take_hello
@@ -58,8 +61,10 @@ def run_sealed(order: Order, place: Place, world: World) -> Report:
     watch.lap("receipt")
 
     # (9) What the guest leaves in granted folders goes back to the host.
+    collected = ran.collected
     report = Report.of(ran.ended, ran.inputs, watch.milliseconds)
-    return hand_back(report.with_receipt(receipt, ran.collected.documents), order.offer, ran.inputs)
+    report = report.with_receipt(receipt, collected.documents, collected.passed_over)
+    return hand_back(report, order.offer, ran.inputs)
 
 
 def _attest_and_run(
@@ -74,24 +79,30 @@ def _attest_and_run(
     watch: Stopwatch,
 ) -> Ran:
     """Steps 4 to 7: from the worker's key to the end of the guest."""
+    # (4) The worker verifies the artifact for itself: it will hold every release against it.
     runner_key = take_hello(worker).key
+    hand_over_artifact(worker, module, layer, order)
     watch.lap("worker")
 
-    # (4, 5) Releases by brokers that the owner named, as many as the key takes: each for its own
-    # challenge, with evidence over the whole request, never wider than the owner asked.
+    # (5) Releases by brokers that the owner named, as many as the key takes: each for its own
+    # challenge, with evidence over the whole request, never wider than the owner asked, and of
+    # what was sealed: that is for the worker to say. Whoever has none is passed over.
     now = place.clock.now
-    collected = Collector(world, module, runner_key, key.public, now, watch).collect()
+    collected = Collector(
+        world, order, module, runner_key, key.public, partial(judge, worker), now, watch
+    ).collect()
 
-    # (6) The node may allow less again; no more than what is left is read from the host.
-    grant = within(collected.grant(), order.terms.guardrails)
-    inputs = take_inputs(order.offer, grant)
+    # (6) No more than brokers and node allow is read from the host.
+    inputs = take_inputs(order.offer, collected.grant)
 
     # (7) The worker verifies all of it again, opens, compiles, locks itself down, and runs.
     started = now()
-    hand_over_sealed(worker, module, collected, layer=layer, inputs=inputs, order=order)
-    ended = supervise(worker, grant, place.sinks, place.clock, lease_ends=collected.lease_ends)
+    hand_over_sealed(worker, collected, inputs, order.terms)
+    ended = supervise(
+        worker, collected.grant, place.sinks, place.clock, lease_ends=collected.lease_ends
+    )
     watch.lap("run")
-    return Ran(collected, grant, inputs, ended, started, now())
+    return Ran(collected, inputs, ended, started, now())
 
 
 def run_unsealed(

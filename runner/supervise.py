@@ -21,7 +21,16 @@ from runner.errors import RunnerCode, RunnerError
 from runner.receipt import Stream
 from runner.worker import limits
 from runner.worker.frames import Frame, malformed
-from runner.worker.messages import Done, Failed, FromWorker, Hello, Locked, Output, TreeFile
+from runner.worker.messages import (
+    Done,
+    Failed,
+    FromWorker,
+    Hello,
+    Locked,
+    Output,
+    Refused,
+    TreeFile,
+)
 from runner.worker.process import WorkerProcess
 
 Message = TypeVar("Message", Output, TreeFile)
@@ -77,7 +86,7 @@ class Ended:
 
 def take_hello(worker: WorkerProcess) -> Hello:
     """Return the worker's first message. Raises `RunnerError`."""
-    message = _next(worker, limits.HELLO_SECONDS).message
+    message = hear(worker, limits.HELLO_SECONDS).message
     if not isinstance(message, Hello):
         raise malformed(f"got {message.type}, expected hello")
     return message
@@ -173,7 +182,7 @@ class _Watch:
                 raise TimeoutError from error
             raise
         if isinstance(frame.message, Failed):
-            raise _failure(frame.message, _LATE_FAILURES)
+            raise failure_of(frame.message, _LATE_FAILURES)
         return frame
 
     def _write(self, message: Output, data: bytes) -> None:
@@ -231,19 +240,21 @@ def _first(worker: WorkerProcess, seconds: float) -> Frame[FromWorker]:
     """Return the next frame of one that runs no guest yet, or raise what it reports."""
     frame = worker.receive(seconds=max(0.0, seconds))
     if isinstance(frame.message, Failed):
-        raise _failure(frame.message, frozenset(RunnerCode))
+        raise failure_of(frame.message, frozenset(RunnerCode))
     return frame
 
 
-def _next(worker: WorkerProcess, seconds: float) -> Frame[FromWorker]:
+def hear(worker: WorkerProcess, seconds: float) -> Frame[FromWorker]:
+    """Return the next word of a worker that runs no guest yet. Raises `RunnerError`."""
     try:
         return _first(worker, seconds)
     except TimeoutError as error:
         raise RunnerError(RunnerCode.WORKER_SLOW, f"no word in {seconds} seconds") from error
 
 
-def _failure(failed: Failed, possible: frozenset[RunnerCode]) -> RunnerError:
-    code = next((one for one in possible if one.value == failed.code), None)
+def failure_of(told: Failed | Refused, possible: frozenset[RunnerCode]) -> RunnerError:
+    """Return what a worker tells of. Raises `RunnerError` for a code that cannot be."""
+    code = next((one for one in possible if one.value == told.code), None)
     if code is None:
-        return malformed("worker failed with a code that cannot be")
-    return RunnerError(code, failed.detail, failed.remedy, failed.reason)
+        raise malformed(f"worker {told.type} with a code that cannot be")
+    return RunnerError(code, told.detail, told.remedy, told.reason)

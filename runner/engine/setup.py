@@ -14,6 +14,7 @@ from policies.models.capability import Output
 from policies.models.files import FileMount
 from runner.engine.outcome import Files, RunInputs, Sources
 from runner.errors import RunnerCode, RunnerError
+from runner.grants import require_arguments_granted
 from runner.wasi.abi import ALL_RIGHTS, DIRECTORY_RIGHTS
 from runner.wasi.clocks import (
     DeniedClock,
@@ -102,20 +103,8 @@ def _noter(denials: Denials, code: DenialCode, grant: str) -> Callable[[], None]
 
 
 def _arguments(grant: CapabilityPolicy, inputs: RunInputs) -> tuple[bytes, ...]:
-    allowed = grant.spec.args
-    given = inputs.args
-    if given and not allowed.allow:
-        detail = f"{len(given)} arguments are given, but the policy grants none"
-        raise _not_granted(detail, "spec:\n  args: {allow: true}")
-    encoded = _encoded(given or allowed.literal)
-    if not allowed.literal:
-        size = sum(map(len, encoded))
-        if len(encoded) > allowed.max_count or size > allowed.max_bytes:
-            detail = f"{len(encoded)} arguments of {size} bytes are given, "
-            detail += f"but the policy grants {allowed.max_count} of {allowed.max_bytes} bytes"
-            lines = f"{{allow: true, max-count: {len(encoded)}, max-bytes: {size}}}"
-            raise _not_granted(detail, f"spec:\n  args: {lines}")
-    return (grant.name.encode(), *encoded)
+    require_arguments_granted(grant, inputs.args)
+    return (grant.name.encode(), *_encoded(inputs.args or grant.spec.args.literal))
 
 
 def _encoded(texts: Iterable[str]) -> list[bytes]:

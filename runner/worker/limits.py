@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+import keybroker.protocol
 import policies.limits
 import runner.limits
+import sealing.limits
 
 KIBIBYTE: Final = 1024
 MEBIBYTE: Final = 1024 * KIBIBYTE
@@ -14,7 +16,7 @@ MEBIBYTE: Final = 1024 * KIBIBYTE
 MAX_HEADER_BYTES: Final = 64 * KIBIBYTE
 # A sealed layer has the size of its module.
 MAX_MODULE_BYTES: Final = runner.limits.MAX_MODULE_BYTES
-# Manifest, config, bundle, release, grant: the policy inside may carry inline files.
+# Manifest, config, bundle, grant: the policy inside may carry inline files.
 MAX_DOCUMENT_BYTES: Final = 16 * MEBIBYTE
 # What the policy language allows at most; the grant sets the lower, real bound.
 MAX_STDIN_BYTES: Final = policies.limits.MAX_STREAM_BYTES
@@ -30,11 +32,19 @@ MAX_PATH_CHARS: Final = (MAX_NAME_BYTES + 1) * MAX_PATH_DEPTH
 # The reason a worker gives for a failure; the supervisor logs it and shows nothing of it outside.
 MAX_DETAIL_CHARS: Final = 512
 MAX_DENIALS: Final = 256
-# Pieces that come more than once: owners and their signatures, releases, the node's guardrails.
+# Pieces that come more than once: owners and their signatures, the node's guardrails.
 MAX_SEVERAL: Final = 16
+
+# A key has at most so many brokers, and none is asked for a second release.
+MAX_RELEASES: Final = sealing.limits.ENVELOPES
+MAX_RELEASE_BYTES: Final = keybroker.protocol.MAX_RESPONSE_BYTES
+# A broker's public key in DER, as its descriptor has it.
+MAX_IDENTITY_BYTES: Final = 512
 
 # A worker imports its code, makes a key pair and says so: far below a second on an idle machine.
 HELLO_SECONDS: Final = 60.0
+# Opening the largest module with a whole key, to see whether it is the key, takes seconds.
+JUDGE_SECONDS: Final = 60.0
 # Compiling Yosys takes about a minute on two cores; beyond this it is an attack on the node.
 PREPARE_SECONDS: Final = 300.0
 # The engine stops the guest itself at the wall-clock limit; this is how long we believe that.

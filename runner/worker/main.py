@@ -18,12 +18,27 @@ from runner.engine import Outcome, Program, RunInputs
 from runner.errors import RunnerCode, RunnerError
 from runner.stopwatch import Stopwatch
 from runner.worker import limits
-from runner.worker.frames import Channel
-from runner.worker.handover import Handover, receive_handover
+from runner.worker.frames import Channel, malformed
+from runner.worker.handover import Batch, Handover, receive_batch
 from runner.worker.kernel import LinuxKernel
 from runner.worker.lockdown import Lockdown, LockdownReport, Part
-from runner.worker.messages import Done, Failed, Hello, Locked, Output, PieceName, TreeFile
-from runner.worker.opening import Opened, open_sealed, open_unsealed
+from runner.worker.messages import (
+    Accepted,
+    Artifact,
+    Done,
+    Failed,
+    Header,
+    Hello,
+    Locked,
+    Output,
+    PieceName,
+    Refused,
+    Release,
+    Start,
+    TreeFile,
+    Verified,
+)
+from runner.worker.opening import Opened, Opening, guardrails_in, open_unsealed
 from sealing import canonical
 from sealing.hpke import OpeningKey
 
@@ -49,15 +64,19 @@ def serve(channel: Channel, lockdown: Locker, *, now: Callable[[], datetime]) ->
     public = RunnerKey.model_validate({"suite": key.suite, "public": key.public.raw})
     channel.send(Hello(key=public).to_header())
 
-    # (2) Everything the run needs comes in before anything of it is used.
-    handover = receive_handover(channel)
-    watch = Stopwatch()
+    # (2) A sealed module is verified again, and so is every release as it comes.
+    batch, opening = receive_batch(channel), None
+    if isinstance(batch.message, Artifact):
+        opening = Opening(batch.artifact(), batch.message, key)
+        channel.send(Verified().to_header())
+        batch = _judge_releases(channel, opening, now)
 
-    # (3) Verify again, open, decrypt into memory we own.
-    if handover.start.sealed:
-        opened = open_sealed(handover, handover.start.sealed, key, now=now())
-    else:
-        opened = open_unsealed(handover)
+    # (3) Inputs come in before anything of them is used; then open, into memory we own.
+    handover = batch.handover(_start_of(batch, opening))
+    watch = Stopwatch()
+    opened = _open(opening, handover, now)
+    # The guest will run in this process: what opened the module is gone by then.
+    del key, opening
     watch.lap("open")
 
     # (4) Compile and link with the granted imports only; then the plaintext has served its turn.
@@ -101,19 +120,53 @@ def main(descriptor: int, parent: int) -> None:
     os._exit(status)
 
 
+def _judge_releases(channel: Channel, opening: Opening, now: Callable[[], datetime]) -> Batch:
+    """Answer each release with whether it holds; return what comes after the last one.
+
+    Raises `RunnerError` at one more than a key can have.
+    """
+    judged = 0
+    while True:
+        batch = receive_batch(channel)
+        if not isinstance(batch.message, Release):
+            return batch
+        judged += 1
+        if judged > limits.MAX_RELEASES:
+            raise malformed(f"more than {limits.MAX_RELEASES} releases")
+        answer = batch.release()
+        try:
+            verdict: Header = Accepted(broker=opening.take(batch.message, answer, now=now()))
+        except RunnerError as error:
+            verdict = _told(Refused, error)
+        channel.send(verdict.to_header())
+
+
+def _start_of(batch: Batch, opening: Opening | None) -> Start:
+    start = batch.message
+    if not isinstance(start, Start) or (start.brokers is None) != (opening is None):
+        raise malformed("releases without an artifact, or no releases for one")
+    return start
+
+
+def _open(opening: Opening | None, handover: Handover, now: Callable[[], datetime]) -> Opened:
+    if opening is None or handover.start.brokers is None:
+        return open_unsealed(handover)
+    return opening.open(handover.start.brokers, guardrails_in(handover), now=now())
+
+
 def _run(channel: Channel, program: Program, handover: Handover) -> None:
     call = handover.call()
     inputs = RunInputs(
         args=call.arguments,
         env=call.environment,
-        stdin=handover.one(PieceName.STDIN),
+        stdin=handover.pieces.one(PieceName.STDIN),
         files=handover.trees,
     )
     outcome = program.run(inputs, stdout=_sink(channel, "stdout"), stderr=_sink(channel, "stderr"))
     for mount, files in outcome.written.items():
         for path, data in files.items():
             channel.send(TreeFile(mount=mount, path=path).to_header(), data)
-    channel.send(_done(outcome, sealed=handover.start.sealed is not None).to_header())
+    channel.send(_done(outcome, sealed=handover.start.brokers is not None).to_header())
 
 
 def _program(opened: Opened) -> Program:
@@ -159,17 +212,20 @@ def _done(outcome: Outcome, *, sealed: bool) -> Done:
 
 
 def _report(channel: Channel, error: RunnerError) -> None:
-    failed = Failed(
+    try:
+        channel.send(_told(Failed, error).to_header())
+    except RunnerError:
+        # Nobody listens any more; the exit status is all that is left to say.
+        return
+
+
+def _told(kind: type[Failed | Refused], error: RunnerError) -> Failed | Refused:
+    return kind(
         code=error.code,
         detail=_printable(error.detail),
         remedy=_printable(error.remedy),
         reason=error.reason,
     )
-    try:
-        channel.send(failed.to_header())
-    except RunnerError:
-        # Nobody listens any more; the exit status is all that is left to say.
-        return
 
 
 def _printable(text: str) -> str:

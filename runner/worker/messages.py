@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from keybroker.protocol import Digest, RunnerKey
+from keybroker.protocol import Base64, Digest, KeyId, RunnerKey
 from runner.ending import Ending
 from runner.receipt import Engine, Lockdown
 from runner.worker import limits
@@ -28,9 +28,7 @@ class PieceName(StrEnum):
     CONFIG = "config"
     BUNDLE = "bundle"
     LAYER = "layer"
-    RELEASE = "release"
     OWNER = "owner"
-    IDENTITY = "identity"
     GUARDRAILS = "guardrails"
     MODULE = "module"
     GRANT = "grant"
@@ -44,15 +42,7 @@ PIECE_BYTES: dict[PieceName, int] = {
     PieceName.STDIN: limits.MAX_STDIN_BYTES,
 }
 # Pieces that may come more than once, in order.
-SEVERAL = frozenset(
-    {
-        PieceName.BUNDLE,
-        PieceName.OWNER,
-        PieceName.IDENTITY,
-        PieceName.RELEASE,
-        PieceName.GUARDRAILS,
-    }
-)
+SEVERAL = frozenset({PieceName.BUNDLE, PieceName.OWNER, PieceName.GUARDRAILS})
 
 
 class Header(BaseModel):
@@ -99,22 +89,32 @@ class TreeFile(Header):
     path: GuestPath
 
 
-class Sealed(Header):
-    """What the pieces of a sealed module must answer to."""
+class Artifact(Header):
+    """Supervisor: that was a sealed module; so many of its owners must have signed it."""
 
-    # The digest of the binding document that each release must answer, in their order.
-    requests: Annotated[
-        tuple[Digest, ...], Field(min_length=1, max_length=limits.MAX_SEVERAL, strict=False)
-    ]
-    # How many of the owners must have signed.
+    type: Literal["artifact"] = "artifact"
     owner_threshold: Annotated[int, Field(ge=1, le=limits.MAX_SEVERAL)]
 
 
+class Release(Header):
+    """Supervisor: a broker's answer, in the body, to the request with this binding document."""
+
+    type: Literal["release"] = "release"
+    identity: Annotated[Base64, Field(min_length=32, max_length=limits.MAX_IDENTITY_BYTES)]
+    request: Digest
+
+
 class Start(Header):
-    """Supervisor: you have everything; go. `sealed` is there for a sealed module only."""
+    """Supervisor: you have everything; go."""
 
     type: Literal["start"] = "start"
-    sealed: Sealed | None
+    # Whose releases are to be used, of those that were accepted; null for an unsealed module.
+    brokers: (
+        Annotated[
+            tuple[KeyId, ...], Field(min_length=1, max_length=limits.MAX_RELEASES, strict=False)
+        ]
+        | None
+    )
     # Folders that come with files; one that is empty has no file frame to name it.
     mounts: Annotated[tuple[GuestPath, ...], Field(max_length=64, strict=False)]
     # Parts of the lock-down that the node insists on, by name.
@@ -126,6 +126,29 @@ class Call(Header):
 
     arguments: Annotated[tuple[str, ...], Field(max_length=4096, strict=False)]
     environment: Annotated[dict[str, str], Field(max_length=256)]
+
+
+class Verified(Header):
+    """Worker: enough owners signed the artifact; releases can come."""
+
+    type: Literal["verified"] = "verified"
+
+
+class Accepted(Header):
+    """Worker: what this broker released is what the owner sealed; I keep it."""
+
+    type: Literal["accepted"] = "accepted"
+    broker: KeyId
+
+
+class Refused(Header):
+    """Worker: I keep nothing of this release, and this is the code of the reason."""
+
+    type: Literal["refused"] = "refused"
+    code: Code
+    detail: Detail
+    remedy: Detail
+    reason: ShortText
 
 
 class Locked(Header):
@@ -170,16 +193,21 @@ class Failed(Header):
     reason: ShortText
 
 
-FromSupervisor = Piece | TreeFile | Start
-FromWorker = Hello | Locked | Output | TreeFile | Done | Failed
+FromSupervisor = Piece | TreeFile | Artifact | Release | Start
+FromWorker = Hello | Verified | Accepted | Refused | Locked | Output | TreeFile | Done | Failed
 
 _SUPERVISOR: Mapping[str, type[FromSupervisor]] = {
     "piece": Piece,
     "file": TreeFile,
+    "artifact": Artifact,
+    "release": Release,
     "start": Start,
 }
 _WORKER: Mapping[str, type[FromWorker]] = {
     "hello": Hello,
+    "verified": Verified,
+    "accepted": Accepted,
+    "refused": Refused,
     "locked": Locked,
     "output": Output,
     "file": TreeFile,
@@ -194,6 +222,8 @@ def from_supervisor(header: Mapping[str, Any]) -> tuple[FromSupervisor, int]:
     message = _parse(header, _SUPERVISOR)
     if isinstance(message, Piece):
         return message, PIECE_BYTES.get(message.name, limits.MAX_DOCUMENT_BYTES)
+    if isinstance(message, Release):
+        return message, limits.MAX_RELEASE_BYTES
     return message, limits.MAX_FILE_BYTES if isinstance(message, TreeFile) else 0
 
 

@@ -70,9 +70,9 @@ def run(session: Session, /, subject: str, unsealed: bool, **given: Any) -> int:
     """Run a sealed module under its grant.
 
     Where its owner split the key over several brokers, name enough of them, or all: those that are
-    down or deny are passed over. Arguments for the guest follow `--`. Exit codes 0 to 127 are the
-    guest's own, 128 and up are ours: docs/reference/exit-codes.md. Standard output is the guest's
-    alone: with -o json or yaml, how the run ended is printed to standard error.
+    down, deny or lie are passed over and named. Arguments for the guest follow `--`. Exit codes
+    0 to 127 are the guest's own, 128 and up are ours: docs/reference/exit-codes.md. Standard output
+    is the guest's alone: with -o json or yaml, how the run ended is printed to standard error.
 
     Example: sealwasm run oci:shop:app --owner owner.key.pub --simulated-platform tee -- -v
     """
@@ -203,12 +203,7 @@ def _finish(session: Session, report: Report, receipt: str | None) -> int:
         write_file(receipt, report.receipt)
     if report.failure is not None:
         raise report.failure
-    if report.simulated:
-        session.say("SIMULATED: the evidence of this run comes from silicon in software")
-    for folder, names in report.left_out.items():
-        _list(session, f"not taken into {folder}, as no plain file or folder", names)
-    for folder, names in report.written_back.items():
-        _list(session, f"written back from {folder}", names)
+    _tell(session, report)
     ended = report.ended
     if session.output != "table":
         session.conclude(_conclusion(report, receipt))
@@ -217,11 +212,26 @@ def _finish(session: Session, report: Report, receipt: str | None) -> int:
     return report.exit_code
 
 
+def _tell(session: Session, report: Report) -> None:
+    if report.simulated:
+        session.say("SIMULATED: the evidence of this run comes from silicon in software")
+    for one in report.passed_over:
+        session.say(f"broker passed over: {one}")
+    for folder, names in report.left_out.items():
+        _list(session, f"not taken into {folder}, as no plain file or folder", names)
+    for folder, names in report.written_back.items():
+        _list(session, f"written back from {folder}", names)
+
+
 def _conclusion(report: Report, receipt: str | None) -> dict[str, Any]:
     return {
         "ending": report.ended.ending.value,
         "exit_code": report.exit_code,
         "simulated": report.simulated,
+        "passed_over": [
+            {"broker": one.broker, "identity": one.identity, "reason": one.reason}
+            for one in report.passed_over
+        ],
         "receipt": receipt,
         "left_out": {folder: list(names) for folder, names in report.left_out.items()},
         "written_back": {folder: list(names) for folder, names in report.written_back.items()},

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.order import Report
+from runner.receipt import read_receipt
 from sealing.oci.layout import OciLayout
 from sealing.recipients import BrokerRecipient, Recipients
 from sealing.seal import SealedModule
-from tests.fakes.story import HELLO, Door, Story
+from tests.fakes.story import CANARY, HELLO, Door, Story
 from tests.fakes.world import World, make_world
 
 
@@ -38,6 +40,25 @@ class SplitStory(Story):
     def down(self, *numbers: int) -> None:
         for number in numbers:
             self.doors[number].everything_is_broken = True
+
+    def greeted(self) -> bool:
+        return bytes(self.stdout) == f"{CANARY}\n".encode()
+
+    def used(self, report: Report) -> list[int]:
+        """Whose releases the receipt tells of, by number of the broker, from the brokers' logs."""
+        told = read_receipt(report.receipt or b"").releases()
+        assert report.decisions == tuple(release.decision for release in told)
+        return [
+            number
+            for release in told
+            for number, world in enumerate(self.worlds)
+            if world.broker.store.decision(release.decision)
+        ]
+
+    def passed_over(self, report: Report) -> list[tuple[int, str]]:
+        """Brokers that were passed over, by number, with the reason that people are shown."""
+        identities = [world.identity for world in self.worlds]
+        return [(identities.index(one.identity), one.reason) for one in report.passed_over]
 
     def use(self, doors: Sequence[Door]) -> None:
         """Ask these, in this order."""

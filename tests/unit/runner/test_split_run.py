@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from keybroker import modules
 from keybroker.answers import AnswerWriter
-from keybroker.modules import KeyMaterial
 from policies.load import parse_document
 from policies.within import require_within
 from runner.errors import RunnerCode, RunnerError
@@ -144,26 +142,6 @@ def test_whole_keys_for_several_brokers_need_one_of_them(story: SplitStory) -> N
     story.stdout.clear()
     error = refused(story, RunnerCode.BROKERS_MISSING)
     assert error.detail.count("broker-unreachable") == 3
-
-
-def test_a_lying_broker_is_named(story: SplitStory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It signs, logs and wraps as it should, and what it wraps is not its share."""
-    story.split()
-    honest = modules.open_content_key
-
-    def lie(module: Any, keys: Any) -> KeyMaterial:
-        material = honest(module, keys)
-        if keys.identity.key_id == story.worlds[1].identity:
-            other = bytes([material.secret[-1] ^ 1])
-            return replace(material, secret=material.secret[:-1] + other)
-        return material
-
-    monkeypatch.setattr("keybroker.release.open_content_key", lie)
-    error = refused(story, RunnerCode.BROKER_NOT_GENUINE)
-    assert error.reason == "seal-share-commitment"
-    assert story.worlds[1].identity in error.detail
-    story.down(1)
-    assert story.run().exit_code == 7
 
 
 def _says(data: bytes, world: Any, **members: Any) -> bytes:

@@ -152,7 +152,7 @@ def test_body_limits_follow_the_message() -> None:
     tree = {"type": "file", "mount": "/d", "path": "a"}
     assert messages.from_supervisor(tree)[1] == limits.MAX_FILE_BYTES
     assert messages.from_worker(tree)[1] == limits.MAX_FILE_BYTES
-    start = messages.Start(sealed=None, mounts=(), required=())
+    start = messages.Start(brokers=None, mounts=(), required=())
     assert messages.from_supervisor(start.to_header()) == (start, 0)
 
 

@@ -20,15 +20,28 @@ from runner.releasing import known_identity, obtain_release
 from runner.worker import limits, main, messages
 from runner.worker.frames import Channel
 from runner.worker.lockdown import Part
-from runner.worker.messages import Call, Failed, Hello, Locked, Piece, PieceName, Start, TreeFile
-from runner.worker.messages import Sealed as AnswersTo
+from runner.worker.messages import (
+    Accepted,
+    Artifact,
+    Call,
+    Failed,
+    Hello,
+    Locked,
+    Piece,
+    PieceName,
+    Refused,
+    Release,
+    Start,
+    TreeFile,
+    Verified,
+)
 from sealing import canonical, dsse
 from sealing.keys import SigningKey
 from tests.fakes.story import CANARY, HELLO, PretendLock, Story, grant, make_story
 
 CALL = canonical.encode(Call(arguments=(), environment={}).to_header())
 GRANT = canonical.encode(grant())
-PLAIN = Start(sealed=None, mounts=(), required=())
+PLAIN = Start(brokers=None, mounts=(), required=())
 UNSEALED = {
     PieceName.MODULE: HELLO,
     PieceName.GRANT: GRANT,
@@ -58,10 +71,13 @@ class Talk:
     def say(self, header: messages.Header, body: bytes = b"") -> None:
         self.channel.send(header.to_header(), body)
 
-    def hand(self, pieces: dict[PieceName, bytes], start: Start) -> Any:
-        """Hand everything over and return the first word after that."""
+    def give(self, pieces: dict[PieceName, bytes]) -> None:
         for name, data in pieces.items():
             self.say(Piece(name=name), data)
+
+    def hand(self, pieces: dict[PieceName, bytes], start: Start) -> Any:
+        """Hand everything over and return the first word after that."""
+        self.give(pieces)
         self.say(start)
         return self.hear()
 
@@ -78,29 +94,55 @@ def talk() -> Iterator[Talk]:
     made.end()
 
 
+INPUTS = {PieceName.CALL: CALL, PieceName.STDIN: b""}
+
+
 @dataclass
 class Sealed:
     """A worker that has said hello, and everything it should be handed for a sealed module."""
 
     story: Story
     talk: Talk
-    pieces: dict[PieceName, bytes]
-    start: Start
+    artifact: dict[PieceName, bytes]
+    said: Artifact
+    release: Release
+    answer: bytes
+    brokers: tuple[str, ...]
+    inputs: dict[PieceName, bytes] = field(default_factory=lambda: dict(INPUTS))
     identity: SigningKey = field(init=False)
 
     def __post_init__(self) -> None:
         self.identity = self.story.world.broker.releases.keys.identity
 
+    def begin(self) -> Any:
+        """Hand in the artifact; return the first word after that."""
+        self.talk.give(self.artifact)
+        self.talk.say(self.said)
+        return self.talk.hear()
+
+    def offer(self) -> Any:
+        """Hand in the release; return the worker's word on it."""
+        self.talk.say(self.release, self.answer)
+        return self.talk.hear()
+
+    def start(self) -> Any:
+        return self.talk.hand(self.inputs, Start(brokers=self.brokers, mounts=(), required=()))
+
     def outcome(self) -> Any:
-        return self.talk.hand(self.pieces, self.start)
+        """The first word that is not about a release that holds."""
+        for step in (self.begin, self.offer):
+            message = step()
+            if not isinstance(message, Verified | Accepted):
+                return message
+        return self.start()
 
     def change_release(self, **members: Any) -> None:
         """What a supervisor in the attacker's hand would need the broker's key for."""
-        answer = json.loads(self.pieces[PieceName.RELEASE])
+        answer = json.loads(self.answer)
         payload = canonical.b64decode(json.loads(answer["release"])["payload"], what="payload")
         document = canonical.encode(json.loads(payload) | members)
         answer["release"] = dsse.sign(RELEASE_TYPE, document, [self.identity]).decode()
-        self.pieces[PieceName.RELEASE] = canonical.encode(answer)
+        self.answer = canonical.encode(answer)
 
 
 @pytest.fixture
@@ -116,25 +158,21 @@ def sealed(tmp_path: Path) -> Iterator[Sealed]:
         asked = make_request(world, broker, module, runner_key=key, receipt_key=receipt_key)
         identity = known_identity(broker, [story.world.identity])
         released = obtain_release(broker, asked, module, identity, story.world.clock)
-        pieces = {
+        artifact = {
             PieceName.MANIFEST: module.manifest,
             PieceName.CONFIG: module.config,
             PieceName.BUNDLE: module.bundle,
             PieceName.OWNER: module.artifact.owner.spki,
-            PieceName.IDENTITY: identity.spki,
-            PieceName.RELEASE: released.answer,
             PieceName.LAYER: fetch_ciphertext(story.store, module),
-            PieceName.CALL: CALL,
-            PieceName.STDIN: b"",
         }
-        said = AnswersTo(requests=(asked.binding.digest(),), owner_threshold=1)
-        start = Start(sealed=said, mounts=(), required=())
-        yield Sealed(story, talk, pieces, start)
+        release = Release(identity=identity.spki, request=asked.binding.digest())
+        said, brokers = Artifact(owner_threshold=1), (identity.key_id,)
+        yield Sealed(story, talk, artifact, said, release, released.answer, brokers)
         talk.end()
 
 
-def failed(message: Any) -> tuple[str, str]:
-    assert isinstance(message, Failed), message
+def failed(message: Any, kind: Any = Failed) -> tuple[str, str]:
+    assert isinstance(message, kind), message
     assert CANARY not in message.detail
     return message.code, message.reason
 
@@ -152,44 +190,46 @@ def test_a_sealed_module_is_opened_and_runs(sealed: Sealed) -> None:
 
 
 def _swap(name: PieceName, value: bytes) -> Callable[[Sealed], object]:
-    return lambda sealed: sealed.pieces.update({name: value})
+    return lambda sealed: sealed.artifact.update({name: value})
+
+
+def _flipped(data: bytes) -> bytes:
+    changed = bytearray(data)
+    changed[len(data) // 2] ^= 1
+    return bytes(changed)
 
 
 def _flip(name: PieceName) -> Callable[[Sealed], object]:
-    def flip(sealed: Sealed) -> None:
-        data = bytearray(sealed.pieces[name])
-        data[len(data) // 2] ^= 1
-        sealed.pieces[name] = bytes(data)
-
-    return flip
+    return lambda sealed: sealed.artifact.update({name: _flipped(sealed.artifact[name])})
 
 
-STRANGER = SigningKey.generate("ed25519").public.spki
+def _set(**members: Any) -> Callable[[Sealed], object]:
+    return lambda sealed: [setattr(sealed, name, value) for name, value in members.items()]
+
+
+def _release(**members: Any) -> Callable[[Sealed], object]:
+    return lambda sealed: setattr(sealed, "release", sealed.release.model_copy(update=members))
+
+
+STRANGER = SigningKey.generate("ed25519").public
+OTHER = "sha256:" + "0" * 64
+# What ends the conversation: the artifact, or what the supervisor says of it, is not right.
 MISTRUST: list[tuple[str, Callable[[Sealed], object], str]] = [
-    ("another owner", _swap(PieceName.OWNER, STRANGER), "artifact-refused"),
+    ("another owner", _swap(PieceName.OWNER, STRANGER.spki), "artifact-refused"),
     ("no key for an owner", _swap(PieceName.OWNER, b"x"), "artifact-refused"),
     ("another manifest", _flip(PieceName.MANIFEST), "artifact-refused"),
     ("another config", _flip(PieceName.CONFIG), "artifact-refused"),
     ("another signature", _flip(PieceName.BUNDLE), "artifact-refused"),
     ("another layer", _flip(PieceName.LAYER), "artifact-refused"),
-    ("another broker", _swap(PieceName.IDENTITY, STRANGER), "broker-not-genuine"),
-    ("another release", _flip(PieceName.RELEASE), "broker-not-genuine"),
-    ("a wider grant", lambda s: s.change_release(grant=grant(stdout={"max-bytes": 9999})),
-     "release-key-not-opened"),
-    ("a grant in another form", lambda s: s.change_release(grant={}), "grant-invalid"),
-    ("another decision", lambda s: s.change_release(decision="decision-other"),
-     "release-key-not-opened"),
-    ("guardrails that are none", _swap(PieceName.GUARDRAILS, GRANT), "grant-invalid"),
-    ("a lease that is over", lambda s: s.story.world.clock.advance(hours=1), "lease-expired"),
-    ("another request", lambda s: setattr(s, "start", s.start.model_copy(
-        update={"sealed": AnswersTo(requests=("sha256:" + "0" * 64,), owner_threshold=1)})),
-     "broker-not-genuine"),
-    ("more owners than signed", lambda s: setattr(s, "start", s.start.model_copy(
-        update={"sealed": s.start.sealed.model_copy(update={"owner_threshold": 2})})),
-     "artifact-refused"),
-    ("another number of requests", lambda s: setattr(s, "start", s.start.model_copy(
-        update={"sealed": AnswersTo(requests=("sha256:" + "0" * 64,) * 2, owner_threshold=1)})),
-     "broker-not-genuine"),
+    ("a layer of another size", _swap(PieceName.LAYER, b"x"), "artifact-refused"),
+    ("more owners than signed", _set(said=Artifact(owner_threshold=2)), "artifact-refused"),
+    ("guardrails that are none", _set(inputs={**INPUTS, PieceName.GUARDRAILS: GRANT}),
+     "grant-invalid"),
+    ("a broker that released nothing", _set(brokers=(STRANGER.key_id,)), "broker-not-genuine"),
+    ("more brokers than the key takes",
+     lambda s: setattr(s, "brokers", (*s.brokers, STRANGER.key_id)), "broker-not-genuine"),
+    ("one broker twice", lambda s: setattr(s, "brokers", s.brokers * 2), "broker-not-genuine"),
+    ("no brokers", _set(brokers=None), "worker-frame-malformed"),
 ]  # fmt: skip
 
 
@@ -202,12 +242,107 @@ def test_what_the_supervisor_hands_in_is_not_believed(sealed: Sealed, case: Any)
     assert sealed.talk.status == [1]
 
 
+# What costs a broker its release and nobody the run.
+REFUSED: list[tuple[str, Callable[[Sealed], object], str]] = [
+    ("another broker", _release(identity=STRANGER.spki), "broker-not-genuine"),
+    ("no key for a broker", _release(identity=bytes(44)), "broker-not-genuine"),
+    ("another request", _release(request=OTHER), "broker-not-genuine"),
+    ("another release", lambda s: setattr(s, "answer", _flipped(s.answer)), "broker-not-genuine"),
+    ("no release", _set(answer=b""), "broker-not-genuine"),
+    ("a wider grant", lambda s: s.change_release(grant=grant(stdout={"max-bytes": 9999})),
+     "broker-not-genuine"),
+    ("a narrower grant", lambda s: s.change_release(grant=grant(stdout={"max-bytes": 1})),
+     "release-key-not-opened"),
+    ("a grant in another form", lambda s: s.change_release(grant={}), "grant-invalid"),
+    ("another decision", lambda s: s.change_release(decision="decision-other"),
+     "release-key-not-opened"),
+    ("another module", lambda s: s.change_release(module="acme/other"), "broker-not-genuine"),
+    ("a share of a whole key",
+     lambda s: s.change_release(share={"set": "00" * 16, "index": 1, "threshold": 2, "of": 3}),
+     "broker-not-genuine"),
+    ("a lease that is over", lambda s: s.story.world.clock.advance(hours=1), "lease-expired"),
+    ("a lease that is nearly over", lambda s: s.story.world.clock.advance(minutes=14, seconds=56),
+     "lease-expired"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case[0])
+def test_a_release_that_does_not_hold_ends_nothing(sealed: Sealed, case: Any) -> None:
+    _, change, code = case
+    kept, clock = (sealed.release, sealed.answer), sealed.story.world.clock
+    now = clock.now
+    sealed.begin()
+    change(sealed)
+    assert failed(sealed.offer(), Refused)[0] == code
+
+    # The same worker takes one that does.
+    sealed.release, sealed.answer = kept
+    clock.now = now
+    verdict = sealed.offer()
+    assert isinstance(verdict, Accepted)
+    assert verdict.broker == sealed.story.world.identity
+    assert isinstance(sealed.start(), Locked)
+
+
 def test_a_broker_the_owner_did_not_name(sealed: Sealed) -> None:
     """Signed by a broker all right, but not by the one in the owner's statement."""
     sealed.identity = SigningKey.generate("ed25519")
-    sealed.pieces[PieceName.IDENTITY] = sealed.identity.public.spki
+    sealed.release = sealed.release.model_copy(update={"identity": sealed.identity.public.spki})
     sealed.change_release()
-    assert failed(sealed.outcome()) == ("broker-not-genuine", "")
+    assert failed(sealed.outcome(), Refused) == ("broker-not-genuine", "")
+
+
+def test_a_broker_releases_once(sealed: Sealed) -> None:
+    sealed.begin()
+    assert isinstance(sealed.offer(), Accepted)
+    assert failed(sealed.offer(), Refused)[0] == "broker-repeated"
+    assert isinstance(sealed.start(), Locked)
+
+
+def test_releases_have_a_bound(sealed: Sealed) -> None:
+    sealed.begin()
+    sealed.answer = b""
+    for _ in range(limits.MAX_RELEASES):
+        assert isinstance(sealed.offer(), Refused)
+    assert failed(sealed.offer())[0] == "worker-frame-malformed"
+
+
+def test_a_lease_that_ends_before_the_start(sealed: Sealed) -> None:
+    sealed.begin()
+    sealed.offer()
+    sealed.story.world.clock.advance(hours=1)
+    assert failed(sealed.start())[0] == "lease-expired"
+
+
+OUT_OF_STEP: list[tuple[str, Callable[[Sealed], object]]] = [
+    ("an artifact again", lambda s: s.talk.say(s.said)),
+    ("a piece with a release",
+     lambda s: (s.talk.give({PieceName.STDIN: b""}), s.talk.say(s.release))),
+    ("a file with a release",
+     lambda s: (s.talk.say(TreeFile(mount="/in", path="a"), b"1"), s.talk.say(s.release))),
+    ("a start for a module in plaintext", lambda s: s.talk.say(PLAIN)),
+    ("a piece of the artifact later", lambda s: (s.inputs.update(s.artifact), s.talk.give(s.inputs),
+     s.talk.say(Start(brokers=s.brokers, mounts=(), required=())))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OUT_OF_STEP, ids=lambda case: case[0])
+def test_each_thing_has_its_step(sealed: Sealed, case: Any) -> None:
+    sealed.begin()
+    sealed.offer()
+    case[1](sealed)
+    assert failed(sealed.talk.hear())[0] == "worker-frame-malformed"
+
+
+def test_a_release_of_nothing(sealed: Sealed) -> None:
+    """Before the artifact there is nothing to hold it against."""
+    assert failed(sealed.offer())[0] == "worker-frame-malformed"
+
+
+@pytest.mark.parametrize("piece", [PieceName.CALL, PieceName.MODULE])
+def test_an_artifact_is_its_pieces_and_no_more(sealed: Sealed, piece: PieceName) -> None:
+    sealed.artifact[piece] = CALL
+    assert failed(sealed.begin())[0] == "worker-frame-malformed"
 
 
 def test_a_module_in_plaintext(talk: Talk) -> None:

@@ -2,56 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.collecting import Collected, Collector
+from runner.asking import make_request
 from runner.fetching import fetch_ciphertext, fetch_signed
 from runner.order import World
-from runner.stopwatch import Stopwatch
-from runner.worker.messages import Locked, Piece, PieceName, Sealed, Start
+from runner.releasing import Released, known_identity, obtain_release
+from runner.worker.messages import (
+    Accepted,
+    Artifact,
+    Locked,
+    PieceName,
+    Refused,
+    Release,
+    Start,
+    Verified,
+)
 from sealing.keys import SigningKey
 from tests.fakes.split import SplitStory, make_split_story
-from tests.unit.runner.worker.test_main import CALL, Talk, failed
-
-Pieces = list[tuple[PieceName, bytes]]
+from tests.unit.runner.worker.test_main import INPUTS, Talk, failed
 
 
 @dataclass
 class Handed:
-    """A worker that has said hello, releases to it by two of three brokers, and what goes in."""
+    """A worker that has verified a split module, and releases to it by all of its brokers."""
 
     story: SplitStory
     talk: Talk
-    collected: Collected
-    pieces: Pieces
-    requests: list[str]
+    releases: list[Released]
 
-    def swap(self, name: PieceName) -> None:
-        """Exchange the two pieces of that name."""
-        first, second = [at for at, piece in enumerate(self.pieces) if piece[0] is name]
-        self.pieces[first], self.pieces[second] = self.pieces[second], self.pieces[first]
-
-    def repeat_the_first(self, *names: PieceName) -> None:
-        """Put the first piece of each name in the place of the second."""
-        for name in names:
-            first, second = [at for at, piece in enumerate(self.pieces) if piece[0] is name]
-            self.pieces[second] = self.pieces[first]
-
-    def drop_the_last(self, name: PieceName) -> None:
-        at = max(at for at, piece in enumerate(self.pieces) if piece[0] is name)
-        del self.pieces[at]
-
-    def outcome(self) -> Any:
-        for name, data in self.pieces:
-            self.talk.say(Piece(name=name), data)
-        said = Sealed(requests=tuple(self.requests), owner_threshold=1)
-        self.talk.say(Start(sealed=said, mounts=(), required=()))
+    def offer(self, number: int, **changes: Any) -> Any:
+        """Hand in one release; `changes` are of the header that comes with it."""
+        released = self.releases[number]
+        request = released.asked.binding.digest()
+        release = Release(identity=released.identity.spki, request=request)
+        self.talk.say(release.model_copy(update=changes), released.answer)
         return self.talk.hear()
+
+    def start(self, *numbers: int) -> Any:
+        """Name the brokers of these releases, hand in the rest."""
+        brokers = tuple(self.releases[number].identity.key_id for number in numbers)
+        return self.talk.hand(INPUTS, Start(brokers=brokers, mounts=(), required=()))
 
 
 @pytest.fixture
@@ -65,77 +61,76 @@ def handed(tmp_path: Path) -> Iterator[Handed]:
         brokers = tuple(door.broker() for door in story.doors)
         world = World(story.store, brokers, lambda _: story.world.guest())
         receipt_key = SigningKey.generate("ed25519").public
-        collector = Collector(world, module, key, receipt_key, story.world.clock, Stopwatch())
-        collected = collector.collect()
-        releases = collected.releases
-        pieces: Pieces = [
-            (PieceName.MANIFEST, module.manifest),
-            (PieceName.CONFIG, module.config),
-            (PieceName.BUNDLE, module.bundle),
-            (PieceName.OWNER, module.artifact.owner.spki),
-            *((PieceName.IDENTITY, one.identity.spki) for one in releases),
-            *((PieceName.RELEASE, one.answer) for one in releases),
-            (PieceName.LAYER, fetch_ciphertext(story.store, module)),
-            (PieceName.CALL, CALL),
-            (PieceName.STDIN, b""),
-        ]
-        requests = [one.asked.binding.digest() for one in releases]
-        yield Handed(story, talk, collected, pieces, requests)
+        releases: list[Released] = []
+        for broker in brokers:
+            identity = known_identity(broker, module.statement.brokers)
+            asked = make_request(world, broker, module, runner_key=key, receipt_key=receipt_key)
+            releases.append(obtain_release(broker, asked, module, identity, story.world.clock))
+        talk.give(
+            {
+                PieceName.MANIFEST: module.manifest,
+                PieceName.CONFIG: module.config,
+                PieceName.BUNDLE: module.bundle,
+                PieceName.OWNER: module.artifact.owner.spki,
+                PieceName.LAYER: fetch_ciphertext(story.store, module),
+            }
+        )
+        talk.say(Artifact(owner_threshold=1))
+        assert isinstance(talk.hear(), Verified)
+        yield Handed(story, talk, releases)
         talk.end()
 
 
-def test_shares_are_combined_and_the_module_runs(handed: Handed) -> None:
-    assert isinstance(handed.outcome(), Locked)
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (2, 0)])
+def test_shares_are_combined_and_the_module_runs(handed: Handed, numbers: tuple[int, int]) -> None:
+    for number in numbers:
+        assert isinstance(handed.offer(number), Accepted)
+    assert isinstance(handed.start(*numbers), Locked)
 
 
-def test_the_order_in_which_brokers_answered_does_not_matter(handed: Handed) -> None:
-    handed.swap(PieceName.IDENTITY)
-    handed.swap(PieceName.RELEASE)
-    handed.requests.reverse()
-    assert isinstance(handed.outcome(), Locked)
+def test_of_more_shares_those_that_are_named_are_used(handed: Handed) -> None:
+    for number in range(3):
+        assert isinstance(handed.offer(number), Accepted)
+    assert isinstance(handed.start(0, 2), Locked)
 
 
-def _one_release_twice(handed: Handed) -> None:
-    handed.repeat_the_first(PieceName.IDENTITY, PieceName.RELEASE)
-    handed.requests[1] = handed.requests[0]
-
-
-def _one_release_only(handed: Handed) -> None:
-    handed.drop_the_last(PieceName.IDENTITY)
-    handed.drop_the_last(PieceName.RELEASE)
-    handed.requests.pop()
-
-
-def _a_third(handed: Handed) -> None:
-    last = handed.collected.releases[1]
-    handed.pieces += [(PieceName.IDENTITY, last.identity.spki), (PieceName.RELEASE, last.answer)]
-    handed.requests.append(handed.requests[1])
-
-
-MISTRUST: list[Callable[[Handed], object]] = [
-    _one_release_twice,
-    _one_release_only,
-    _a_third,
-    lambda handed: handed.swap(PieceName.IDENTITY),
-    lambda handed: handed.swap(PieceName.RELEASE),
-    lambda handed: handed.requests.reverse(),
-    lambda handed: handed.drop_the_last(PieceName.IDENTITY),
-    lambda handed: handed.repeat_the_first(PieceName.RELEASE),
-]
-
-
-@pytest.mark.parametrize("change", MISTRUST)
+@pytest.mark.parametrize(
+    ("accepted", "named"),
+    [((0, 1), (0,)), ((0, 1, 2), (0, 1, 2)), ((0, 1), (0, 0)), ((0,), (0, 1))],
+)
 def test_releases_that_are_not_by_as_many_different_brokers(
-    handed: Handed, change: Callable[[Handed], object]
+    handed: Handed, accepted: tuple[int, ...], named: tuple[int, ...]
 ) -> None:
-    change(handed)
-    assert failed(handed.outcome())[0] == "broker-not-genuine"
+    for number in accepted:
+        handed.offer(number)
+    assert failed(handed.start(*named))[0] == "broker-not-genuine"
 
 
-def test_releases_to_another_worker(handed: Handed) -> None:
+@pytest.mark.parametrize("member", ["identity", "request"])
+def test_a_release_goes_with_its_broker_and_its_request(handed: Handed, member: str) -> None:
+    other = handed.releases[1]
+    theirs = {"identity": other.identity.spki, "request": other.asked.binding.digest()}
+    assert failed(handed.offer(0, **{member: theirs[member]}), Refused)[0] == "broker-not-genuine"
+
+
+def test_a_release_to_another_worker(handed: Handed) -> None:
+    """Genuine, and wrapped to a key that this one does not have."""
     other = Talk(handed.story.world.clock)
-    other.hear()
-    handed.talk, kept = other, handed.talk
-    assert failed(handed.outcome())[0] == "release-key-not-opened"
+    key = other.hear().key
+    released = handed.releases[0]
+    module = fetch_signed(
+        handed.story.store, handed.story.order().reference, owners=handed.story.order().owners
+    )
+    world = World(handed.story.store, (released.broker,), lambda _: handed.story.world.guest())
+    asked = make_request(
+        world,
+        released.broker,
+        module,
+        runner_key=key,
+        receipt_key=SigningKey.generate("ed25519").public,
+    )
+    handed.releases[0] = obtain_release(
+        released.broker, asked, module, released.identity, handed.story.world.clock
+    )
+    assert failed(handed.offer(0), Refused)[0] == "release-key-not-opened"
     other.end()
-    handed.talk = kept

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Final, Protocol, TypeVar
 
+import httpcore
 import httpx
 
 from keybroker.protocol import (
@@ -28,9 +29,12 @@ from keybroker.protocol import (
     ReleaseRequest,
 )
 from runner.errors import RunnerCode, RunnerError
+from runner.timely import Exchange, TimelyTransport
 
 # A release is one transaction of milliseconds; a broker that takes longer is not well.
 TIMEOUT_SECONDS: Final = 20.0
+# All of one exchange, however slowly its bytes come: the largest answer takes seconds.
+EXCHANGE_SECONDS: Final = 60.0
 # After a broken connection the same request is sent again: its idempotency key makes that safe.
 RETRY_AFTER_SECONDS: Final = (0.2, 1.0)
 # The log seals a checkpoint every second or so; a receipt can be had without a proof.
@@ -47,6 +51,15 @@ _CODE_OF_PROBLEM: Final = MappingProxyType(
     }
 )
 
+
+# What the transport raises, and what httpx raises before it comes to that.
+_BROKEN: Final = (
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.TimeoutException,
+    httpx.InvalidURL,
+    httpx.TransportError,
+)
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -89,7 +102,7 @@ class HttpBroker:
         unsafe_plain_http: bool = False,
     ) -> None:
         self._base = _base_url(url, unsafe_plain_http=unsafe_plain_http)
-        self._client = client or httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._client = client or _client()
         self._sleep = sleep
 
     def close(self) -> None:
@@ -184,9 +197,14 @@ class HttpBroker:
                     if len(body) > limit:
                         raise _not_ours(f"answer to {path} is longer than {limit} bytes")
                 return response.status_code, bytes(body)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except _BROKEN as error:
             detail = f"{self._base}: {type(error).__name__}"
             raise RunnerError(RunnerCode.BROKER_UNREACHABLE, detail) from error
+
+
+def _client() -> httpx.Client:
+    transport = TimelyTransport(Exchange(EXCHANGE_SECONDS))
+    return httpx.Client(transport=transport, timeout=TIMEOUT_SECONDS, trust_env=False)
 
 
 def _base_url(url: str, *, unsafe_plain_http: bool) -> str:

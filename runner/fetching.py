@@ -65,7 +65,7 @@ def fetch_signed(
     With `trust` they have to be that many owners too, by keys that had not expired.
     """
     with refused_as(RunnerCode.ARTIFACT_REFUSED):
-        found = describe(store, reference)
+        found = describe(store, reference, owners=owners)
         artifact = verify_artifact(
             found.manifest.raw,
             found.config,

@@ -98,6 +98,7 @@ def test_a_split_key_through_one_outage_and_two(trio: Trio) -> None:
     trio.stop(0)
     done = trio.run("--receipt", "split.json", expect=7)
     assert done.out == f"{CANARY}\n"
+    assert f"broker passed over: {trio.urls[0]}: broker-unreachable\n" in done.err
     shown = trio.stage.call("receipt", "show", "split.json", "-o", "json").document()
     keys = [release["key"] for release in shown["releases"]]
     assert keys == ["share 2 of 3, 2 needed", "share 3 of 3, 2 needed"]

@@ -127,8 +127,17 @@ class Broker:
         self.document_rate.take(source, now=self.releases.clock())
         return self.attestation_keys.activate(body)
 
-    def proof(self, decision: str) -> bytes:
-        """Return the proof that a decision is in the log, or raise `DECISION_UNKNOWN`."""
+    def checkpoint(self, *, source: str) -> bytes:
+        """Return the signed head of the log, within the rate of challenges."""
+        self.challenge_rate.take(source, now=self.releases.clock())
+        return self.log.checkpoint()
+
+    def proof(self, decision: str, *, source: str) -> bytes:
+        """Return the proof that a decision is in the log, within the rate of challenges.
+
+        Raises `DECISION_UNKNOWN`.
+        """
+        self.challenge_rate.take(source, now=self.releases.clock())
         proof = self.log.proof(decision)
         if proof is None:
             raise BrokerError(BrokerCode.DECISION_UNKNOWN, "no such decision")

@@ -50,7 +50,6 @@ class OwnerDocument(SignedDocument):
     """Who may seal modules for a broker. Signed by its operator and, as a proof, by the owner."""
 
     name: Name
-    tenant: Name
     key: Annotated[Base64, Field(max_length=512)]
 
 
@@ -83,7 +82,6 @@ def sign_owner(
     *,
     broker: str,
     name: str,
-    tenant: str,
     operator: Signer,
     owner: Signer,
     not_after: datetime,
@@ -93,7 +91,6 @@ def sign_owner(
         v=1,
         broker=broker,
         name=name,
-        tenant=tenant,
         key=owner.public.spki,
         not_after=format_time(not_after),
     )

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from keybroker.audit.leaf import OwnerRotatedLeaf, RevocationLeaf, encode_leaf
 from keybroker.directory import Directory
@@ -51,10 +51,17 @@ class RevokedModule(Message):
     through: Version
 
 
+def _is_true(value: bool) -> bool:  # noqa: FBT001  what pydantic calls
+    if not value:
+        raise ValueError("false revokes nothing")
+    return value
+
+
 class RevokedKey(Message):
     """The owner's key, and with it everything it signed and will sign."""
 
-    key: Literal[True]
+    # Not Literal[True]: that would take 1 for `true`.
+    key: Annotated[bool, AfterValidator(_is_true)]
 
 
 Revoked = RevokedManifest | RevokedModule | RevokedKey

@@ -114,6 +114,11 @@ def code_of(error: Refused) -> StrEnum:
     return Denial.ENVIRONMENT if error.code is None else error.code
 
 
+def detail_of(error: Refused) -> str:
+    """Return what our log says of an error of ours, beside its code."""
+    return str(error).removeprefix(f"{code_of(error)}: ")
+
+
 def problem_of(error: Exception) -> Problem:
     """Return what a peer is told about an error of `REFUSED`; anything else is a blank fault."""
     if not isinstance(error, REFUSED):
@@ -125,7 +130,7 @@ def problem_of(error: Exception) -> Problem:
     decision, rules = None, None
     if isinstance(error, BrokerError):
         decision, rules = error.decision, error.rules or None
-    refusal = {"code": str(code), "decision": decision, "detail": str(error)}
+    refusal = {"code": str(code), "decision": decision, "detail": detail_of(error)}
     _log.info("refused", extra=refusal)
     return Problem(
         type=f"urn:sealwasm:problem:{kind.slug}",

@@ -20,7 +20,7 @@ from keybroker.errors import BrokerError
 from keybroker.keys import BrokerKeys
 from keybroker.metrics import Metrics
 from keybroker.modules import Modules, open_content_key
-from keybroker.problems import REFUSED, Refused, code_of
+from keybroker.problems import REFUSED, Refused, code_of, detail_of
 from keybroker.protocol import MAX_REQUEST_BYTES, ReleaseRequest
 from keybroker.ratelimit import RateLimiter
 from keybroker.records import Asked, Attempt, refusal_record
@@ -132,7 +132,7 @@ class ReleaseService:
         answer = self._answered_before(attempt.asked)
         if answer is not None:
             return answer
-        code, reason = code_of(error), str(error)
+        code, reason = code_of(error), detail_of(error)
         if isinstance(error, PolicyDenied):
             attempt.denial = error.decision
         self.store.record_refusal(refusal_record(attempt, code=code, reason=reason))

@@ -210,12 +210,12 @@ def post_evaluations(body: EnrolmentBody, broker: Served, who: Source) -> Respon
 
 
 @router.get("/audit/checkpoint", responses=_answers(TEXT_SCHEMA, kind="text/plain"))
-def get_checkpoint(broker: Served) -> Response:
+def get_checkpoint(broker: Served, who: Source) -> Response:
     """Return the signed head of the audit log (C2SP tlog-checkpoint)."""
-    return Response(broker.log.checkpoint(), media_type=TEXT)
+    return Response(broker.checkpoint(source=who), media_type=TEXT)
 
 
 @router.get("/audit/proofs/{decision}", responses=_answers(TEXT_SCHEMA, kind="text/plain"))
-def get_proof(decision: str, broker: Served) -> Response:
+def get_proof(decision: str, broker: Served, who: Source) -> Response:
     """Return the proof that a decision is in the audit log (C2SP tlog-proof)."""
-    return Response(broker.proof(decision), media_type=TEXT)
+    return Response(broker.proof(decision, source=who), media_type=TEXT)

@@ -74,9 +74,9 @@ def serve(
         stack.callback(side.close)
         stack.enter_context(_signals_only_stop())
         broker.refresh_endorsements()
-        stack.enter_context(_repeating(lambda: _purge(broker), every_seconds=limits.PURGE_SECONDS))
+        stack.enter_context(repeating(lambda: _purge(broker), every_seconds=limits.PURGE_SECONDS))
         stack.enter_context(
-            _repeating(broker.refresh_endorsements, every_seconds=limits.REFRESH_SECONDS)
+            repeating(broker.refresh_endorsements, every_seconds=limits.REFRESH_SECONDS)
         )
         stack.enter_context(side.in_background())
         ready.write(_ready_line(broker, api.address, side.address))
@@ -169,13 +169,16 @@ def _purge(broker: Broker) -> None:
 
 
 @contextmanager
-def _repeating(work: Callable[[], None], *, every_seconds: float) -> Iterator[None]:
+def repeating(work: Callable[[], None], *, every_seconds: float) -> Iterator[None]:
     """Do the work now and then, in a thread of its own, until the end of the block."""
     stop = threading.Event()
 
     def repeat() -> None:
         while not stop.wait(every_seconds):
-            work()
+            try:
+                work()
+            except Exception:  # noqa: BLE001  the edge of a thread, which must live on
+                _log.exception("fault")
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()

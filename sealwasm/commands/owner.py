@@ -32,7 +32,6 @@ def owner() -> None:
     metavar="NAME",
     help="Name of the owner, for example acme.",
 )
-@click.option("--tenant", help="Tenant the owner belongs to; the owner's name by default.")
 @owner_key_options
 @click.option("--operator-key", required=True, metavar="FILE", help="The broker operator's key.")
 @broker_options
@@ -42,7 +41,6 @@ def owner() -> None:
 def enrol(
     session: Session,
     name: str,
-    tenant: str | None,
     key: str,
     passphrase_file: str | None,
     operator_key: str,
@@ -61,13 +59,12 @@ def enrol(
     body = sign_owner(
         broker=descriptor.identity_key().key_id,
         name=name,
-        tenant=tenant or name,
         operator=operator,
         owner=owner_key,
         not_after=session.now() + timedelta(minutes=ENROLMENT_MINUTES),
     )
     if dry_run:
-        facts = {"name": name, "tenant": tenant or name, "owner": owner_key.key_id}
+        facts = {"name": name, "owner": owner_key.key_id}
         session.say("dry run: nothing was sent")
         session.show(facts, table=facts_table(facts))
         return

@@ -156,7 +156,6 @@ class World:
         arguments: dict[str, Any] = {
             "broker": self.identity,
             "name": name,
-            "tenant": name,
             "operator": self.operator,
             "owner": owner,
             "not_after": self.clock.now + timedelta(hours=1),

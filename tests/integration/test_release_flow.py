@@ -88,7 +88,7 @@ def test_key_is_released_and_recorded(world: World) -> None:
 def test_release_is_proved_by_the_log(shared: World) -> None:
     runner = shared.runner()
     document = released(shared, runner)
-    proof = shared.broker.proof(document.decision)
+    proof = shared.broker.log.proof(document.decision)
     checkpoint = verify_proof(proof, leaf=document.leaf, log_key=shared.broker.log.log_key)
     assert checkpoint.size == leaves(shared)
 

@@ -26,7 +26,6 @@ def _signed_owner(*signers: Any, kind: str = OWNER_TYPE, **changes: Any) -> byte
         "v": 1,
         "broker": w.IDENTITY,
         "name": "newcomer",
-        "tenant": "newcomer",
         "key": b64(w.NEWCOMER.public.spki),
         "not_after": protocol.format_time(w.LATER),
     }

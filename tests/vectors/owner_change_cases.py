@@ -188,6 +188,7 @@ def revocations(writer: Writer) -> None:
         "form",
         _revocation({"key": False}),
     )
+    case("key-one", "6.1: a boolean", "message-malformed", "form", _revocation({"key": 1}))
     case("no-reason", "6.1: a reason", "message-malformed", "form", _revocation(KEY, reason=""))
     case(
         "another-broker",

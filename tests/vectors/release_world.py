@@ -147,7 +147,6 @@ def owner_document(owner: SigningKey = NEWCOMER, **changes: Any) -> bytes:
     arguments: Members = {
         "broker": IDENTITY,
         "name": "newcomer",
-        "tenant": "newcomer",
         "operator": OPERATOR,
         "owner": owner,
         "not_after": LATER,

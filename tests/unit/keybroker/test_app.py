@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from keybroker import limits, protocol
 from keybroker.app import Edge, create_app, create_operations_app
 from keybroker.audit.proof import verify_proof
+from keybroker.serve import repeating
 from keybroker.shares import Shares
 from tests.fakes.web import PEER, Peer
 from tests.fakes.world import World, make_world, release_policy
@@ -326,6 +328,30 @@ def test_rates_behind_a_proxy_are_of_who_asks_there(tmp_path: Path) -> None:
             for who in ("203.0.113.1", "203.0.113.2", "203.0.113.9, 203.0.113.1")
         ]
     assert asked == [200, 200, 429]
+
+
+def test_reading_the_log_is_limited(tmp_path: Path) -> None:
+    with make_world(tmp_path, challenges={"burst": 1, "per-second": 1}) as world:
+        peer = Peer(create_app(world.broker))
+        assert peer.get("/v1/audit/checkpoint").status_code == 200
+        require_problem(peer.get("/v1/audit/proofs/decision-none"), 429, "rate-limited")
+        require_problem(peer.get("/v1/audit/checkpoint"), 429, "rate-limited")
+
+
+def test_what_is_repeated_goes_on_after_a_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """Attack: one error in a thread of its own, and nothing is purged from then on."""
+    done = threading.Event()
+    turns: list[int] = []
+
+    def work() -> None:
+        turns.append(len(turns))
+        if len(turns) == 1:
+            raise RuntimeError(CANARY)
+        done.set()
+
+    with repeating(work, every_seconds=0.001):
+        assert done.wait(30)
+    assert [entry.message for entry in caplog.records] == ["fault"]
 
 
 if __name__ == "__main__":

@@ -61,7 +61,6 @@ def owner_document(world: World, owner: SigningKey, *signers: SigningKey, **chan
         "v": 1,
         "broker": world.identity,
         "name": "newcomer",
-        "tenant": "newcomer",
         "key": canonical.b64encode(owner.public.spki),
         "not_after": "2026-11-22T13:00:00Z",
     }
@@ -123,7 +122,6 @@ def test_owner_document_of_another_type_is_refused(world: World, newcomer: Signi
             "v": 1,
             "broker": world.identity,
             "name": "a",
-            "tenant": "a",
             "key": newcomer.public.spki,
             "not_after": "2026-11-22T13:00:00Z",
         }

@@ -23,6 +23,15 @@ _Public = hpke.MLKEM768X25519PublicKey | x25519.X25519PublicKey
 _MLKEM_SEED: Final = 64
 _MLKEM_PUBLIC: Final = 1184
 _X25519: Final = 32
+# RFC 7748 section 4.1.
+_X25519_PRIME: Final = 2**255 - 19
+
+
+def _x25519_public(raw: bytes) -> x25519.X25519PublicKey:
+    # Libraries read other numbers as this one too, so that one key would have several ids.
+    if int.from_bytes(raw, "little") >= _X25519_PRIME:
+        raise ValueError("X25519 key is not in its one form")
+    return x25519.X25519PublicKey.from_public_bytes(raw)
 
 
 def _hybrid_private(raw: bytes) -> hpke.MLKEM768X25519PrivateKey:
@@ -35,7 +44,7 @@ def _hybrid_private(raw: bytes) -> hpke.MLKEM768X25519PrivateKey:
 def _hybrid_public(raw: bytes) -> hpke.MLKEM768X25519PublicKey:
     return hpke.MLKEM768X25519PublicKey(
         mlkem.MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC]),
-        x25519.X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC:]),
+        _x25519_public(raw[_MLKEM_PUBLIC:]),
     )
 
 
@@ -78,7 +87,7 @@ _SUITES: Final = {
         _X25519,
         hpke.KEM.X25519.enc_length() + _AEAD_TAG,
         x25519.X25519PrivateKey.from_private_bytes,
-        x25519.X25519PublicKey.from_public_bytes,
+        _x25519_public,
         _x25519_public_raw,
     ),
 }
@@ -108,7 +117,8 @@ class SealingKey:
     def from_bytes(cls, suite: str, raw: bytes) -> Self:
         """Return the key with these bytes (hybrid: ML-KEM-768, then X25519).
 
-        Raises `SealError` for an unknown suite, a wrong length or an unusable key.
+        Raises `SealError` for an unknown suite, a wrong length, an unusable key or another form of
+        one.
         """
         algorithms = _algorithms(suite)
         if len(raw) != algorithms.public_bytes:

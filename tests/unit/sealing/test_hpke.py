@@ -81,6 +81,16 @@ def test_unusable_keys() -> None:
     assert refusal_of(SealingKey.from_bytes, hpke.HYBRID, out_of_range) == SealRefusal.KEY_INVALID
 
 
+@suites
+@pytest.mark.parametrize("number", [2**255 - 19, 2**255 - 19 + 9, 2**255 + 9, 2**256 - 1])
+def test_x25519_keys_have_one_form(suite: str, number: int) -> None:
+    """What libraries read as the same point would be two keys by their ids."""
+    raw = KEYS[suite].public.raw[:-32] + number.to_bytes(32, "little")
+    assert refusal_of(SealingKey.from_bytes, suite, raw) == SealRefusal.KEY_INVALID
+    largest = KEYS[suite].public.raw[:-32] + (2**255 - 20).to_bytes(32, "little")
+    assert SealingKey.from_bytes(suite, largest).raw == largest
+
+
 def test_unknown_suite() -> None:
     for call in (
         lambda: OpeningKey.generate("rot13"),

@@ -106,12 +106,8 @@ def _members(
 
 
 def _hint(value: Any) -> str:
-    what = "bundle key hint"
     key = canonical.members(value, ("hint",), "bundle public key")
-    hint = canonical.b64decode(key["hint"], what=what)
-    if len(hint) != _KEY_ID_BYTES:
-        raise canonical.malformed(what, f"{len(hint)} bytes, expected {_KEY_ID_BYTES}")
-    return hint.hex()
+    return canonical.b64decode(key["hint"], what="bundle key hint", size=_KEY_ID_BYTES).hex()
 
 
 def _dsse(value: Any) -> tuple[Any, Any]:

@@ -246,10 +246,11 @@ def b64encode(data: Buffer) -> str:
     return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
-def b64decode(value: Any, *, what: str) -> bytes:
+def b64decode(value: Any, *, what: str, size: int | None = None) -> bytes:
     """Return the bytes of a standard, padded base64 string in its one canonical form.
 
-    Raises `SealError`: not a string, foreign characters, wrong padding, or unused bits set.
+    Raises `SealError`: not a string, foreign characters, wrong padding, unused bits set, or another
+    number of bytes than `size` where that is given.
     """
     encoded = text(value, what)
     try:
@@ -258,7 +259,15 @@ def b64decode(value: Any, *, what: str) -> bytes:
         raise malformed(what, "not base64") from error
     if b64encode(data) != encoded:
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not canonical base64")
+    if size is not None:
+        require_size(data, size, what)
     return data
+
+
+def require_size(data: bytes, size: int, what: str) -> None:
+    """Accept exactly `size` bytes, or raise `SealError`."""
+    if len(data) != size:
+        raise malformed(what, f"{len(data)} bytes, expected {size}")
 
 
 def digest_of(data: Buffer) -> str:

@@ -121,8 +121,7 @@ class CocoPacket:
         if found["wrap_type"] != WRAP_TYPE:
             raise SealError(SealRefusal.SUITE_UNKNOWN, f"expected wrap_type {WRAP_TYPE}")
         iv = _bytes(found["iv"], "iv")
-        if len(iv) != _IV_BYTES:
-            raise canonical.malformed("iv", f"{len(iv)} bytes, expected {_IV_BYTES}")
+        canonical.require_size(iv, _IV_BYTES, "iv")
         if not any(iv):
             raise SealError(SealRefusal.KEY_INVALID, "iv is that of the sample key")
         wrapped = _bytes(found["wrapped_data"], "wrapped_data")

@@ -55,7 +55,7 @@ class PublicOptions:
             raise SealError(SealRefusal.CIPHER_UNKNOWN, f"expected cipher {CIPHER}")
         if value["cipheroptions"] != {}:
             raise SealError(SealRefusal.CIPHER_OPTIONS, "public cipheroptions are not empty")
-        options = cls(_exactly(value["hmac"], HMAC_BYTES, "hmac"))
+        options = cls(canonical.b64decode(value["hmac"], what="hmac", size=HMAC_BYTES))
         if options.to_json() != data:
             raise SealError(
                 SealRefusal.NOT_CANONICAL, f"{what} are not in the form ocicrypt writes"
@@ -88,9 +88,9 @@ class PrivateOptions:
             raise SealError(found, f"{what} are not of their form")
         value, inner = found
         options = cls(
-            _exactly(value["symkey"], KEY_BYTES, "symkey"),
+            canonical.b64decode(value["symkey"], what="symkey", size=KEY_BYTES),
             canonical.parse_digest(value["digest"], what="plaintext digest"),
-            _exactly(inner["nonce"], NONCE_BYTES, "nonce"),
+            canonical.b64decode(inner["nonce"], what="nonce", size=NONCE_BYTES),
         )
         if options.to_json() != data:
             raise SealError(
@@ -112,13 +112,6 @@ def _private_members(data: bytes, what: str) -> tuple[dict[str, Any], dict[str, 
     except SealError as error:
         return error.code
     return value, inner
-
-
-def _exactly(value: object, size: int, what: str) -> bytes:
-    data = canonical.b64decode(value, what=what)
-    if len(data) != size:
-        raise canonical.malformed(what, f"{len(data)} bytes, expected {size}")
-    return data
 
 
 class LayerCipher:

@@ -75,8 +75,8 @@ class RecoveryKeyFile:
             raise SealError(SealRefusal.KEY_INVALID, "kdf is not scrypt with our costs")
         return cls(
             public,
-            _sized(kdf["salt"], _SALT_BYTES, "salt"),
-            _sized(found["iv"], _IV_BYTES, "iv"),
+            canonical.b64decode(kdf["salt"], what="salt", size=_SALT_BYTES),
+            canonical.b64decode(found["iv"], what="iv", size=_IV_BYTES),
             canonical.b64decode(found["sealed"], what="sealed"),
         )
 
@@ -152,10 +152,3 @@ def _named_key(found: Mapping[str, Any], kind: str) -> tuple[str, SealingKey]:
         raise SealError(SealRefusal.SUITE_UNKNOWN, f"expected one of {hpke.SUITES}")
     raw = canonical.b64decode(found["public"], what="public")
     return names.parse_name(found["name"], "name"), SealingKey.from_bytes(found["suite"], raw)
-
-
-def _sized(value: Any, size: int, what: str) -> bytes:
-    data = canonical.b64decode(value, what=what)
-    if len(data) != size:
-        raise canonical.malformed(what, f"{len(data)} bytes, expected {size}")
-    return data

@@ -51,8 +51,7 @@ class Share:
     def parse(cls, data: bytes) -> Self:
         """Return the share in `data`, or raise `SealError`, which never quotes it."""
         what = "share"
-        if len(data) != SHARE_BYTES:
-            raise canonical.malformed(what, f"{len(data)} bytes, expected {SHARE_BYTES}")
+        canonical.require_size(data, SHARE_BYTES, what)
         if data[: len(_LABEL)] != _LABEL:
             raise canonical.malformed(what, "not a share of a content key")
         rest = data[len(_LABEL) :]
@@ -101,7 +100,7 @@ def combine(shares: Sequence[Share], *, threshold: int) -> PrivateOptions:
     Each must have passed `open_share`. Shares beyond `threshold` must lie on the same polynomial.
     """
     if threshold < 2 or len(shares) < threshold:
-        detail = f"{len(shares)} shares, expected {max(threshold, 2)}"
+        detail = f"{len(shares)} shares where it takes {threshold}, and never less than 2"
         raise SealError(SealRefusal.SHARE_THRESHOLD, detail)
     if len({share.set for share in shares}) != 1:
         raise SealError(SealRefusal.SHARE_SET, "shares are of more than one split")

@@ -18,8 +18,8 @@ def b64url_encode(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def b64url_decode(value: Any, *, what: str) -> bytes:
-    """Return the bytes of a text in its one form, or raise `SealError`."""
+def b64url_decode(value: Any, *, what: str, size: int | None = None) -> bytes:
+    """Return the bytes of a text in its one form, `size` of them if given, or raise `SealError`."""
     text = canonical.text(value, what)
     if not _ALPHABET.fullmatch(text):
         raise canonical.malformed(what, "not base64url")
@@ -29,4 +29,6 @@ def b64url_decode(value: Any, *, what: str) -> bytes:
         raise canonical.malformed(what, "not base64url") from error
     if b64url_encode(data) != text:
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not canonical base64url")
+    if size is not None:
+        canonical.require_size(data, size, what)
     return data

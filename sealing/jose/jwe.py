@@ -72,8 +72,9 @@ class Jwe:
         return cls(
             protected,
             recipients,
-            _sized(found["iv"], _IV_BYTES, "JWE iv"),
-            _ciphertext(found["ciphertext"]) + _sized(found["tag"], _TAG_BYTES, "JWE tag"),
+            b64url_decode(found["iv"], what="JWE iv", size=_IV_BYTES),
+            _ciphertext(found["ciphertext"])
+            + b64url_decode(found["tag"], what="JWE tag", size=_TAG_BYTES),
         )
 
     def open(self, key: JwePrivateKey) -> bytes:
@@ -177,11 +178,4 @@ def _ciphertext(value: Any) -> bytes:
     data = b64url_decode(value, what="JWE ciphertext")
     if len(data) > limits.OPTIONS_BYTES:
         raise SealError(SealRefusal.TOO_LARGE, f"JWE ciphertext is {len(data)} bytes")
-    return data
-
-
-def _sized(value: Any, size: int, what: str) -> bytes:
-    data = b64url_decode(value, what=what)
-    if len(data) != size:
-        raise canonical.malformed(what, f"{len(data)} bytes, expected {size}")
     return data

@@ -201,7 +201,4 @@ def _number(value: Any, what: str) -> int:
 
 
 def _exact(value: Any, size: int, what: str) -> int:
-    data = b64url_decode(value, what=what)
-    if len(data) != size:
-        raise canonical.malformed(what, f"{len(data)} bytes, expected {size}")
-    return int.from_bytes(data, "big")
+    return int.from_bytes(b64url_decode(value, what=what, size=size), "big")

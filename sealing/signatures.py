@@ -67,6 +67,20 @@ def require_signatures(
     return _agreed(found, trusted, threshold, refusals)
 
 
+def signed_by_one_of(
+    keys: Sequence[VerifyingKey], bundle: bytes, *, manifest: str
+) -> tuple[str, str] | None:
+    """Return whose signature about `manifest` a bundle is and the digest of what it signs.
+
+    None if it is nothing that `require_signatures` would count.
+    """
+    try:
+        key, payload = _verified(bundle, {key.key_id: key for key in keys}, manifest)
+    except SealError:
+        return None
+    return key.key_id, canonical.digest_of(payload)
+
+
 def _verified(
     bundle: bytes, trusted: Mapping[str, VerifyingKey], manifest: str
 ) -> tuple[VerifyingKey, bytes]:

@@ -6,9 +6,8 @@ For looking at, and for counting what trusted keys say. What a module's own sign
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, TypeVarTuple
 
 from sealing import limits as format_limits
 from sealing.bundle import BUNDLE_TYPE
@@ -16,15 +15,11 @@ from sealing.canonical import digest_of, parse_json
 from sealing.cosign import PAYLOAD_TYPE, SIGNATURE_ANNOTATION
 from sealing.errors import SealError
 from sealing.oci import limits
-from sealing.oci.attachments import parse_bundle_manifest
+from sealing.oci.bundles import Attachment, attachment_of, readable
 from sealing.oci.descriptor import EMPTY_TYPE, Descriptor, parse_descriptors
 from sealing.oci.reference import tag_of
 from sealing.oci.store import ArtifactStore
-from sealing.oci.transfer import OF_THE_WAY, SIMPLE_SUFFIX, Attachment
-from sealing.unseal import require_blob
-
-_Given = TypeVarTuple("_Given")
-_Found = TypeVar("_Found")
+from sealing.oci.transfer import SIMPLE_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,8 @@ def attachments_about(
     known = {digest_of(attachment.manifest) for attachment in besides}
     fresh = {entry.digest: entry for entry in listed if entry.digest not in known}
     wanted = list(fresh.values())[: limits.ATTESTATIONS]
-    found = [_readable(_attachment, store, entry, subject) for entry in wanted]
-    return tuple(attachment for attachment in found if attachment is not None)
+    found = [readable(attachment_of, store, entry, subject) for entry in wanted]
+    return tuple(one for one in found if isinstance(one, Attachment))
 
 
 def simple_signatures(store: ArtifactStore, subject: str) -> tuple[SimpleLayer, ...]:
@@ -63,20 +58,12 @@ def simple_signatures(store: ArtifactStore, subject: str) -> tuple[SimpleLayer, 
 
     Looks at no more and raises as `bundles_about`; nothing where there is no such tag.
     """
-    layers = _readable(_signature_layers, store, subject) or ()
+    layers = readable(_signature_layers, store, subject)
+    if isinstance(layers, SealError):
+        return ()
     signed = [layer for layer in layers if _is_signature(layer)]
-    found = [_readable(_simple_layer, store, layer) for layer in signed[: limits.ATTESTATIONS]]
-    return tuple(one for one in found if one is not None)
-
-
-def _readable(read: Callable[[*_Given], _Found], *given: *_Given) -> _Found | None:
-    """Return what is read, or None for what a stranger may have put there."""
-    try:
-        return read(*given)
-    except SealError as error:
-        if error.code in OF_THE_WAY:
-            raise
-        return None
+    found = [readable(_simple_layer, store, layer) for layer in signed[: limits.ATTESTATIONS]]
+    return tuple(one for one in found if isinstance(one, SimpleLayer))
 
 
 def _signature_layers(store: ArtifactStore, subject: str) -> tuple[Descriptor, ...]:
@@ -97,10 +84,3 @@ def _is_signature(layer: Descriptor) -> bool:
 def _simple_layer(store: ArtifactStore, layer: Descriptor) -> SimpleLayer:
     payload = store.get_blob(layer.digest, layer.size)
     return SimpleLayer(payload, layer.annotations[SIGNATURE_ANNOTATION])
-
-
-def _attachment(store: ArtifactStore, entry: Descriptor, subject: str) -> Attachment:
-    manifest = store.get_manifest(entry.digest)
-    require_blob(manifest, digest=entry.digest, size=entry.size, what="referrer")
-    bundle = parse_bundle_manifest(manifest, subject=subject)
-    return Attachment(manifest, store.get_blob(bundle.digest, bundle.size))

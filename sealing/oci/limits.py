@@ -15,6 +15,11 @@ FOLDER_CHARS = 4096
 INDEX_BYTES = 2 << 20
 # Versions and signatures in one list; each entry may cost the reader one more file or request.
 INDEX_ENTRIES = 1024
+# The manifest that attaches a bundle has no texts but ours, and is under 1 KiB.
+BUNDLE_REFERRER_BYTES = 4 << 10
+# Read to find an owner's bundle among INDEX_ENTRIES others that hide it: one of up to 256 KiB,
+# which is a long bill of materials, is found however many of its size there are.
+SEARCHED_BYTES = 256 << 20
 # What is attached to one artifact, a few requests each: attestations of a pipeline and signatures.
 ATTESTATIONS = 64
 # A registry that always names a next page would keep us reading for ever.

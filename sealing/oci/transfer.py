@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final
 
-from sealing import limits as format_limits
-from sealing.bundle import BUNDLE_TYPE
 from sealing.cosign import SimpleSignature
 from sealing.errors import SealError, SealRefusal
+from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
-from sealing.oci.attachments import (
-    PREDICATE_NOTE,
-    bundle_manifest,
-    parse_bundle_manifest,
-    simple_manifest,
-)
+from sealing.oci.attachments import bundle_manifest, simple_manifest
 from sealing.oci.blob import Blob
-from sealing.oci.descriptor import EMPTY_JSON, Descriptor
-from sealing.oci.parallel import put_all, together
+from sealing.oci.bundles import Attachment, attached_to
+from sealing.oci.descriptor import EMPTY_JSON
+from sealing.oci.parallel import put_all
 from sealing.oci.progress import Progress, collect_metered
 from sealing.oci.reference import Reference, check_tag, tag_of
 from sealing.oci.shape_index import followed, write_index
@@ -35,21 +28,6 @@ from sealing.statement import PREDICATE_TYPE
 from sealing.unseal import require_blob
 
 SIMPLE_SUFFIX = ".sig"
-
-# About the line or the registry as a whole, and not about the entry that was asked for.
-OF_THE_WAY: Final = (
-    SealRefusal.UNREACHABLE,
-    SealRefusal.REGISTRY_SLOW,
-    SealRefusal.REGISTRY_FAILED,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """One signature bundle and the manifest that attaches it. Neither is verified."""
-
-    manifest: bytes = field(repr=False)
-    bundle: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,25 +97,35 @@ def push_shapes(
 
 
 def describe(
-    store: ArtifactStore, reference: Reference, *, shape: Shape = WASM
+    store: ArtifactStore,
+    reference: Reference,
+    *,
+    shape: Shape = WASM,
+    owners: Sequence[VerifyingKey] = (),
 ) -> PulledDescription:
     """Return what can be known of an artifact without its ciphertext.
+
+    With `owners`, their bundles are looked for among any number that others attached; whether they
+    are enough is for `verify_artifact` to say.
 
     Where the reference means an image index, it is that entry of it which has this `shape`. Raises
     `SealError`: not there, not of the strict profile, or any digest or size wrong.
     """
     # (1) One request decides what the reference means; from here on everything is by digest.
     found = store.get_manifest(reference.target)
-    return describe_manifest(store, SealedManifest.parse(followed(store, found, shape)))
+    manifest = SealedManifest.parse(followed(store, found, shape))
+    return describe_manifest(store, manifest, owners=owners)
 
 
-def describe_manifest(store: ArtifactStore, manifest: SealedManifest) -> PulledDescription:
+def describe_manifest(
+    store: ArtifactStore, manifest: SealedManifest, *, owners: Sequence[VerifyingKey] = ()
+) -> PulledDescription:
     """Return what the store has beside a manifest, as `describe`."""
     # (2) The config, within the limits that the profile has checked.
     config = store.get_blob(manifest.config_digest, manifest.config_size)
 
     # (3) What anybody attached as a signature: whose it is is for the verifier to say.
-    return PulledDescription(manifest, config, _attachments(store, manifest.digest))
+    return PulledDescription(manifest, config, attached_to(store, manifest.digest, owners))
 
 
 def fetch_layer(
@@ -214,46 +202,3 @@ def _require_whole(sealed: SealedModule, simple: SimpleSignature | None) -> Blob
     if simple is not None and simple.tag != tag_of(manifest.digest, SIMPLE_SUFFIX):
         raise SealError(SealRefusal.DIGEST_MISMATCH, f".sig is not for {manifest.digest}")
     return layer
-
-
-def _attachments(store: ArtifactStore, subject: str) -> tuple[Attachment, ...]:
-    """Return the bundles that are attached as ours are, or raise `SealError`.
-
-    Others may attach anything: at most `BUNDLES` entries are looked at, those described like ours
-    first, and what is wrong with one of them is a refusal only where none like ours is left.
-    """
-    listed = sorted(store.referrers(subject, artifact_type=BUNDLE_TYPE), key=_strangeness)
-    entries = listed[: format_limits.BUNDLES]
-    looked_at = together([partial(_attempt, store, entry, subject) for entry in entries])
-    ours = [
-        found for entry, found in zip(entries, looked_at, strict=True) if _strangeness(entry) == 0
-    ]
-    refusals = [found for found in ours if isinstance(found, SealError)]
-    if refusals and len(refusals) == len(ours):
-        raise refusals[0]
-    return tuple(found for found in looked_at if isinstance(found, Attachment))
-
-
-def _attempt(store: ArtifactStore, entry: Descriptor, subject: str) -> Attachment | SealError:
-    """Return what an entry attaches, or what is wrong with it; a line that breaks is raised."""
-    try:
-        return _attachment(store, entry, subject)
-    except SealError as error:
-        if error.code in OF_THE_WAY:
-            raise
-        return error
-
-
-def _strangeness(entry: Descriptor) -> int:
-    """Return 0 for a bundle that is described like ours, 1 for one that does not say what it is."""
-    predicate = entry.annotations.get(PREDICATE_NOTE)
-    if predicate == PREDICATE_TYPE:
-        return 0
-    return 1 if predicate is None else 2
-
-
-def _attachment(store: ArtifactStore, entry: Descriptor, subject: str) -> Attachment:
-    manifest = store.get_manifest(entry.digest)
-    require_blob(manifest, digest=entry.digest, size=entry.size, what="referrer")
-    bundle = parse_bundle_manifest(manifest, subject=subject)
-    return Attachment(manifest, store.get_blob(bundle.digest, bundle.size))

@@ -32,7 +32,7 @@ def inspect_reference(
 
     reference = parse_reference(text)
     with registry.open(reference) as store:
-        found = describe(store, reference)
+        found = describe(store, reference, owners=owners)
     return document_of(found, text, owners)
 
 
@@ -56,7 +56,7 @@ def document_of(
         "shape": manifest.shape.name,
         "layer": {"digest": manifest.layer_digest, "bytes": manifest.layer_size},
         "recipients": list(manifest.recipients),
-        "threshold": manifest.threshold,
+        "brokers_needed": manifest.threshold,
         "holders": holders_of(manifest),
         "warnings": warnings_for(manifest.recipients),
         "envelopes": [

@@ -105,7 +105,7 @@ def look_at(
     from sealing.unseal import verify_artifact
 
     try:
-        found = describe(store, reference.with_tag(tag))
+        found = describe(store, reference.with_tag(tag), owners=owners)
     except SealError as error:
         if error.code in OF_THE_WAY:
             raise

@@ -44,7 +44,7 @@ def offered_at(store: ArtifactStore, reference: AnyReference, trust: ResolvedTru
     from sealing.oci.every_shape import describe_every, entry_named
     from sealing.one_module import require_one_module
 
-    found = describe_every(store, reference)
+    found = describe_every(store, reference, owners=trust.keys)
     if not found.is_index:
         return Offered(found.digest, (_verified(found.shapes[0], trust),), is_index=False)
     artifacts = []

@@ -73,7 +73,7 @@ def _side(text: str, keys: Sequence[VerifyingKey], registry: RegistryAccess) -> 
 
     reference = parse_reference(text)
     with registry.open(reference) as store:
-        found = describe(store, reference)
+        found = describe(store, reference, owners=keys)
     if not keys:
         return Sides(found, *claimed(found))
     artifact = verify_artifact(found.manifest.raw, found.config, found.bundles, owners=keys)

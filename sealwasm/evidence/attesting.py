@@ -50,7 +50,8 @@ def _attach(
 ) -> str:
     from sealing.canonical import digest_of
     from sealing.oci.attachments import bundle_manifest
-    from sealing.oci.transfer import Attachment, attach
+    from sealing.oci.bundles import Attachment
+    from sealing.oci.transfer import attach
 
     # The time of the artifact, not of now: attaching the same again attaches nothing new.
     created = artifact.statement.created

@@ -39,6 +39,8 @@ EXCHANGE_SECONDS: Final = 60.0
 RETRY_AFTER_SECONDS: Final = (0.2, 1.0)
 # The log seals a checkpoint every second or so; a receipt can be had without a proof.
 PROOF_AFTER_SECONDS: Final = (0.1, 0.3, 0.6, 1.0, 1.0, 1.0)
+# A broker that puts us off slowly is not asked again after this: the guest has ended already.
+PROOF_SECONDS: Final = 15.0
 
 _CODE_OF_PROBLEM: Final = MappingProxyType(
     {
@@ -99,11 +101,13 @@ class HttpBroker:
         *,
         client: httpx.Client | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
         unsafe_plain_http: bool = False,
     ) -> None:
         self._base = _base_url(url, unsafe_plain_http=unsafe_plain_http)
         self._client = client or _client()
         self._sleep = sleep
+        self._monotonic = monotonic
 
     def close(self) -> None:
         """Close the connections."""
@@ -157,13 +161,15 @@ class HttpBroker:
 
         Raises `RunnerError` if the broker is out of reach or its answer is no text.
         """
-        waits = iter(PROOF_AFTER_SECONDS)
+        waits, ends = iter(PROOF_AFTER_SECONDS), self._monotonic() + PROOF_SECONDS
         while True:
             status, body = self._send("GET", f"/v1/audit/proofs/{decision}", limit=MAX_SMALL_BYTES)
             if status == httpx.codes.OK:
                 return _text(body)
             wait = next(waits, None)
             if status not in {httpx.codes.NOT_FOUND, httpx.codes.TOO_EARLY} or wait is None:
+                return None
+            if self._monotonic() >= ends:
                 return None
             self._sleep(wait)
 

@@ -181,6 +181,20 @@ def test_no_proof_in_time(broker: FakeBroker, status: int, asked: int) -> None:
     assert len(broker.requests) == asked
 
 
+def test_a_broker_that_puts_us_off_slowly_is_not_asked_for_long(broker: FakeBroker) -> None:
+    broker.refuses(404, "not-found", "not-found")
+    times = iter([0.0, 14.0, 15.0])
+    client = httpx.Client(transport=httpx.MockTransport(broker))
+    asked = HttpBroker(
+        "https://broker.example",
+        client=client,
+        sleep=broker.slept.append,
+        monotonic=lambda: next(times),
+    )
+    assert asked.proof("decision-1") is None
+    assert len(broker.requests) == 2
+
+
 def test_a_proof_that_is_no_text(broker: FakeBroker) -> None:
     broker.answers_with(200, b"\xff")
     with pytest.raises(RunnerError) as caught:

@@ -186,7 +186,7 @@ def seal_envelope(
     """Return an envelope only the holder of `key`'s private half can open.
 
     `secret` is the private options or, with `share`, that share of them. Without a `broker` the
-    holder is the owner's recovery key.
+    holder is the owner's recovery key. Raises `SealError` for a key that nothing can be sealed to.
     """
     head = Envelope(VERSION, key.suite, broker, key.key_id, context, share)
     return replace(head, sealed=key.seal(secret, info=head.info))
@@ -204,7 +204,10 @@ def open_envelope(envelope: Envelope, key: OpeningKey) -> PrivateOptions:
 
 
 def open_secret(envelope: Envelope, key: OpeningKey) -> bytes:
-    """Return what `envelope` holds, unparsed: private options, or a share of them."""
+    """Return what `envelope` holds, unparsed: private options, or a share of them.
+
+    Raises `SealError` as `open_envelope` does, and promises no more.
+    """
     if (envelope.suite, envelope.key) != (key.suite, key.public.key_id):
         detail = f"envelope is for key {envelope.key[:16]}, this is {key.public.key_id[:16]}"
         raise SealError(SealRefusal.ENVELOPE_NOT_OPENED, detail)

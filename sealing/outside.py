@@ -88,7 +88,7 @@ class OutsideRecipients:
     def seal(
         self, secret: bytes, *, entropy: Callable[[int], bytes] = secrets.token_bytes
     ) -> OutsideKeys:
-        """Return an entry for each."""
+        """Return an entry for each; nothing ties one to an artifact. Raises `SealError`."""
         return OutsideKeys(
             tuple(seal_jwe(secret, key, entropy=entropy) for key in self.jwe),
             tuple(key.seal(secret, entropy=entropy) for key in self.coco),

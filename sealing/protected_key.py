@@ -63,7 +63,10 @@ def encrypt_private_key(
     *,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> bytes:
-    """Return the PEM form of a PKCS#8 key under `passphrase`."""
+    """Return the PEM form of a PKCS#8 key under `passphrase`.
+
+    Raises `SealError` for a passphrase that no reader takes.
+    """
     salt, iv = entropy(_SALT_BYTES), entropy(algorithms.AES.block_size // 8)
     cost = (limits.PEM_SCRYPT_N, limits.SCRYPT_R, limits.PEM_SCRYPT_P)
     kdf = Scrypt(salt=salt, length=_KEY_BYTES, n=cost[0], r=cost[1], p=cost[2])

@@ -71,7 +71,10 @@ class SealedModuleStatement:
         bill: AnyBill | HiddenBill,
         created: datetime,
     ) -> Self:
-        """Return the statement that fits `manifest`, whose envelopes agree with each other."""
+        """Return the statement that fits `manifest`, whose envelopes agree with each other.
+
+        Raises `SealError` for a policy above the limit, `ValueError` for a naive `created`.
+        """
         first = manifest.envelopes[0]
         return cls(
             module=first.context.module,
@@ -214,12 +217,18 @@ def verify_bundle(
 
 
 def unverified_key_hint(bundle: bytes) -> str:
-    """Return the key id a bundle claims to be signed by, to look the owner up. Proves nothing."""
+    """Return the key id a bundle claims to be signed by, to look the owner up. Proves nothing.
+
+    Raises `SealError`.
+    """
     return UnverifiedBundle.parse(bundle).key_hint
 
 
 def unverified_statement(bundle: bytes) -> SealedModuleStatement:
-    """Return what a bundle claims, signed by nobody we know: for showing, never for deciding."""
+    """Return what a bundle claims, signed by nobody we know: for showing, never for deciding.
+
+    Raises `SealError`.
+    """
     return SealedModuleStatement.parse(UnverifiedBundle.parse(bundle).unverified_payload)
 
 

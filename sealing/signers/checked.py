@@ -17,7 +17,10 @@ _P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2F
 
 
 def der_of_raw(raw: bytes) -> bytes:
-    """Return the DER form of an ECDSA P-256 signature that is r and s, 32 bytes each."""
+    """Return the DER form of an ECDSA P-256 signature that is r and s, 32 bytes each.
+
+    Raises `SealError` for another length, or a number out of range.
+    """
     if len(raw) != 2 * _HALF:
         detail = f"an ECDSA P-256 signature is 64 bytes, got {len(raw)}"
         raise SealError(SealRefusal.SIGNATURE_INVALID, detail)

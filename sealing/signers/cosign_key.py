@@ -93,6 +93,7 @@ def parse_cosign_key(pem: bytes) -> tuple[int, bytes, bytes, bytes]:
 
     (1) One PEM block of at most 64 KiB. (2) One JSON object with exactly its members.
     (3) scrypt with a cost that cosign uses, a 32-byte salt. (4) secretbox, a 24-byte nonce.
+    Raises `SealError`.
     """
     file = _block(pem)
     kdf = _members(file["kdf"], {"name", "params", "salt"}, "kdf")
@@ -132,7 +133,10 @@ def write_cosign_key(
     *,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
 ) -> bytes:
-    """Return a key file that cosign reads, with the cost that cosign writes."""
+    """Return a key file that cosign reads, with the cost that cosign writes.
+
+    Raises `SealError` for a passphrase that no reader takes, or without the extra it needs.
+    """
     nacl = need("nacl.secret", extra=_EXTRA, what=_WHAT)
     salt, nonce = entropy(_SALT_BYTES), entropy(_NONCE_BYTES)
     cost = limits.COSIGN_SCRYPT_N[1]

@@ -97,7 +97,10 @@ def open_signer(place: str, *, secrets: Secrets) -> Iterator[Signer]:
 
 
 def read_public_uri(place: str, *, secrets: Secrets) -> VerifyingKey:
-    """Return the public half of the key that a URI names; a token is asked without a PIN."""
+    """Return the public half of the key that a URI names; a token is asked without a PIN.
+
+    Raises `SealError`.
+    """
     if place.startswith(SCHEME):
         return read_token_key(parse_pkcs11_uri(place))
     return _open_service(place, secrets).public

@@ -188,7 +188,10 @@ def read_token_key(uri: Pkcs11Uri) -> VerifyingKey:
 
 
 def list_token_keys(uri: Pkcs11Uri) -> list[tuple[Pkcs11Uri, VerifyingKey]]:
-    """Return the keys of a token that can be used here, each with the URI that names it."""
+    """Return the keys of a token that can be used here, each with the URI that names it.
+
+    Raises `SealError`.
+    """
     pkcs11 = _library()
     found = []
     with _session(pkcs11, uri, None) as session, _asking_token(pkcs11):

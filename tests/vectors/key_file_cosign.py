@@ -127,7 +127,7 @@ COSIGN_CASES: tuple[Plain, ...] = (
     with_cost("block-size", r=1 << 20),
     with_cost("parallel", p=1 << 20),
     with_cost("parallel-true", p=True),
-    with_cost("cost-member", s=1),
+    bent("cosign-cost-member", "K7: no other member", lambda v: v["kdf"]["params"].update(s=1)),
     bent("cosign-cipher-name", "K9: secretbox", lambda v: v["cipher"].update(name="aes-gcm")),
     bent("cosign-nonce-short", "K9: 24 bytes", lambda v: v["cipher"].update(nonce=b64(NONCE[:12]))),
     bent(

@@ -138,6 +138,6 @@ def test_every_vector_cites_a_step_and_every_step_has_a_refusal() -> None:
             assert step in steps, path
             if path.parent.name.endswith("_refused"):
                 refused.add(step)
-    # Indexes are tried in oci/test_shape_index.py and oci/test_every_shape.py, and a key for another
+    # Indexes are tried in oci/test_shape_index.py and oci/test_every_shape.py, a key for another
     # plaintext in test_rewrap.py.
     assert steps - refused == {"S6", "S7", "S8", "S9", "O5"}

@@ -12,7 +12,7 @@ from sealing.foreign_manifest import ForeignManifest
 from sealing.jose.jwe import Jwe
 from sealing.jose.keys import JwePublicKey
 from sealing.manifest import SealedManifest
-from sealing.oci.shape_index import is_index, pick, write_index
+from sealing.oci.shape_index import every_entry, is_index, pick, write_index
 from sealing.recovery_key import RecoveryKeyFile, RecoveryPublicKey
 from sealing.shapes import PLUGIN_FILE, WASM, CompatConfig
 from tests.fuzz.target import Target
@@ -48,7 +48,7 @@ def _unpacked(data: bytes) -> object:
 
 
 def _picked(data: bytes) -> object:
-    return pick(data, WASM) if is_index(data) else None
+    return (pick(data, WASM), every_entry(data)) if is_index(data) else None
 
 
 def _index() -> list[bytes]:

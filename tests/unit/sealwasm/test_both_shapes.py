@@ -12,7 +12,8 @@ import pytest
 from sealing.bundle import BUNDLE_TYPE
 from sealing.oci.layout import OciLayout
 from tests.fakes.desk import Desk, open_desk
-from tests.fakes.registry import fake_registry
+from tests.fakes.registry import FakeRegistry, fake_registry
+from tests.fakes.registry_wire import Request, Response
 from tests.unit.sealing.wasm_maker import SMALL
 from tests.unit.sealwasm.test_other_holders import jwe_pair
 
@@ -355,3 +356,33 @@ def test_an_index_is_not_adopted(desk):
     )  # fmt: skip
     assert error["code"] == "several-artifacts"
     assert error["next"].count("sha256:") == 2
+
+
+@pytest.mark.parametrize("shape", ["wasm", "both"])
+def test_the_tag_comes_last_and_a_second_run_ends_what_broke(desk, shape):
+    with fake_registry() as registry:
+        there = f"{registry.host}/acme/app"
+        command = ("publish", desk.path("app.wasm"), there, "--shape", shape)
+        for stored in range(20):
+            refuse_after(registry, stored)
+            code, _, said = desk.run(*command)
+            if code == 0:
+                break
+            assert "not done: pushed" in said
+            assert "1" not in registry.repository("acme/app").manifests
+        assert stored >= 3, "artifact, signature, tag"
+        assert "version 1: the first one" in said
+        assert desk.document("verify", f"{there}:1")["version"] == 1
+        assert "unchanged: version 1" in desk.run(*command)[2]
+
+
+def refuse_after(registry: FakeRegistry, stored: int) -> None:
+    """Let a registry take so many manifests more, and then no other."""
+    left = [stored]
+
+    def answer(_: Request) -> Response | None:
+        left[0] -= 1
+        return None if left[0] >= 0 else Response(403)
+
+    registry.behaviours.clear()
+    registry.on("PUT", "/manifests/", answer)

@@ -17,6 +17,7 @@ from typing import Self
 from sealing.canonical import Buffer
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
+from sealing.oci.stopping import sleep
 
 TEMPORARY_PREFIX = ".sealwasm-"
 
@@ -109,7 +110,7 @@ class Folder:
         temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
         with _reported(f"{self._path}/{name}"), ExitStack() as undo:
             fd = os.open(temporary, _WRITE, 0o644, dir_fd=self._fd)
-            undo.callback(os.unlink, temporary, dir_fd=self._fd)
+            undo.callback(self._remove, temporary)
             with os.fdopen(fd, "wb") as file:
                 file.writelines(chunks)
                 file.flush()
@@ -120,15 +121,36 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other writers of ours out; the kernel drops the lock when the process ends."""
+        """Keep other writers of ours out; the kernel drops the lock when the process ends.
+
+        Whoever may look into the folder can hold it, so nobody waits for it without end.
+        """
         with _reported(self._path):
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            tries = limits.LOCK_TRIES
+            while not self._lock():
+                tries -= 1
+                if not tries:
+                    detail = f"{self._path} is kept locked by another program"
+                    raise SealError(SealRefusal.STORE_UNUSABLE, detail)
+                sleep(limits.LOCK_WAIT_SECONDS)
         try:
             yield
         finally:
             # Ctrl-C between two lines may have closed the folder already, and with it the lock.
             with suppress(OSError):
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def _lock(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _remove(self, name: str) -> None:
+        # Ctrl-C right after the renaming: what ends us is that, and not that nothing is left to do.
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._fd)
 
     def _open_file(self, name: str) -> tuple[int, int]:
         path = f"{self._path}/{name}"

@@ -43,6 +43,10 @@ ARCHIVE_BYTES = (512 << 20) + (128 << 20)
 # As large as a policy may be (policies.limits).
 ARCHIVE_POLICY_BYTES = 256 << 10
 
+# Another writer needs the lock of a folder for one small file. Half a minute is many writers.
+LOCK_TRIES = 600
+LOCK_WAIT_SECONDS = 0.05
+
 # Read and write size: at 1 MiB the hash, not the number of calls, bounds the speed (measured).
 CHUNK_BYTES = 1 << 20
 # Error bodies feed one line of our log, and no more of a stranger's words than this.

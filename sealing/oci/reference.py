@@ -25,7 +25,7 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
-_FOLDER = re.compile(r"[^:@\x00-\x1f\x7f]+")
+_FOLDER = re.compile(r"[^:@\x00-\x1f\x7f-\x9f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,10 @@ def is_loopback_host(host: str) -> bool:
 
 
 def is_this_machine(host: str) -> bool:
-    """Return whether `host` leads to this machine, in any spelling that systems know of it."""
+    """Return whether `host` leads to this machine, in any spelling that systems know of it.
+
+    What is reached on its link alone counts too: there clouds tell machines their secrets.
+    """
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -198,7 +201,8 @@ def is_this_machine(host: str) -> bool:
     except ValueError:
         return False
     inner = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or inner.is_loopback or inner.is_unspecified
+    near = inner.is_loopback or inner.is_unspecified or inner.is_link_local
+    return near or address.is_loopback
 
 
 def split_registry(registry: str) -> tuple[str, str | None]:

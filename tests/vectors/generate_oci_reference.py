@@ -45,6 +45,7 @@ REFUSED = [
     ("layout-two-colons", "1.2", "oci:out:v1:v2", INVALID),
     ("layout-two-ats", "1.2", f"oci:a@b@{DIGEST}", INVALID),
     ("layout-control-character", "1.2", "oci:out\n:v1", INVALID),
+    ("layout-control-character-of-eight-bits", "1.2", "oci:out\x9b31m:v1", INVALID),
     ("layout-nul", "1.2", "oci:out\0x", INVALID),
     ("layout-tag-is-path", "1.6", "oci:out:../../etc", INVALID),
     ("layout-too-long", "1.2", "oci:" + "x" * 4097, INVALID),

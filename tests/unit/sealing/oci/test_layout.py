@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
@@ -431,3 +432,31 @@ class TestReferrers:
         index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": []}
         layout.put_manifest(samples.to_json(index), tag="all")
         assert layout.referrers(digest, artifact_type=samples.NOTE_TYPE) == ()
+
+
+class TestTheLock:
+    @pytest.fixture
+    def held(self, layout: OciLayout, folder: Path) -> Iterator[int]:
+        """Hold the lock as another user may who can only read the folder; give what releases it."""
+        fd = os.open(folder, os.O_RDONLY)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield fd
+        os.close(fd)
+
+    @pytest.mark.usefixtures("held")
+    def test_is_not_waited_for_without_end(
+        self, layout: OciLayout, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waits: list[float] = []
+        monkeypatch.setattr("sealing.oci.files.sleep", waits.append)
+        code = refusal(samples.publish, layout, samples.manifest(), tag="v1")
+        assert code is SealRefusal.STORE_UNUSABLE
+        assert sum(waits) == pytest.approx(30, rel=0.01)
+        assert layout.tags() == ()
+
+    def test_is_taken_once_it_is_free(
+        self, layout: OciLayout, held: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sealing.oci.files.sleep", lambda _: fcntl.flock(held, fcntl.LOCK_UN))
+        samples.publish(layout, samples.manifest(), tag="v1")
+        assert layout.tags() == ("v1",)

@@ -235,6 +235,9 @@ class TestRedirects:
             "https://[::ffff:7f00:1]:2375/containers",
             "https://registry.localhost/containers",
             "https://[::1]/x",
+            "https://169.254.169.254/latest/meta-data",
+            "https://[fe80::1]/x",
+            "https://[::ffff:a9fe:a9fe]/x",
         ],
     )
     def test_to_where_none_may_lead(self, web: Web, connect: Connect, location: str) -> None:

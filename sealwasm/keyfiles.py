@@ -19,11 +19,12 @@ from sealwasm.files import read_file
 def read_passphrase(path: str | None) -> bytes | None:
     """Return the first line of a passphrase file, or None when no file is named.
 
-    Never from an argument or the environment: both can be read by others on the machine.
+    Never from an argument or the environment: both can be read by others on the machine, as a file
+    can that is not private.
     """
     if path is None:
         return None
-    lines = read_file(path).splitlines()
+    lines = read_private(path).splitlines()
     if not lines or not lines[0]:
         raise CliError(Kind.USAGE, "passphrase-empty", f"the first line of {path} is empty")
     return lines[0]
@@ -77,7 +78,8 @@ def unusable(place: str, error: SealError) -> CliError:
             code,
             f"{place} does not open",
             why=error.detail,
-            next_step="give the passphrase that the key has, and none if it has none",
+            next_step="--passphrase-file FILE with the passphrase of this very key, and leave the "
+            "option out if it has none",
         )
     return CliError(
         Kind.USAGE,

@@ -177,8 +177,9 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str] = ()) -> str:
 
 
 def facts_table(facts: Mapping[str, Any]) -> str:
-    """Return facts as a table of two columns; what is empty is left out."""
-    return table([(name, value) for name, value in facts.items() if value not in (None, [], ())])
+    """Return facts as a table of two columns, names in words; what is empty is left out."""
+    shown = {name: value for name, value in facts.items() if value not in (None, [], ())}
+    return table([(name.replace("_", " "), value) for name, value in shown.items()])
 
 
 def _cell(value: object) -> str:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from sealing.statement import SealedModuleStatement
 
 
+# Before the path of a member of the capability policy.
+_CAPABILITY = "capability "
+
+
 class Sides(NamedTuple):
     """One sealed module, and what its signed statement says."""
 
@@ -45,8 +49,8 @@ def _values(side: Sides) -> dict[str, Any]:
         "module": statement.module,
         "version": statement.version,
         "owner": statement.owner,
-        "release policy": statement.policy,
-        "threshold": statement.threshold,
+        "policy": statement.policy,
+        "brokers needed": statement.threshold,
         # The config names the plaintext by its digest: other bytes, other code.
         "code": manifest.config_digest,
         "bytes": manifest.layer_size,
@@ -78,7 +82,7 @@ def _named_lists(side: Sides) -> dict[str, list[str]]:
         "memories": [_memory(one.minimum, one.maximum) for one in bill.memories] if bill else [],
         "brokers": list(statement.brokers),
         "recipients": list(statement.recipients),
-        "signers": list(side.signers),
+        "signed by": list(side.signers),
     }
 
 
@@ -106,11 +110,11 @@ def _capabilities(
         if _is_members(old) and _is_members(new) and (old or new):
             yield from _capabilities(old or {}, new or {}, where)
         elif _is_texts(old) and _is_texts(new):
-            found = _changed(f"capability {where}", old or (), new or ())
+            found = _changed(f"{_CAPABILITY}{where}", old or (), new or ())
             if found:
                 yield found
         else:
-            yield {"what": f"capability {where}", "from": old, "to": new}
+            yield {"what": f"{_CAPABILITY}{where}", "from": old, "to": new}
 
 
 def _is_members(value: Any) -> bool:
@@ -128,8 +132,7 @@ def as_text(found: list[dict[str, Any]]) -> str:
     lines = []
     for one in found:
         if "from" in one:
-            absent = "the default" if one["what"].startswith("capability ") else "nothing"
-            old, new = (_shown(one[side], absent) for side in ("from", "to"))
+            old, new = (_shown(one["what"], one[side]) for side in ("from", "to"))
             lines.append(f"{one['what']}: {old} -> {new}")
             continue
         lines.append(f"{one['what']}:")
@@ -138,7 +141,11 @@ def as_text(found: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _shown(value: Any, absent: str) -> str:
+def _shown(what: str, value: Any) -> str:
     import json
 
-    return absent if value is None else value if isinstance(value, str) else json.dumps(value)
+    from sealwasm.artifacts.policy_words import in_words
+
+    if what.startswith(_CAPABILITY):
+        return in_words(what.removeprefix(_CAPABILITY), value)
+    return "nothing" if value is None else value if isinstance(value, str) else json.dumps(value)

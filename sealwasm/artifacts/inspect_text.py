@@ -28,9 +28,11 @@ def _artifact(document: dict[str, Any]) -> Iterator[Row]:
     verified = document["verified"]
     yield "verified", "signed by an owner you named" if verified else "no; --owner FILE does that"
     for one in document["signatures"]:
-        yield "says it is", f"{one['module']} version {one['version']}, sealed {one['created']}"
-        yield "released under", one["policy"]
-        yield "signed with key", one["key_hint"] + ("" if verified else " (not verified)")
+        yield "module", one["module"]
+        yield "version", one["version"]
+        yield "sealed", one["created"]
+        yield "policy", one["policy"]
+        yield "signed by", one["key_hint"] + ("" if verified else " (not verified)")
     for one in document["foreign_signatures"]:
         yield "foreign signature", f"{one['digest']} ({one['why']})"
     yield "shape", document["shape"]
@@ -76,12 +78,15 @@ def _memory(memory: dict[str, Any]) -> str:
     least, most = memory["minimum"], memory["maximum"]
     if most is None:
         return f"{least * PAGE_KIB} KiB, and no maximum"
-    return f"{least * PAGE_KIB} to {most * PAGE_KIB} KiB"
+    size = f"{least * PAGE_KIB}"
+    return f"{size} KiB" if least == most else f"{size} to {most * PAGE_KIB} KiB"
 
 
 def _table(table: dict[str, Any]) -> str:
-    most = "no maximum" if table["maximum"] is None else table["maximum"]
-    return f"{table['minimum']} to {most} of {table['element']}"
+    least, most = table["minimum"], table["maximum"]
+    if most is None:
+        return f"{least} of {table['element']}, and no maximum"
+    return f"{least if least == most else f'{least} to {most}'} of {table['element']}"
 
 
 def _wit(item: dict[str, Any]) -> str:

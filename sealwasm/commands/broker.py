@@ -14,7 +14,6 @@ from sealwasm.session import (
     facts_table,
     output_option,
     pass_session,
-    table,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def init(session: Session, /, folder: str, dry_run: bool, **given: Any) -> None:
         "simulated": given["trust_simulated"] is not None,
     }
     session.say(f"next: sealwasm broker serve {folder}")
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 def _evidence_files(given: dict[str, Any]) -> EvidenceFiles:

@@ -13,6 +13,7 @@ from sealwasm.session import (
     Command,
     Session,
     dry_run_option,
+    facts_table,
     output_option,
     pass_session,
     table,
@@ -103,7 +104,7 @@ def use(session: Session, name: str, dry_run: bool) -> None:
     config = _require(session, name)
     _save(session, config.using(name), dry_run=dry_run)
     facts = {"current": name, "config": str(session.config_path())}
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 @context.command(short_help="Forget a context.")
@@ -117,7 +118,7 @@ def remove(session: Session, name: str, dry_run: bool) -> None:
     config = _require(session, name)
     _save(session, config.without(name), dry_run=dry_run)
     facts = {"removed": name, "config": str(session.config_path())}
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 # What a context may say, as options.

@@ -12,6 +12,7 @@ from sealwasm.session import (
     Session,
     dry_files_option,
     dry_run_option,
+    facts_table,
     output_option,
     pass_session,
     table,
@@ -142,7 +143,7 @@ def export(session: Session, /, bundle: str, **given: Any) -> None:
         data = sign_bundle(made, key)
         facts["signed_by"] = key.public.key_id
     write_file(bundle, data)
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 @endorsements.command("import", short_help="Take the documents of a bundle into the store.")

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.failure import CliError, Kind
-from sealwasm.session import Session, dry_files_option, output_option, pass_session, table
+from sealwasm.session import (
+    Session,
+    dry_files_option,
+    facts_table,
+    output_option,
+    pass_session,
+    table,
+)
 from sealwasm.times import UtcTime
 
 if TYPE_CHECKING:
@@ -75,7 +82,7 @@ def generate(session: Session, /, out: str, kind: str, form: str, **given: Any) 
         _generate_recovery_key(session, out, given)
         return
     from sealing.keys import SigningKey
-    from sealwasm.files import refuse_existing, write_file
+    from sealwasm.files import is_dry_run, refuse_existing, write_file
     from sealwasm.keyfiles import read_passphrase
 
     passphrase = read_passphrase(given["passphrase_file"])
@@ -84,14 +91,16 @@ def generate(session: Session, /, out: str, kind: str, form: str, **given: Any) 
     signing_key = SigningKey.generate(kind)
     write_file(out, _encoded(signing_key, form, passphrase), mode=0o600)
     write_file(public_path, signing_key.public.to_pem())
+    # A dry run's key is thrown away: the next one has another name.
+    made = {} if is_dry_run() else {"key_id": signing_key.public.key_id}
     facts = {
-        "key_id": signing_key.public.key_id,
+        **made,
         "kind": kind,
         "private": out,
         "public": str(public_path),
         "encrypted": passphrase is not None,
     }
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 def _generate_recovery_key(session: Session, out: str, given: dict[str, Any]) -> None:
@@ -99,7 +108,7 @@ def _generate_recovery_key(session: Session, out: str, given: dict[str, Any]) ->
 
     facts = generate_recovery_key(out, given["recovery_name"], given["passphrase_file"])
     session.say(f"keep {out} and its passphrase offline, and apart: nobody else can help you")
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 @key.command()
@@ -121,7 +130,7 @@ def show(session: Session, place: str, passphrase_file: str | None) -> None:
         public = load_public_key(place)
     pem = public.to_pem().decode()
     rows = {"key_id": public.key_id, "kind": public.kind}
-    session.show({**rows, "pem": pem}, table=f"{table(list(rows.items()))}\n{pem.rstrip()}")
+    session.show({**rows, "pem": pem}, table=f"{facts_table(rows)}\n{pem.rstrip()}")
 
 
 @key.command()
@@ -164,7 +173,7 @@ def export(session: Session, /, file: str, out: str, form: str, **given: Any) ->
         "private": out,
         "encrypted": passphrase is not None,
     }
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 @key.command("list")
@@ -179,7 +188,7 @@ def list_keys(session: Session, place: str) -> None:
     from sealwasm.key_listing import keys_at
 
     found = keys_at(place)
-    header = ("KEY ID", "KIND", "FORM", "PLACE")
+    header = ("key id", "kind", "form", "place")
     rows = [(one["key_id"][:16], one["kind"], one["form"], one["place"]) for one in found]
     session.show(found, table=table(rows, header) if rows else f"no keys in {place}")
 
@@ -216,4 +225,4 @@ def rotate(session: Session, /, **given: Any) -> None:
     from sealwasm.owner.rotating import rotate as rotate_key
 
     facts = rotate_key(Rotation(**given), now=session.now())
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))

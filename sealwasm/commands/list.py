@@ -66,7 +66,7 @@ def list_published(
 
 
 def _table(found: list[dict[str, Any]]) -> str:
-    header = ("tag", "module", "version", "bytes", "sealed", "signer", "", "policy", "digest")
+    header = ("tag", "module", "version", "bytes", "sealed", "signed by", "", "policy", "manifest")
     return table([_row(one) for one in found], header=header)
 
 

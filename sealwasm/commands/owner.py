@@ -15,7 +15,6 @@ from sealwasm.session import (
     facts_table,
     output_option,
     pass_session,
-    table,
 )
 
 
@@ -71,4 +70,4 @@ def enrol(
     answer = post_document(broker, "/v1/owners", body)
     session.say("next: sealwasm publish MODULE, which sends the release policy along; or alone:")
     session.say(f"  sealwasm policy publish RELEASE.yaml --key {key} --broker {broker}")
-    session.show(answer, table=table(list(answer.items())))
+    session.show(answer, table=facts_table(answer))

@@ -198,4 +198,4 @@ def publish(
         session.show(facts, table=facts_table(facts))
         return
     answer = send_policy(release, url=broker, identity=identity, owner=owner, now=session.now())
-    session.show(answer, table=table(list(answer.items())))
+    session.show(answer, table=facts_table(answer))

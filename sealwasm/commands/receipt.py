@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.commands.evidence import TCB_STATUSES, trust_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, facts_table, output_option, pass_session, table
 
 if TYPE_CHECKING:
     from keybroker.protocol import Descriptor, ReleaseDocument
@@ -34,7 +34,7 @@ def show(session: Session, file: str) -> None:
 
     found = read_receipt(read_file(file, limit_bytes=RECEIPT_FILE_BYTES))
     document = {"verified": False} | _summary(found)
-    session.show(document, table=table(list(document.items())))
+    session.show(document, table=facts_table(document))
 
 
 def _summary(receipt_: Receipt) -> dict[str, Any]:

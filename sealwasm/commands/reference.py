@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealwasm.commands.simulate import TEES
-from sealwasm.session import Session, dry_files_option, output_option, pass_session, table
+from sealwasm.session import (
+    Session,
+    dry_files_option,
+    facts_table,
+    output_option,
+    pass_session,
+    table,
+)
 
 if TYPE_CHECKING:
     from attestation.reference import ReferenceValues
@@ -95,7 +102,7 @@ def _measure_snp(session: Session, given: dict[str, Any]) -> None:
         _print_document(session, "snp", digest, given["document"])
         return
     shown = {"measurement": digest.hex(), "tee": "snp"}
-    session.show(shown, table=table(list(shown.items())))
+    session.show(shown, table=facts_table(shown))
 
 
 def _features(text: str) -> int:
@@ -236,4 +243,4 @@ def _summarise(session: Session, file: str, values: ReferenceValues, *, signed: 
         "digest": values.digest,
         "signed": signed,
     }
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))

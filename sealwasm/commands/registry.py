@@ -11,7 +11,7 @@ import click
 
 from sealwasm.failure import CliError, Kind
 from sealwasm.options import registry_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
     from sealwasm.artifacts.registry_access import RegistryAccess
@@ -59,7 +59,7 @@ def login(
     make_folder(file.parent, mode=0o700)
     write_file(file, after, mode=0o600, replace=True)
     facts = {"registry": host, "username": username, "file": str(file)}
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 @registry.command()
@@ -83,7 +83,7 @@ def logout(session: Session, host: str, registry: RegistryAccess) -> None:
         )
     write_file(file, after, mode=0o600, replace=True)
     facts = {"registry": host, "file": str(file)}
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 def _read(registry: RegistryAccess, file: Path) -> bytes:

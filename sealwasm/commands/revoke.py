@@ -84,4 +84,4 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     session.say("what has a key now keeps it until its lease ends")
     facts |= {"answers": answers}
     rows = [(each["broker"], each["revocation"], f"leaf {each['leaf_index']}") for each in answers]
-    return session.show(facts, table=table(rows, ("BROKER", "REVOCATION", "LOG")))
+    return session.show(facts, table=table(rows, ("broker", "revocation", "log")))

@@ -15,7 +15,7 @@ from sealwasm.options import (
     sealing_brokers_options,
     suite_option,
 )
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
     from sealwasm.artifacts.registry_access import RegistryAccess
@@ -63,7 +63,7 @@ def seal(
     from sealwasm.artifacts.transfers import parse_goal, push_artifact
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.chosen_brokers import ChosenBrokers
-    from sealwasm.owner.sealing import SealOrder, facts_of, seal_order
+    from sealwasm.owner.sealing import SealOrder, facts_of, foreseen_of, seal_order
 
     goal = parse_goal(target)
     brokers = ChosenBrokers.taken_from(wish)
@@ -71,10 +71,10 @@ def seal(
     order = SealOrder(take_module(session, module, registry), brokers=brokers, **wish)
     sealed = seal_order(order, owner=owner, now=session.now())
     warn(session, sealed.statement.recipients)
-    facts = facts_of(sealed)
+    facts = foreseen_of([sealed]) if dry_run else facts_of(sealed)
     if dry_run:
         session.say("dry run: nothing was written")
     else:
         facts["reference"] = push_artifact(sealed, str(goal), owner=owner, registry=registry)
         session.say(f"next: sealwasm inspect {target}")
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))

@@ -8,7 +8,7 @@ import click
 
 from sealwasm.artifacts.owner_trust_options import trust_options
 from sealwasm.options import owner_key_options, registry_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
     from sealwasm.artifacts.owner_trust_options import TrustChoice
@@ -57,5 +57,6 @@ def sign(
         else:
             bundles = [co_sign(store, one, signer) for one in offered.artifacts]
             facts |= {"bundle": bundles[0]} if len(bundles) == 1 else {"bundles": bundles}
-            session.say(f"next: sealwasm verify {facts['reference']} --threshold 2")
-    session.show(facts, table=table(list(facts.items())))
+            who = "--owner OWNER.pub --owner SIGNER.pub --threshold 2"
+            session.say(f"next: sealwasm verify {facts['reference']} {who}")
+    session.show(facts, table=facts_table(facts))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealwasm.session import Session, dry_run_option, output_option, pass_session, table
+from sealwasm.session import Session, dry_run_option, facts_table, output_option, pass_session
 
 if TYPE_CHECKING:
     from attestation.simulated.machine import SimulatedMachine
@@ -63,7 +63,7 @@ def platform(
         "faults": sorted(faults),
         "simulated": True,
     }
-    session.show(facts, table=table(list(facts.items())))
+    session.show(facts, table=facts_table(facts))
 
 
 def _create(

@@ -10,7 +10,7 @@ import click
 from sealwasm.artifacts.owner_trust_options import trust_options
 from sealwasm.contexts.completing import references
 from sealwasm.options import registry_options
-from sealwasm.session import Session, output_option, pass_session, table
+from sealwasm.session import Session, facts_table, output_option, pass_session, table
 
 if TYPE_CHECKING:
     from sealing.owner_trust import OwnerTrust
@@ -55,7 +55,7 @@ def verify(
     owners = trust.load()
     if not looks_like_reference(subject):
         document = _module(session, subject, owners)
-        session.show(document, table=table(list(document.items())))
+        session.show(document, table=facts_table(document))
         return
     found = verify_reference(
         subject, owners, registry=registry, now=session.now(), layer=not no_layer
@@ -80,7 +80,7 @@ def _document(reference: str, found: Verification, checks: Sequence[str]) -> dic
         "owners_required": found.trust.threshold,
         "policy": statement.policy,
         "brokers": list(statement.brokers),
-        "threshold": statement.threshold,
+        "brokers_needed": statement.threshold,
         "recipients": list(statement.recipients),
         "warnings": warnings_for(statement.recipients),
         "statements": [
@@ -112,7 +112,8 @@ def _entry(found: Verification, entry: VerifiedEntry) -> dict[str, Any]:
 
 def _rows(document: dict[str, Any]) -> list[tuple[str, object]]:
     lists = ("signed_by", "statements", "checks", "recipients", "warnings", "entries")
-    rows: list[tuple[str, object]] = [(n, v) for n, v in document.items() if n not in lists]
+    facts = {name: value for name, value in document.items() if name not in lists}
+    rows: list[tuple[str, object]] = [(name.replace("_", " "), facts[name]) for name in facts]
     entries = document.get("entries", [])
     shapes = {one["manifest"]: f"{one['shape']}: " for one in entries}
     rows.extend(("entry", f"{shapes[one['manifest']]}{one['manifest']}") for one in entries)

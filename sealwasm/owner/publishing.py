@@ -265,14 +265,13 @@ def _facts(modules: list[SealedModule], reference: str) -> dict[str, Any]:
 
 def _foreseen(modules: list[SealedModule], goal: str, wish: Wish) -> dict[str, Any]:
     from sealwasm.artifacts.visibility import seen_by
-    from sealwasm.owner.sealing import facts_of, shapes_of
+    from sealwasm.owner.sealing import foreseen_of
 
-    release, facts = wish.release, facts_of(modules[0])
+    release, facts = wish.release, foreseen_of(modules)
     return {
         "would_be": goal,
         "published": False,
         **facts,
-        **shapes_of(modules),
         "release_policy": release.to_document() if release else None,
         "sees": seen_by(modules[0].statement, ciphertext_bytes=facts["bytes"]),
     }

@@ -158,6 +158,14 @@ def facts_about(statement: SealedModuleStatement, layer_bytes: int) -> dict[str,
     }
 
 
+def foreseen_of(modules: Sequence[SealedModule]) -> dict[str, Any]:
+    """Return the same of a dry run: no digests, as what is sealed again has others."""
+    facts = facts_of(modules[0])
+    shapes = shapes_of(modules)
+    known = {name: value for name, value in facts.items() if name not in ("manifest", "layer")}
+    return known | ({"shapes": list(shapes["shapes"])} if shapes else {})
+
+
 def shapes_of(modules: Sequence[SealedModule]) -> dict[str, Any]:
     """Return the digest of each shape, where there are several."""
     from sealing.manifest import SealedManifest

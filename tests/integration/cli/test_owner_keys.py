@@ -44,6 +44,7 @@ def owner(world: Stage, request: pytest.FixtureRequest, tmp_path: Path) -> Itera
 
 def cosign(owner: Owner, folder: Path) -> Iterator[Owner]:
     (folder / "passphrase").write_text("correct horse\n")
+    (folder / "passphrase").chmod(0o600)
     owner.options = ("--passphrase-file", str(folder / "passphrase"))
     owner.key = str(folder / "cosign.key")
     owner.call("key", "generate", "--out", owner.key, "--format", "cosign", *owner.options)

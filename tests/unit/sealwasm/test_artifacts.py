@@ -105,7 +105,7 @@ class TestInspect:
         assert shown["bill"] == sealed().statement.bill.to_document()
         text = text_of(shown)
         assert text.count("foreign signature") == 2
-        assert text.count("signed with key") == 1
+        assert text.count("signed by") == 1
 
     def test_none(self) -> None:
         shown = described()

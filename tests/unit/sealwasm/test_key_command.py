@@ -19,8 +19,9 @@ OLD, NEW = "battery staple", "correct horse"
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    Path("old").write_text(f"{OLD}\n")
-    Path("new").write_text(f"{NEW}\n")
+    for name, text in (("old", OLD), ("new", NEW)):
+        Path(name).touch(0o600)
+        Path(name).write_text(f"{text}\n")
     return tmp_path
 
 
@@ -165,3 +166,22 @@ def test_a_private_key_file_that_others_can_read(fail: Any) -> None:
     Path("a.key").chmod(0o644)
     error = fail("show", "a.key")
     assert (error["code"], error["next"]) == ("key-file-readable", "chmod 600 a.key")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_passphrase_that_others_can_read(folder: Path, fail: Any, mode: int) -> None:
+    Path("old").chmod(mode)
+    error = fail("generate", "--out", "a.key", "--passphrase-file", "old")
+    assert (error["code"], error["next"]) == ("key-file-readable", "chmod 600 old")
+    assert not Path("a.key").exists()
+
+
+def test_a_dry_run_makes_no_key_and_names_none(folder: Path, run: Any) -> None:
+    told = run("generate", "--out", "a.key", "--dry-run")
+    assert told == {
+        "kind": "p256",
+        "private": "a.key",
+        "public": "a.key.pub",
+        "encrypted": False,
+    }
+    assert not Path("a.key").exists()

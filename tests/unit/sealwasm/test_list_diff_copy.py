@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sealwasm.artifacts.policy_words import in_words
 from tests.fakes.desk import Desk, open_desk
 from tests.fakes.registry import fake_registry
 from tests.unit.sealing.wasm_maker import SMALL
@@ -101,9 +102,8 @@ class TestDiff:
         found = what(told)
         assert (found["version"]["from"], found["version"]["to"]) == (1, 2)
         assert {"code", "bytes", "capability spec.limits.memory"} <= found.keys()
-        assert (
-            "capability spec.limits.memory: the default -> " in desk.run("diff", first, second)[1]
-        )
+        text = desk.run("diff", first, second)[1]
+        assert "capability spec.limits.memory: 64MiB (the default) -> " in text
         assert found["capability spec.imports"]["added"] == ["wasi_snapshot_preview1.fd_read"]
 
     def test_of_one_with_itself(self, desk):
@@ -161,3 +161,28 @@ class TestCopy:
         told = desk.document("copy", first, f"oci:{desk.path('back')}:1", "--dry-run")
         assert told["signatures"] == 1
         assert desk.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("spec.limits.wall-clock", 10_000, "10s"),
+        ("spec.limits.wall-clock", 1_500, "1500ms"),
+        ("spec.limits.wall-clock", 7_200_000, "2h"),
+        ("spec.limits.wall-clock", None, "30s (the default)"),
+        ("spec.limits.memory", 1 << 20, "1MiB"),
+        ("spec.limits.memory", (1 << 20) + 1, "1048577B"),
+        ("spec.stdout.max-bytes", 0, "0B"),
+        ("spec.stdout.max-bytes", None, "0B (the default)"),
+        ("spec.limits.fuel", 1_000, "1000"),
+        ("spec.clock.kind", None, "deny (the default)"),
+        ("spec.args.allow", True, "true"),
+        ("spec.files", [{"path": "/a"}], '[{"path": "/a"}]'),
+        ("spec.files", None, "the default"),
+        ("spec.env.A", {"value": "x"}, '{"value": "x"}'),
+        ("spec.env.A.value", "x", "x"),
+        ("what.is.this", 1, "1"),
+    ],
+)
+def test_values_of_a_policy_read_as_they_are_written(path, value, words):
+    assert in_words(path, value) == words

@@ -23,7 +23,7 @@ from tests.unit.sealing.wasm_maker import SMALL
 def desk(tmp_path, capsys, monkeypatch) -> Iterator[Desk]:
     with open_desk(tmp_path, capsys, monkeypatch) as desk:
         desk.settle()
-        desk.write("passphrase", "correct horse\n")
+        Path(desk.write("passphrase", "correct horse\n")).chmod(0o600)
         yield desk
 
 
@@ -89,7 +89,7 @@ class TestRecovery:
     def test_is_refused_without_the_owner_the_key_or_the_passphrase(self, desk):
         key, other = recovery(desk), recovery(desk, "other")
         told = publish(desk, "--recovery-key", f"{key[1]}.pub")
-        desk.write("wrong", "battery staple\n")
+        Path(desk.write("wrong", "battery staple\n")).chmod(0o600)
         to = ("--to", desk.path("back.wasm"))
         for arguments, code in (
             ((*other, "--passphrase-file", desk.path("passphrase")), "seal-envelope-not-opened"),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sealing.oci.layout import OciLayout
-from sealwasm.options import SUITES
+from sealwasm.options import DEFAULT_BROKER, SUITES
 from tests.fakes.desk import Desk, open_desk
 from tests.fakes.registry import fake_registry
 from tests.fakes.world import POLICY
@@ -148,6 +148,7 @@ class TestAgain:
         error = desk.refused("publish", desk.path("app.wasm"))
         assert (error["code"], error["exit_code"]) == ("owner-revoked", 3)
         assert "no runner gets a key for it" in error["what"]
+        assert error["where"] == f"{DEFAULT_BROKER}, POST /v1/policies"
         assert "--key KEY" in error["next"]
 
     def test_the_same_can_be_sealed_anew(self, desk):
@@ -288,3 +289,16 @@ def test_a_context_with_several_brokers_is_not_one_with_none(desk):
     error = desk.refused("policy", "publish", desk.path("release.yaml"))
     assert error["code"] == "broker-not-chosen"
     assert "--broker https://a.example" in error["next"]
+
+
+@pytest.mark.parametrize("shape", ["wasm", "both"])
+def test_a_dry_run_names_no_digest_that_would_be_another(desk, shape):
+    app = desk.path("app.wasm")
+    told = desk.document("publish", app, "--shape", shape, "--dry-run")
+    assert not {"manifest", "layer"} & told.keys()
+    assert told.get("shapes") == (["wasm", "compat"] if shape == "both" else None)
+    goal = ("--to", f"oci:{desk.path('sealed')}:1")
+    told = desk.document("seal", app, "--version", "1", *goal, "--dry-run")
+    assert not {"manifest", "layer"} & told.keys()
+    done = desk.document("seal", app, "--version", "1", *goal)
+    assert told.keys() == done.keys() - {"manifest", "layer", "reference"}

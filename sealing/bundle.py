@@ -51,9 +51,13 @@ class UnverifiedBundle:
 
 
 def sign_bundle(payload: bytes, key: Signer) -> bytes:
-    """Return the canonical form of a bundle: `payload`, an in-toto statement, signed by `key`."""
+    """Return the canonical form of a bundle: `payload`, an in-toto statement, signed by `key`.
+
+    Raises `SealError` where no reader would take it: base64 makes a statement that is within its
+    own limit larger than a bundle may be.
+    """
     signature = key.sign(pre_authentication_encoding(STATEMENT_TYPE, payload))
-    return canonical.encode(
+    data = canonical.encode(
         {
             "mediaType": BUNDLE_TYPE,
             "verificationMaterial": {
@@ -66,6 +70,10 @@ def sign_bundle(payload: bytes, key: Signer) -> bytes:
             },
         }
     )
+    if len(data) > limits.BUNDLE_BYTES:
+        detail = f"bundle is {len(data)} bytes, limit {limits.BUNDLE_BYTES}"
+        raise SealError(SealRefusal.TOO_LARGE, detail)
+    return data
 
 
 def bundle_parts(

@@ -7,7 +7,7 @@ import pytest
 import rfc8785
 
 from sealing import limits, names
-from sealing.bundle import UnverifiedBundle
+from sealing.bundle import UnverifiedBundle, sign_bundle
 from sealing.errors import SealError, SealRefusal
 from sealing.statement import (
     SealedModuleStatement,
@@ -66,6 +66,19 @@ def test_statements_are_bounded() -> None:
     large = {"x": "y" * limits.STATEMENT_BYTES}
     statement = replace(SEALED.statement, capabilities=large)
     assert refusal_of(statement.to_bytes) == SealRefusal.TOO_LARGE
+
+
+@pytest.mark.parametrize("spare", [-3, 0])
+def test_bundles_that_are_written_are_read(spare: int) -> None:
+    frame = len(sign_bundle(b"", makers.OWNER_ED25519))
+    room = (limits.BUNDLE_BYTES - frame) // 4 * 3
+    payload = b"x" * (room + spare)
+    assert UnverifiedBundle.parse(
+        sign_bundle(payload, makers.OWNER_ED25519)
+    ).unverified_payload == (payload)
+    larger = b"x" * (room + 1)
+    assert len(larger) < limits.STATEMENT_BYTES
+    assert refusal_of(sign_bundle, larger, makers.OWNER_ED25519) == SealRefusal.TOO_LARGE
 
 
 @pytest.mark.parametrize("document", [[], None, "x"])

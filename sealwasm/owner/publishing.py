@@ -199,33 +199,32 @@ def _enrol(session: Session, wish: Wish, owner: Signer, steps: Steps, *, dry_run
         for broker in order.brokers.brokers:
             session.say(f"dry run: release policy {named} would be sent to {broker.url}")
         return
-    with steps.doing(ENROL), _for_its_owner():
-        sent = [
-            ensure_policy(
-                release,
-                url=broker.url,
-                identity=broker.identity or "",
-                owner=owner,
-                now=session.now(),
-            )
-            for broker in order.brokers.brokers
-        ]
-    for broker, is_new in zip(order.brokers.brokers, sent, strict=True):
-        if is_new:
-            session.say(f"release policy {named} counts at {broker.url} from now on")
-        else:
+    with steps.doing(ENROL):
+        for broker in order.brokers.brokers:
+            with _asking(broker.url):
+                is_new = ensure_policy(
+                    release,
+                    url=broker.url,
+                    identity=broker.identity or "",
+                    owner=owner,
+                    now=session.now(),
+                )
+            # Said at once: a broker after this one may refuse.
             session.say(
-                f"{broker.url} has {named} or a newer one already; "
+                f"release policy {named} counts at {broker.url} from now on"
+                if is_new
+                else f"{broker.url} has {named} or a newer one already; "
                 "after a change raise metadata.version in the file"
             )
 
 
 @contextmanager
-def _for_its_owner() -> Iterator[None]:
-    """Say of a revoked key what whoever holds it can do, and not what a runner can."""
+def _asking(url: str) -> Iterator[None]:
+    """Say of a refusal which broker it is from, and of a revoked key what its holder can do."""
     try:
         yield
     except CliError as error:
+        error.where = ", ".join(part for part in (url, error.where) if part)
         if error.code == "owner-revoked":
             error.what = "the key that signs this was revoked there: no runner gets a key for it"
             error.next_step = (

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from keybroker.audit.log import verify_log
 from keybroker.audit.tree import Frontier
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.store import connections
@@ -93,6 +95,17 @@ def test_failing_record_takes_nobody_with_it(database) -> None:
         assert spent.code == BrokerCode.CHALLENGE_SPENT
         assert invalid.code == BrokerCode.RECORD_INVALID
         assert store.tree_size() == 4
+
+
+def test_record_that_fails_behind_its_leaf_leaves_no_gap_in_the_log(store) -> None:
+    first = records.release(1)
+    store.record_release(first)
+    twice = replace(records.release(2), lease=first.lease)
+    with pytest.raises(BrokerError) as caught:
+        store.record_release(twice)
+    assert caught.value.code == BrokerCode.RECORD_INVALID
+    assert store.record_release(records.release(3)).leaf_index == 4
+    assert verify_log(store).size == 5
 
 
 @pytest.mark.parametrize("round_number", range(3))

@@ -16,7 +16,7 @@ from sealing import limits
 from sealing.canonical import Buffer, malformed
 from sealing.errors import SealError, SealRefusal
 from sealing.module_source import ByteView, ModuleSource, source_of
-from sealing.wasm.reader import unsupported
+from sealing.wasm.reader import Work, unsupported
 from sealing.wasm.sections import CORE_HEADER, MAGIC, SectionReader
 
 CORE: Final = "core"
@@ -138,23 +138,26 @@ def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
     """
     view = source_of(wasm).view()
     require_core_module(view)
-    found = SectionReader(view, 0, len(view))
+    found = SectionReader(view, 0, len(view), Work(len(view)))
     found.read_all()
     exports = [(name, kind, found.type_of(kind, index)) for name, kind, index in found.exports]
     require_listable(chain.from_iterable([*found.imports, *exports, *found.producers]), CORE)
-    return BillOfMaterials(
-        kind=CORE,
-        imports=tuple(
-            Import(module=module, name=name, kind=kind, type=text)
-            for module, name, kind, text in found.imports
-        ),
-        exports=tuple(Export(name=n, kind=k, type=t) for n, k, t in exports),
-        memories=memories_of(found),
-        tables=tables_of(found),
-        functions=found.functions,
-        data=Data(segments=found.data_segments, bytes=found.data_bytes),
-        start=found.start,
-        producers=tuple(Producer(field=f, name=n, version=v) for f, n, v in found.producers),
+    # In one go: a model made by itself costs more than it took to read what is in it.
+    return BillOfMaterials.model_validate(
+        {
+            "kind": CORE,
+            "imports": [
+                {"module": module, "name": name, "kind": kind, "type": text}
+                for module, name, kind, text in found.imports
+            ],
+            "exports": [{"name": n, "kind": k, "type": text} for n, k, text in exports],
+            "memories": memories_of(found),
+            "tables": tables_of(found),
+            "functions": found.functions,
+            "data": {"segments": found.data_segments, "bytes": found.data_bytes},
+            "start": found.start,
+            "producers": [{"field": f, "name": n, "version": v} for f, n, v in found.producers],
+        }
     )
 
 

@@ -127,6 +127,8 @@ def _check_kinds(kinds: set[type], level: list[Any], what: str) -> None:
 
 
 def _check_names(value: dict[Any, Any], what: str) -> _Names:
+    if len(value) < 2 and all(type(name) is str for name in value):
+        return _Names.IN_ORDER
     try:
         text = "".join(value)
     except TypeError as error:

@@ -38,8 +38,8 @@ OPTIONS_BYTES = 1 << 10
 HPKE_MESSAGE_BYTES = 64 << 10
 # A value costs the reader up to a microsecond, and no text of 1 MiB may cost it more than 50 ms.
 JSON_VALUES = 1 << 15
-# A larger text may hold a value for so many of its bytes: a bill of thousands of C functions has one
-# for 22, a list of components in CycloneDX one for 30.
+# A larger text may hold a value for so many of its bytes: a bill of thousands of C functions has
+# one for 22, a list of components in CycloneDX one for 30.
 JSON_VALUE_BYTES = 20
 # What they may cost in memory. The largest bill of materials and its policy hold under 200,000.
 JSON_VALUES_MOST = 1 << 18
@@ -89,12 +89,19 @@ BILL_MODULES = 256
 BILL_COMPONENT_CHARS = 1 << 20
 # A file is read and compared with what it was in pieces of this size.
 MODULE_BLOCK_BYTES = 1 << 20
+# What reading a module or component may cost, in steps of about a microsecond: these are free for
+# all, and one more for so many of its bytes. A hello in Go has a data segment for each 85 bytes;
+# the world of commands of WASI 0.2 takes under 3,000 steps.
+BILL_STEPS = 1 << 14
+BILL_STEP_BYTES = 32
 # Counts of a module's bill of materials. The largest program measured here has 62 imports.
 BILL_IMPORTS = 4096
 BILL_EXPORTS = 16384
 BILL_TYPES = 65536
 BILL_FUNCTIONS = 1_000_000
 BILL_ENTRIES = 100_000
+# A language has one or two kinds of exceptions.
+BILL_TAGS = 4096
 # The engine takes no more of either, and that only with multi-memory.
 BILL_MEMORIES = 100
 BILL_TABLES = 100

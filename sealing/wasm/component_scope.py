@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, Literal, NamedTuple, Self
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, Self
 
 from sealing import limits
-from sealing.wasm.reader import malformed, require_at_most, unsupported
+from sealing.wasm.reader import Work, malformed, require_at_most, unsupported
 
 Kind = Literal["func", "type", "resource", "instance", "component", "module"]
 Space = Literal["func", "type", "instance", "component", "module"]
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 SPACES: Final[tuple[Space, ...]] = ("func", "type", "instance", "component", "module")
+
+
+# What one costs beside the definition that makes it: measured.
+_ENTRY_STEPS, _NAME_STEPS = 2, 4
 
 
 class Member(NamedTuple):
@@ -22,8 +27,7 @@ class Member(NamedTuple):
     item: Item
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One entry of an index space: what it is, its text, and what it exports if it is an instance.
 
     In the space of types a "func" is the type of one.
@@ -31,9 +35,9 @@ class Item:
 
     kind: Kind
     text: str
-    members: tuple[Member, ...] = field(default=(), repr=False)
+    members: tuple[Member, ...] = ()
     # The same by name, made once: a component may ask for each of them as often as it likes.
-    by_name: Mapping[tuple[str, Space], Item] = field(default_factory=dict, repr=False)
+    by_name: Mapping[tuple[str, Space], Item] = _NOTHING
 
     @classmethod
     def exporting(cls, kind: Kind, text: str, members: Iterable[Member]) -> Self:
@@ -43,15 +47,16 @@ class Item:
 
     def named(self, name: str) -> Item:
         """Return the same thing, written by this name from now on."""
-        return replace(self, text=name)
+        return Item(self.kind, name, self.members, self.by_name)
 
 
 class Budget:
     """What all entries and texts of a component may come to, nested ones included."""
 
-    __slots__ = ("_entries", "_text", "components", "sections")
+    __slots__ = ("_entries", "_text", "components", "sections", "work")
 
-    def __init__(self) -> None:
+    def __init__(self, work: Work) -> None:
+        self.work = work
         self._entries = 0
         self._text = 0
         self.sections = 0
@@ -59,10 +64,12 @@ class Budget:
 
     def spend(self, offset: int, item: Item) -> None:
         """Count `item`, or raise `SealError` where there is too much of everything."""
+        size = len(item.text)
         self._entries += 1
-        self._text += len(item.text)
+        self._text += size
+        self.work.take(offset, _ENTRY_STEPS)
         require_at_most(offset, self._entries, limits.BILL_COMPONENT_ENTRIES, "entries")
-        require_at_most(offset, len(item.text), limits.BILL_TYPE_CHARS, "characters of a type")
+        require_at_most(offset, size, limits.BILL_TYPE_CHARS, "characters of a type")
         require_at_most(offset, self._text, limits.BILL_COMPONENT_CHARS, "characters of types")
 
 
@@ -116,6 +123,7 @@ class Scope:
         """Note an import or export; from here on its types are written by their name."""
         limit = limits.BILL_IMPORTS if listed is self.imports else limits.BILL_EXPORTS
         require_at_most(offset, len(listed) + 1, limit, "names")
+        self.budget.work.take(offset, _NAME_STEPS)
         listed.append(member)
         item = member.item
         named = item.named(member.name) if member.space in ("type", "instance") else item

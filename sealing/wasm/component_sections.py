@@ -6,7 +6,6 @@ over, and so is all code: that a component is valid is the engine's to say.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from sealing import limits
@@ -20,13 +19,15 @@ from sealing.wasm.component_types import (
     read_type,
     sort,
 )
-from sealing.wasm.reader import WasmReader, malformed, require_at_most, unsupported
+from sealing.wasm.reader import WasmReader, Work, malformed, require_at_most, unsupported
 from sealing.wasm.sections import CORE_HEADER, MAGIC, SectionReader, read_producers
 
 COMPONENT_HEADER: Final = MAGIC + b"\x0d\x00\x01\x00"
 _CUSTOM, _MODULE, _COMPONENT = 0, 1, 4
 _PASSED_OVER: Final = frozenset({2, 3})
 _LIFT, _LOWER = 0, 1
+# What these cost beside what is in them: measured.
+_SECTION_STEPS, _COMPONENT_STEPS, _MODULE_STEPS = 3, 5, 20
 _OF_RESOURCES: Final = frozenset({2, 3, 4, 7})
 _OPTIONS, _OPTIONS_WITH_INDEX = frozenset({0, 1, 2, 6}), frozenset({3, 4, 5, 7})
 
@@ -36,10 +37,14 @@ class ComponentReader:
 
     def __init__(self, data: ByteView) -> None:
         self._data = data
-        self._budget = Budget()
+        self._budget = Budget(Work(len(data)))
         self.modules: list[SectionReader] = []
         # Tools repeat themselves in every module they make.
         self.producers: dict[tuple[str, str, str], None] = {}
+
+    def spend(self, steps: int) -> None:
+        """Count what listing costs, or raise `SealError` where it is too much."""
+        self._budget.work.take(len(self._data), steps)
 
     @property
     def components(self) -> int:
@@ -49,7 +54,7 @@ class ComponentReader:
     def read_all(self) -> Scope:
         """Return what the outermost component imports and exports."""
         scope = Scope(self._budget)
-        reader = WasmReader(self._data, 0, len(self._data))
+        reader = WasmReader(self._data, 0, len(self._data), self._budget.work)
         self._read_component(reader, scope)
         return scope
 
@@ -68,10 +73,13 @@ class ComponentReader:
             self._budget.sections += 1
             most = limits.BILL_COMPONENT_SECTIONS
             require_at_most(start, self._budget.sections, most, "sections")
+            reader.spend(_SECTION_STEPS)
             section = reader.byte()
             body = reader.part()
             if section in vectors:
-                for _ in range(body.count(limits.BILL_ENTRIES)):
+                count = body.count(limits.BILL_ENTRIES)
+                body.spend(count)
+                for _ in range(count):
                     vectors[section](body, scope)
                 body.require_end()
             elif section not in _PASSED_OVER:
@@ -87,6 +95,7 @@ class ComponentReader:
             scope.add("module", MODULE, start)
         elif section == _COMPONENT:
             self._budget.components += 1
+            body.spend(_COMPONENT_STEPS)
             inner = scope.inner(start)
             self._read_component(body, inner)
             scope.add("component", Item.exporting("component", "component", inner.exports), start)
@@ -97,7 +106,8 @@ class ComponentReader:
         start = body.offset
         require_at_most(start, len(self.modules) + 1, limits.BILL_MODULES, "core modules")
         _require_header(body, CORE_HEADER)
-        module = SectionReader(self._data, start, body.end)
+        body.spend(_MODULE_STEPS)
+        module = SectionReader(self._data, start, body.end, self._budget.work)
         module.read_all()
         self.modules.append(module)
         self._add_producers(module.producers, start)
@@ -111,11 +121,13 @@ class ComponentReader:
         form = reader.byte()
         if form == 0:
             component = scope.at("component", reader.u32(), start)
-            for _ in range(reader.count(limits.BILL_ENTRIES)):
+            count = reader.count(limits.BILL_ENTRIES)
+            reader.spend(count)
+            for _ in range(count):
                 reader.name(limits.BILL_NAME_BYTES)
                 sort(reader)
                 reader.u32()
-            item = replace(component, kind="instance", text="")
+            item = Item("instance", "", component.members, component.by_name)
         elif form == 1:
             item = Item.exporting("instance", "", _inline_exports(reader, scope))
         else:
@@ -125,7 +137,9 @@ class ComponentReader:
 
 def _inline_exports(reader: WasmReader, scope: Scope) -> list[Member]:
     members = []
-    for _ in range(reader.count(limits.BILL_ENTRIES)):
+    count = reader.count(limits.BILL_ENTRIES)
+    reader.spend(2 * count)
+    for _ in range(count):
         name = extern_name(reader)
         space, item = _sorted_index(reader, scope)
         members.append(Member(name, space, item))

@@ -18,6 +18,8 @@ _COMPONENT_TYPE, _INSTANCE_TYPE, _RESOURCE, _REPRESENTATION = 0x41, 0x42, 0x3F, 
 _CORE, _CORE_MODULE, _CORE_SORTS = 0x00, 0x11, frozenset({0, 1, 2, 3, 4, 0x10, 0x11, 0x12})
 _TYPE_DECL, _ALIAS_DECL, _IMPORT_DECL, _EXPORT_DECL = 1, 2, 3, 4
 _OF_INSTANCE, _OF_CORE_INSTANCE, _OUTER = 0, 1, 2
+# What a type with definitions inside costs beside them: measured.
+_SCOPE_STEPS: Final = 4
 
 
 def extern_name(reader: WasmReader) -> str:
@@ -116,7 +118,9 @@ def _resource(reader: WasmReader) -> Item:
 def _declared(reader: WasmReader, scope: Scope, code: int) -> Item:
     """Return the type of a component or instance: what it would export."""
     inner = scope.inner(reader.offset)
-    for _ in range(reader.count(limits.BILL_ENTRIES)):
+    count = reader.count(limits.BILL_ENTRIES)
+    reader.spend(count + _SCOPE_STEPS)
+    for _ in range(count):
         start = reader.offset
         kind = reader.byte()
         if kind == _TYPE_DECL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Self
 
+from sealing import limits
 from sealing.canonical import Buffer
 from sealing.errors import SealError, SealRefusal
 from sealing.module_source import ByteView
@@ -29,13 +30,32 @@ def require_at_most(offset: int, found: int, limit: int, what: str) -> None:
         raise SealError(SealRefusal.TOO_LARGE, detail)
 
 
+class Work:
+    """What a binary may cost: steps of up to a microsecond or so, more of them for a larger one.
+
+    One for a whole binary with all that is inside.
+    """
+
+    __slots__ = ("_left", "_most")
+
+    def __init__(self, size: int) -> None:
+        self._most = self._left = limits.BILL_STEPS + size // limits.BILL_STEP_BYTES
+
+    def take(self, offset: int, steps: int) -> None:
+        """Count `steps`, or raise `SealError` where the binary is too small to ask for them."""
+        self._left -= steps
+        if self._left < 0:
+            require_at_most(offset, self._most - self._left, self._most, "steps of reading")
+
+
 class WasmReader:
-    """Reads `data[start:end]` and not a byte outside of it."""
+    """Reads `data[start:end]` and not a byte outside of it; what it counts is `work`, if given."""
 
-    __slots__ = ("_data", "end", "offset")
+    __slots__ = ("_data", "_work", "end", "offset")
 
-    def __init__(self, data: ByteView, start: int, end: int) -> None:
+    def __init__(self, data: ByteView, start: int, end: int, work: Work | None = None) -> None:
         self._data = data
+        self._work = work
         self.offset = start
         self.end = end
 
@@ -76,6 +96,9 @@ class WasmReader:
 
     def u32(self) -> int:
         """Return an unsigned LEB128 number of 32 bits; padding up to five bytes is allowed."""
+        if self.offset < self.end and (value := self._data[self.offset]) < 0x80:
+            self.offset += 1
+            return value
         return self._unsigned(_U32_BYTES, 32)
 
     def u64(self) -> int:
@@ -112,25 +135,38 @@ class WasmReader:
         raise malformed(start, "number is too long")
 
     def count(self, limit: int) -> int:
-        """Return the length of a vector, or raise `SealError` above `limit`."""
+        """Return the length of a vector, or raise `SealError` above `limit`. A step for each."""
         start = self.offset
         value = self.u32()
         require_at_most(start, value, limit, "entries")
+        self.spend(value)
         return value
+
+    def spend(self, steps: int) -> None:
+        """Count what reading costs, or raise `SealError` where it is too much."""
+        if self._work is not None:
+            self._work.take(self.offset, steps)
 
     def name(self, limit: int) -> str:
         """Return a UTF-8 name of at most `limit` bytes."""
         start = self.offset
-        raw = self.take(self.count(limit))
+        size = self.u32()
+        if size > limit:
+            require_at_most(start, size, limit, "entries")
+        raw = self.take(size)
         try:
             return str(raw, "utf-8")
         except UnicodeDecodeError:
             # The cause would carry the bytes.
             raise malformed(start, "name is not UTF-8") from None
 
+    def ahead(self, most: int) -> bytes:
+        """Return up to `most` of the next bytes, which stay unread."""
+        return bytes(self._data[self.offset : min(self.end, self.offset + most)])
+
     def part(self) -> Self:
         """Return a reader over the next length-prefixed part."""
         size = self.u32()
         start = self.offset
         self.skip(size)
-        return type(self)(self._data, start, self.offset)
+        return type(self)(self._data, start, self.offset, self._work)

@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 from sealing import limits
 from sealing.module_source import ByteView
-from sealing.wasm.reader import WasmReader, malformed, require_at_most
+from sealing.wasm import bulk
+from sealing.wasm.reader import WasmReader, Work, malformed, require_at_most
 from sealing.wasm.types import (
     Limits,
     ReferenceType,
@@ -30,14 +31,16 @@ _CUSTOM: Final = 0
 _ORDER: Final = (1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11)
 _PRODUCERS: Final = b"producers"
 _ACTIVE, _PASSIVE, _ACTIVE_IN = 0, 1, 2
+# What these cost beside the step that each of them is: measured.
+_SECTION_STEPS, _SIZED_STEPS, _UNUSUAL_STEPS, _EXPORT_STEPS = 2, 5, 7, 2
 
 
 class SectionReader:
     """Collects what one module declares. Raises `SealError` from `read_all`."""
 
-    def __init__(self, data: ByteView, start: int, end: int) -> None:
+    def __init__(self, data: ByteView, start: int, end: int, work: Work) -> None:
         """Take the module in `data[start:end]`, whose header was looked at."""
-        self._reader = WasmReader(data, start + len(CORE_HEADER), end)
+        self._reader = WasmReader(data, start + len(CORE_HEADER), end, work)
         self._types: list[str] = []
         # One text for all tags of a type: there may be many tags, and a text may be long.
         self._tag_texts: dict[int, str] = {}
@@ -74,6 +77,7 @@ class SectionReader:
             start = reader.offset
             sections += 1
             require_at_most(start, sections, limits.BILL_SECTIONS, "sections")
+            reader.spend(_SECTION_STEPS)
             section = reader.byte()
             body = reader.part()
             if section == _CUSTOM:
@@ -105,12 +109,14 @@ class SectionReader:
         index = tag_type_index(reader)
         if index >= len(self._types):
             raise malformed(start, f"type {index} is not declared")
-        text = f"(tag{self._types[index].removeprefix('(func')}"
-        return self._tag_texts.setdefault(index, text)
+        if index not in self._tag_texts:
+            self._tag_texts[index] = f"(tag{self._types[index].removeprefix('(func')}"
+        return self._tag_texts[index]
 
     def _read_types(self, reader: WasmReader) -> None:
         reader.require_at_most(limits.BILL_TYPE_BYTES)
         count = reader.count(limits.BILL_TYPES)
+        reader.spend(count)
         self._types = [function_type(reader) for _ in range(count)]
 
     def _read_imports(self, reader: WasmReader) -> None:
@@ -143,33 +149,50 @@ class SectionReader:
 
     def _read_functions(self, reader: WasmReader) -> None:
         self.functions = reader.count(limits.BILL_FUNCTIONS)
-        space = self._spaces["func"]
-        for _ in range(self.functions):
-            space.append(self._function_type(reader))
+        start = reader.offset
+        found = bulk.indexes(reader, self.functions)
+        if found is None:
+            raise malformed(start, f"{self.functions} type indexes expected")
+        try:
+            self._spaces["func"] += [self._types[index] for index in found]
+        except IndexError:
+            raise malformed(start, f"type {max(found)} is not declared") from None
 
     def _read_tables(self, reader: WasmReader) -> None:
-        for _ in range(reader.count(limits.BILL_TABLES)):
+        count = reader.count(limits.BILL_TABLES)
+        reader.spend(_SIZED_STEPS * count)
+        for _ in range(count):
             element, size = table_type(reader)
             self._spaces["table"].append(f"(table {size.text()} {element})")
             self.tables.append((element, size))
 
     def _read_memories(self, reader: WasmReader) -> None:
-        for _ in range(reader.count(limits.BILL_MEMORIES)):
+        count = reader.count(limits.BILL_MEMORIES)
+        reader.spend(_SIZED_STEPS * count)
+        for _ in range(count):
             size = Limits(reader)
             self._spaces["memory"].append(f"(memory {size.text()})")
             self.memories.append(size)
 
     def _read_tags(self, reader: WasmReader) -> None:
-        for _ in range(reader.count(limits.BILL_ENTRIES)):
+        for _ in range(reader.count(limits.BILL_TAGS)):
             self._spaces["tag"].append(self._tag_type(reader))
 
     def _read_globals(self, reader: WasmReader) -> None:
-        for _ in range(reader.count(limits.BILL_ENTRIES)):
-            self._spaces["global"].append(global_type(reader))
-            skip_constant(reader)
+        count, space = reader.count(limits.BILL_ENTRIES), self._spaces["global"]
+        most = len(space) + count
+        while len(space) < most:
+            found = bulk.global_texts(reader, most - len(space))
+            space += found
+            if not found:
+                reader.spend(_UNUSUAL_STEPS)
+                space.append(global_type(reader))
+                skip_constant(reader)
 
     def _read_exports(self, reader: WasmReader) -> None:
-        for _ in range(reader.count(limits.BILL_EXPORTS)):
+        count = reader.count(limits.BILL_EXPORTS)
+        reader.spend(_EXPORT_STEPS * count)
+        for _ in range(count):
             name = reader.name(limits.BILL_NAME_BYTES)
             self.exports.append((name, self._kind(reader), reader.u32()))
 
@@ -177,18 +200,14 @@ class SectionReader:
         self.start = reader.u32()
 
     def _read_data(self, reader: WasmReader) -> None:
-        self.data_segments = reader.count(limits.BILL_ENTRIES)
-        for _ in range(self.data_segments):
-            start = reader.offset
-            mode = reader.u32()
-            if mode > _ACTIVE_IN:
-                raise malformed(start, f"unknown data segment mode {mode}")
-            if mode == _ACTIVE_IN:
-                reader.u32()
-            if mode != _PASSIVE:
-                skip_constant(reader)
-            body = reader.part()
-            self.data_bytes += body.end - body.offset
+        self.data_segments = left = reader.count(limits.BILL_ENTRIES)
+        while left:
+            found, size = bulk.segments(reader, left)
+            if not found:
+                reader.spend(_UNUSUAL_STEPS)
+                found, size = 1, _read_segment(reader)
+            left -= found
+            self.data_bytes += size
 
     def _read_custom(self, reader: WasmReader, start: int) -> None:
         mine: list[tuple[str, str, str]] = []
@@ -198,6 +217,20 @@ class SectionReader:
             raise malformed(start, "second producers section")
         self._has_producers = True
         self.producers = mine
+
+
+def _read_segment(reader: WasmReader) -> int:
+    """Pass one data segment; return how many bytes it holds."""
+    start = reader.offset
+    mode = reader.u32()
+    if mode > _ACTIVE_IN:
+        raise malformed(start, f"unknown data segment mode {mode}")
+    if mode == _ACTIVE_IN:
+        reader.u32()
+    if mode != _PASSIVE:
+        skip_constant(reader)
+    body = reader.part()
+    return body.end - body.offset
 
 
 def read_producers(reader: WasmReader, found: list[tuple[str, str, str]]) -> bool:

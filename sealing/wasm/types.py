@@ -6,35 +6,44 @@ the garbage collection proposal are refused by name.
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal
 
 from sealing import limits
+from sealing.errors import SealError
 from sealing.wasm.reader import WasmReader, malformed, require_at_most, unsupported
 
 ReferenceType = Literal["funcref", "externref"]
 _REFERENCE_TYPES: Final[dict[int, ReferenceType]] = {0x70: "funcref", 0x6F: "externref"}
 _NUMBER_TYPES: Final = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128"}
-_VALUE_TYPES: Final[dict[int, str]] = {**_NUMBER_TYPES, **_REFERENCE_TYPES}
+VALUE_TYPES: Final[dict[int, str]] = {**_NUMBER_TYPES, **_REFERENCE_TYPES}
 _FUNCTION: Final = 0x60
 _HAS_MAXIMUM, _SHARED, _WIDE = 1, 2, 4
 _MUTABLE: Final = {0: "{}", 1: "(mut {})"}
 
-_END: Final = 0x0B
-_VECTOR_PREFIX, _V128_CONST = 0xFD, 12
-_SIGNED_BYTES: Final = {0x41: 5, 0x42: 10}
-_FIXED_BYTES: Final = {0x43: 4, 0x44: 8}
-_WITH_INDEX: Final = frozenset({0x23, 0xD2})
-_REF_NULL: Final = 0xD0
-_ARITHMETIC: Final = frozenset({0x6A, 0x6B, 0x6C, 0x7C, 0x7D, 0x7E})
+# Constants, indexes of globals and functions, null references, vectors, and the arithmetic of
+# extended constant expressions.
+_U32: Final = rb"(?:[\x80-\xff]{0,3}[\x00-\x7f]|[\x80-\xff]{4}[\x00-\x0f])"
+_ONE: Final = (
+    rb"[\x6a-\x6c\x7c-\x7e]|\x41[\x80-\xff]{0,4}[\x00-\x7f]|\x42[\x80-\xff]{0,9}[\x00-\x7f]"
+    rb"|\x43.{4}|\x44.{8}|[\x23\xd2]%s|\xd0[\x6f\x70]|\xfd(?:\x0c|\x8c\x80{0,3}\x00).{16}"
+) % _U32
+_INSTRUCTION: Final = re.compile(_ONE, re.DOTALL)
+_INSTRUCTION_BYTES: Final = 22
+_CONSTANT: Final = re.compile(
+    rb"(?:%s){0,%d}+\x0b" % (_ONE, limits.BILL_CONSTANT_INSTRUCTIONS), re.DOTALL
+)
+_CONSTANT_BYTES: Final = _INSTRUCTION_BYTES * limits.BILL_CONSTANT_INSTRUCTIONS + 1
+_KNOWN: Final = frozenset(b"\x6a\x6b\x6c\x7c\x7d\x7e\x41\x42\x43\x44\x23\xd2")
 
 
 def value_type(reader: WasmReader) -> str:
     """Return the name of a value type."""
     start = reader.offset
     code = reader.byte()
-    if code not in _VALUE_TYPES:
+    if code not in VALUE_TYPES:
         raise unsupported(start, f"value type 0x{code:02x}")
-    return _VALUE_TYPES[code]
+    return VALUE_TYPES[code]
 
 
 def _reference_type(reader: WasmReader) -> ReferenceType:
@@ -49,7 +58,12 @@ def _values(reader: WasmReader, keyword: str) -> str:
     count = reader.count(limits.BILL_TYPE_VALUES)
     if not count:
         return ""
-    return f" ({keyword} {' '.join(value_type(reader) for _ in range(count))})"
+    start = reader.offset
+    codes = reader.take(count)
+    try:
+        return f" ({keyword} {' '.join([VALUE_TYPES[code] for code in codes])})"
+    except KeyError as error:
+        raise unsupported(start, f"value type 0x{error.args[0]:02x}") from None
 
 
 def function_type(reader: WasmReader) -> str:
@@ -122,19 +136,20 @@ def tag_type_index(reader: WasmReader) -> int:
 
 def skip_constant(reader: WasmReader) -> None:
     """Pass one constant expression with its `end`. Its meaning is the engine's to check."""
-    start, instructions = reader.offset, 0
-    while (code := reader.byte()) != _END:
+    found = _CONSTANT.match(reader.ahead(_CONSTANT_BYTES))
+    if found is None:
+        raise _not_constant(reader)
+    reader.offset += found.end()
+
+
+def _not_constant(reader: WasmReader) -> SealError:
+    """Return what is wrong with an expression."""
+    instructions, start = 0, reader.offset
+    while found := _INSTRUCTION.match(reader.ahead(_INSTRUCTION_BYTES)):
         instructions += 1
         require_at_most(start, instructions, limits.BILL_CONSTANT_INSTRUCTIONS, "instructions")
-        if code in _SIGNED_BYTES:
-            reader.skip_signed(_SIGNED_BYTES[code])
-        elif code in _FIXED_BYTES:
-            reader.skip(_FIXED_BYTES[code])
-        elif code in _WITH_INDEX:
-            reader.u32()
-        elif code == _REF_NULL:
-            _reference_type(reader)
-        elif code == _VECTOR_PREFIX and reader.u32() == _V128_CONST:
-            reader.skip(16)
-        elif code not in _ARITHMETIC:
-            raise unsupported(reader.offset, f"constant instruction 0x{code:02x}")
+        reader.offset += found.end()
+    code = reader.ahead(2)
+    if len(code) < 2 or code[0] in _KNOWN or code == b"\xfd\x0c":
+        return malformed(reader.offset, "an expression is not what it begins as, or has no end")
+    return unsupported(reader.offset, f"constant instruction 0x{code[0]:02x}")

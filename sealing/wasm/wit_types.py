@@ -92,6 +92,7 @@ class TypeReader:
 
     def _fields(self) -> Iterator[str]:
         for label in self._labels():
+            self._reader.spend(1)
             yield f"{label}: {self.value()}"
 
     def _optional(self) -> str | None:
@@ -109,6 +110,7 @@ class TypeReader:
         """Return the text of a variant behind its code."""
         cases = []
         for label in self._labels():
+            self._reader.spend(1)
             value = self._optional()
             cases.append(label if value is None else f"{label}({value})")
             if self._reader.byte() != 0:

@@ -36,10 +36,11 @@ FILLERS = (
 
 
 def expensive(target: Target) -> Iterator[bytes]:
-    """Yield seeds, seeds with long tails and middles, and a megabyte of each filler."""
+    """Yield seeds, what is worst, seeds with long tails and middles, a megabyte of each filler."""
     rng = random.Random(target.name)
     seeds = list(target.seeds())
     yield from seeds
+    yield from target.worst()
     for filler in FILLERS:
         yield (filler * (SIZE // len(filler) + 1))[:SIZE]
     for seed in seeds[:8]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 class Target:
     """A parser of strangers' bytes: may return anything, may raise `EvidenceError`, nothing else.
 
-    `seeds` gives inputs that it accepts or nearly accepts, from the vectors.
+    `seeds` gives inputs that it accepts or nearly accepts, from the vectors; `worst` gives those of
+    up to 1 MiB that were made by hand to be expensive for it.
     """
 
     name: str
     run: Callable[[bytes], object]
     seeds: Callable[[], Iterable[bytes]]
+    worst: Callable[[], Iterable[bytes]] = tuple

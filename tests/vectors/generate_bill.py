@@ -39,12 +39,17 @@ def defined(*definitions: bytes) -> bytes:
 IMPORTED = defined(component.CLOCK) + component.imports(
     component.extern("acme:clock/timers@0.2.0") + INSTANCE + leb(0)
 )
+IMPORTED_500 = defined(
+    component.instance_type(
+        *[component.declares_export(f"r{n}", component.SUB_RESOURCE) for n in range(500)]
+    )
+) + component.imports(component.extern("acme:clock/timers@0.2.0") + INSTANCE + leb(0))
 TUPLES = [b"\x6f" + vector(leb(index), leb(index)) for index in range(20)]
 
-# A hundred parameters and as many exports of one function as there may be.
-WIDE = b"\x60" + vector(*[b"\x6f"] * 100) + vector()
+# As many parameters and results as there may be, and two hundred exports of that function.
+WIDE = b"\x60" + vector(*[b"\x6f"] * 1000) + vector(*[b"\x6f"] * 1000)
 EXPORTED = b"\0asm\x01\0\0\0" + section(1, vector(WIDE)) + section(3, vector(leb(0)))
-EXPORTED += section(7, vector(*[name("again") + b"\0\0"] * limits.BILL_EXPORTS))
+EXPORTED += section(7, vector(*[name("again") + b"\0\0"] * 200))
 # Fifty functions of ten thousand characters.
 LONG = component.instance_type(
     component.declares_type(func(*[("x" * 100, U8)] * 100)),
@@ -98,10 +103,13 @@ CASES = (
         HEADER + component.core(b"\0asm\x01\0\0\0") * (limits.BILL_MODULES + 1),
     ),
     refused(
-        "component-entries",
-        "B4.1: at most 32768 entries",
+        "component-steps", "B5: no more than its size allows", "too-large", defined(*[U8] * 4200)
+    ),
+    refused(
+        "core-steps",
+        "B5: no more than its size allows",
         "too-large",
-        defined(*[U8] * (limits.BILL_COMPONENT_ENTRIES + 1)),
+        b"\0asm\x01\0\0\0" + section(11, vector(*[b"\x01\0"] * 18000)),
     ),
     refused("core-listed", "B3.3: names and types fit a statement", "too-large", EXPORTED),
     refused(
@@ -114,13 +122,7 @@ CASES = (
         "component-members",
         "B4.1: at most 16384 members of interfaces",
         "too-large",
-        IMPORTED + component.exports(*[component.export("again", INSTANCE, 0)] * 8192),
-    ),
-    refused(
-        "component-sections",
-        "B4.1: at most 16384 sections",
-        "too-large",
-        HEADER + custom("") * (limits.BILL_COMPONENT_SECTIONS + 1),
+        IMPORTED_500 + component.exports(*[component.export("again", INSTANCE, 0)] * 33),
     ),
     refused("type-missing", "B4.2: types are declared", "module-malformed", defined(b"\x70\x05")),
     refused(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,7 @@ from sealing.oci.registry.docker_config import parse_docker_config, parse_helper
 from sealing.oci.registry.realm import parse_realm_rule
 from sealing.oci.registry.token import parse_token
 from tests.fuzz.target import Target
+from tests.fuzz.worst_json import texts
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "registry_auth"
 HOSTS = ("registry.example.com", "docker.io", "localhost:5000")
@@ -57,6 +58,17 @@ def _challenges() -> list[bytes]:
     return [text.encode("latin-1") for text in texts if len(text) < 1024]
 
 
+def _configs() -> Iterator[bytes]:
+    for entry in (
+        '"https://h%s/v1/":{}',
+        '"h%s":{"auth":"YTpi"}',
+        '"https://docker.io/%s":{"auth":"YTpi"}',
+    ):
+        entries = ",".join(entry % number for number in range(4096))
+        yield f'{{"auths":{{{entries}}}}}'.encode()
+    yield from texts(b'{"x":', b"}")
+
+
 def _seeds(stage: str) -> Callable[[], list[bytes]]:
     found = sorted(VECTORS.glob(f"{stage}-*/data.bin"))
     return lambda: [data for data in map(Path.read_bytes, found) if len(data) < 1024]
@@ -66,7 +78,7 @@ TARGETS = [
     Target("registry-challenge", _refusing(_challenge), _challenges),
     Target("registry-realm", _refusing(_realm), lambda: [b"https://auth.example.com/token?a=b"]),
     Target("registry-token", _refusing(parse_token), _seeds("token")),
-    Target("docker-config", _refusing(_config), _seeds("config")),
+    Target("docker-config", _refusing(_config), _seeds("config"), _configs),
     Target("credential-helper", _refusing(parse_helper_answer), _seeds("helper")),
     Target(
         "registry-realm-rule",

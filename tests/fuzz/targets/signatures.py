@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from sealing.owner_trust import OwnerTrust
 from sealing.sigstore import COSIGN_SIGN, ForeignBundle, statement_bytes, verify_attestation
 from sealing.wasm.signature import verify_module
 from tests.fuzz.target import Target
+from tests.fuzz.worst_json import texts
 from tests.unit.sealing.makers import OWNER, OWNER_ED25519
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -78,6 +79,11 @@ def _attestations() -> list[bytes]:
     return [sign_bundle(statement, key) for key in (OWNER, OWNER_ED25519)]
 
 
+def _predicates() -> Iterator[bytes]:
+    before, after = statement_bytes(DIGEST, COSIGN_SIGN, {"note": 0}).split(b"0}", 1)
+    return texts(before, b"}" + after)
+
+
 def _payloads() -> list[bytes]:
     critical = {
         "identity": {"docker-reference": "registry.example/a"},
@@ -107,11 +113,12 @@ def _trusts() -> list[bytes]:
 
 
 TARGETS = [
-    Target("sigstore-bundle", refusing(_attestation), _attestations),
+    Target("sigstore-bundle", refusing(_attestation), _attestations, texts),
     Target(
         "in-toto-statement",
         refusing(_statement),
         lambda: [statement_bytes(DIGEST, COSIGN_SIGN, {"note": [1, "x"]})],
+        _predicates,
     ),
     Target("cosign-payload", refusing(_simple), _payloads),
     Target("key-statement", refusing(KeyStatement.parse), _statements),

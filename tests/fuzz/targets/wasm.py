@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from sealing.bill import bill_of, parse_bill
 from sealing.errors import SealError
 from tests.fuzz.target import Target
+from tests.fuzz.worst_wasm import WORST
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "bill"
 
@@ -24,4 +26,8 @@ def _modules() -> list[bytes]:
     return [one for one in found if len(one) < 4096]
 
 
-TARGETS = [Target("wasm-bill", _bill, _modules)]
+def _worst() -> Iterator[bytes]:
+    return (data for made in WORST for _, data in made())
+
+
+TARGETS = [Target("wasm-bill", _bill, _modules, _worst)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from tests.unit.sealing import component_maker as maker
 from tests.unit.sealing import makers
 from tests.unit.sealing.component_maker import HEADER, WORLD
 from tests.unit.sealing.test_seal_unseal import refusal_of, seal_one, verified
-from tests.unit.sealing.wasm_maker import FULL, SMALL, leb, name, vector
+from tests.unit.sealing.wasm_maker import FULL, SMALL, custom, leb, name, section, vector
 from tests.vectors.generate_bill import generate
 
 ROOT = Path(__file__).parents[3]
@@ -243,8 +244,36 @@ def test_the_largest_entries_still_pass() -> None:
     one = maker.types(b"\x7d")
     imported = maker.imports(*[maker.extern("i") + b"\x03\x00\x00"] * limits.BILL_IMPORTS)
     exported = maker.exports(*[maker.export("e", maker.TYPE, 0)] * limits.BILL_EXPORTS)
-    bill = bill_of(HEADER + one + imported + exported)
+    # A small component may not have that many.
+    assert refusal_of(bill_of, HEADER + one + imported + exported) is SealRefusal.TOO_LARGE
+    bill = bill_of(HEADER + one + imported + exported + custom("x", bytes(5 << 20)))
     assert parse_bill(bill.to_document()) == bill
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+@pytest.mark.parametrize(
+    ("sections", "limit"),
+    [
+        (lambda count: maker.types(*[b"\x7d"] * count), limits.BILL_COMPONENT_ENTRIES),
+        (lambda count: custom("") * (count - 1), limits.BILL_COMPONENT_SECTIONS),
+    ],
+)
+def test_bounds_of_large_components(
+    sections: Callable[[int], bytes], limit: int, excess: int
+) -> None:
+    module = HEADER + custom("x", bytes(4 << 20)) + sections(limit + excess)
+    if excess:
+        assert refusal_of(bill_of, module) is SealRefusal.TOO_LARGE
+    else:
+        assert bill_of(module).components == 0
+
+
+def test_steps_are_those_of_all_that_is_inside() -> None:
+    passive = section(11, vector(*[b"\x01\x00"] * 1000))
+    module = b"\0asm\x01\0\0\0" + passive
+    assert bill_of(module).data.segments == 1000
+    assert bill_of(HEADER + maker.core(module) * 12).data.segments == 12_000
+    assert refusal_of(bill_of, HEADER + maker.core(module) * 20) is SealRefusal.TOO_LARGE
 
 
 @pytest.mark.parametrize("module", [SMALL, FULL, WORLD, GUEST, HEADER])

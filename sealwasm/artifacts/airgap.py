@@ -43,6 +43,19 @@ def export_artifact(
     }
 
 
+def foresee_export(
+    source: str, path: str, documents: Mapping[str, bytes], *, registry: RegistryAccess
+) -> dict[str, Any]:
+    """Return what `export_artifact` would say, but for the size of a file that is not there."""
+    from sealing.oci.every_shape import describe_every
+
+    origin = parse_reference(source)
+    with registry.open(origin) as store:
+        digest = describe_every(store, origin).digest
+        tag = origin.tag or version_tag(store, origin)
+    return {"file": path, "manifest": digest, "tag": tag, "documents": sorted(documents)}
+
+
 def version_tag(store: Any, reference: Any) -> str:
     """Return the tag that `publish` would give to what a reference by digest names."""
     from sealing.oci.transfer import describe

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sealing.errors import SealRefusal
+
 PAGE_KIB = 64
 
 Row = tuple[str, object]
@@ -27,14 +29,12 @@ def _artifact(document: dict[str, Any]) -> Iterator[Row]:
     yield "manifest", document["manifest"]
     verified = document["verified"]
     yield "verified", "signed by an owner you named" if verified else "no; --owner FILE does that"
-    for one in document["signatures"]:
-        yield "module", one["module"]
-        yield "version", one["version"]
-        yield "sealed", one["created"]
-        yield "policy", one["policy"]
-        yield "signed by", one["key_hint"] + ("" if verified else " (not verified)")
+    yield from _said(document["signatures"], "" if verified else " (not verified)")
     for one in document["foreign_signatures"]:
-        yield "foreign signature", f"{one['digest']} ({one['why']})"
+        if one["why"] == SealRefusal.STATEMENT_TYPE.value:
+            yield "also attached", f"{one['digest']}; sealwasm verify says what it is and whose"
+        else:
+            yield "foreign signature", f"{one['digest']} ({one['why']})"
     yield "shape", document["shape"]
     layer = document["layer"]
     yield "ciphertext", f"{layer['bytes']} bytes, {layer['digest']}"
@@ -42,6 +42,20 @@ def _artifact(document: dict[str, Any]) -> Iterator[Row]:
         yield "opens with", _holder(one)
     for text in document["warnings"]:
         yield "warning", text
+
+
+def _said(signatures: list[dict[str, Any]], doubt: str) -> Iterator[Row]:
+    """Tell what owners say, once if they say the same, and who says it."""
+    names = ("module", "version", "created", "policy")
+    said = {tuple(one[name] for name in names): one for one in signatures}
+    for same, one in said.items():
+        yield "module", one["module"]
+        yield "version", one["version"]
+        yield "sealed", one["created"]
+        yield "policy", one["policy"]
+        for other in signatures:
+            if tuple(other[name] for name in names) == same:
+                yield "signed by", other["key_hint"] + doubt
 
 
 def _holder(holder: dict[str, Any]) -> str:

@@ -40,15 +40,13 @@ def export(
 
     Example: sealwasm export registry.example/acme/app:1 app.tar
     """
-    from sealwasm.artifacts.airgap import checked_documents, export_artifact
-    from sealwasm.artifacts.transfers import foresee_copy
+    from sealwasm.artifacts.airgap import checked_documents, export_artifact, foresee_export
     from sealwasm.files import refuse_existing
 
     refuse_existing(Path(file))
     documents = checked_documents(descriptor, release_policy)
     if dry_run:
-        foreseen = foresee_copy(reference, "oci:unused:1", registry=registry)
-        facts = {"file": file, **{name: foreseen[name] for name in ("manifest", "bytes")}}
+        facts = foresee_export(reference, file, documents, registry=registry)
         session.say("dry run: nothing was written")
     else:
         facts = export_artifact(reference, file, documents, registry=registry)

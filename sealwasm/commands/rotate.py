@@ -77,7 +77,7 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
                     f"{each['broker']} had the new key already: from an earlier try of this, or "
                     "enrolled apart, and then it follows no key there"
                 )
-        facts["brokers"] = ", ".join(each["broker"] for each in answers)
+        facts["brokers"] = [each["broker"] for each in answers]
         session.say(f"next: {_next(session, given['new_key'])}")
     session.show(facts, table=facts_table(facts))
 

@@ -9,7 +9,7 @@ whoever opens one compares what it holds with what an owner signed.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -149,7 +149,17 @@ def _several(found: dict[str, Any], header: dict[str, Any]) -> tuple[JweRecipien
     # go-jose writes it so; anything else would be a second way to the content key.
     if found.get("encrypted_key", members[0]["encrypted_key"]) != members[0]["encrypted_key"]:
         raise canonical.malformed("JWE encrypted_key", "not that of the first recipient")
+    _require_few_rsa(members)
     return tuple(_recipient(entry["header"], entry["encrypted_key"]) for entry in members)
+
+
+def _require_few_rsa(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Accept as many recipients as it is cheap to try a key of theirs on, or raise `SealError`."""
+    headers = [entry["header"] for entry in entries]
+    found = sum(isinstance(one, dict) and one.get("alg") in RSA_ALGORITHMS for one in headers)
+    if found > limits.JWE_RSA_RECIPIENTS:
+        detail = f"JWE lists {found} recipients with RSA, limit {limits.JWE_RSA_RECIPIENTS}"
+        raise SealError(SealRefusal.ENVELOPE_COUNT, detail)
 
 
 def _recipient(header: Any, encrypted_key: Any) -> JweRecipient:

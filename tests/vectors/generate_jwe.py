@@ -187,6 +187,12 @@ REFUSED_CASES = (
         two(lambda one: one.update(recipients=one["recipients"][:1] * 17)),
     ),
     refused(
+        "seven-rsa-recipients",
+        "J2: at most 6 with RSA",
+        "envelope-count",
+        two(lambda one: one.update(recipients=one["recipients"][:1] * 7)),
+    ),
+    refused(
         "repeated-key-differs",
         "J2: the repeated key is the first one",
         "malformed",

@@ -55,7 +55,10 @@ OF_CODE: Final[dict[str, Advice]] = {
     "seal-unreachable": Advice(Kind.UNREACHABLE),
     "seal-registry-refused": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
     "seal-registry-failed": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
-    "seal-registry-slow": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
+    "seal-registry-slow": Advice(
+        Kind.UNREACHABLE,
+        next_step="try again later, or use a mirror: it moves under 64 KiB a second",
+    ),
     "seal-registry-untrusted": Advice(Kind.UNREACHABLE, next_step=_REGISTRY),
     "seal-plain-http-refused": Advice(Kind.USAGE, next_step="use https"),
     "seal-reference-invalid": Advice(

@@ -96,6 +96,13 @@ def reported(name: str) -> Iterator[None]:
     """Turn what went wrong on the way into our error."""
     try:
         yield
+    except TransientError:
+        raise
+    except SealError as error:
+        if error.code is not SealRefusal.REGISTRY_SLOW:
+            raise
+        # The transport knows nothing of calls.
+        raise SealError(error.code, f"{name}: {error.detail}") from error
     except httpcore.TimeoutException as error:
         never = isinstance(error, (httpcore.ConnectTimeout, httpcore.PoolTimeout))
         code = SealRefusal.UNREACHABLE if never else SealRefusal.REGISTRY_SLOW

@@ -227,7 +227,7 @@ def _in_time(
     moved: Callable[[_Result], int] = lambda _: 0,
 ) -> _Result:
     """Return what `step` returns, told to take at most `longest` seconds and to keep the pace."""
-    slow = SealError(SealRefusal.REGISTRY_SLOW, "it keeps us waiting too long")
+    slow = SealError(SealRefusal.REGISTRY_SLOW, "too few bytes for the time that it took")
     if pace is None or (left := pace.left) <= 0:
         raise slow
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sealing.errors import SealRefusal
+from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.blob import Blob
 from sealing.oci.registry.auth import RegistryAuthenticator
@@ -125,7 +125,9 @@ def test_a_registry_that_is_slow_each_time(
     client: RegistryClient, registry: FakeRegistry, time: FakeTime
 ) -> None:
     registry.on("GET", "/v2/", lambda _: time.sleep(30.0))
-    assert refusal(pings, client) is SealRefusal.REGISTRY_SLOW
+    with pytest.raises(SealError, match=f"registry-slow: GET {registry.host}/v2/: ") as caught:
+        pings(client)
+    assert caught.value.code is SealRefusal.REGISTRY_SLOW
     assert time.now < limits.PATIENCE_SECONDS + 60
 
 

@@ -19,7 +19,7 @@ from sealing.protected_key import LABEL
 _LABEL: Final = LABEL.encode("ascii")
 # Without RFC 1421 headers, which PKCS#8 has no use for: libraries pass over them and read on.
 _BLOCK: Final = re.compile(
-    b"-----BEGIN %b-----([A-Za-z0-9+/=\\s]*)-----END %b-----" % (_LABEL, _LABEL)
+    b"-----BEGIN %b-----([A-Za-z0-9+/=\\s]*+)-----END %b-----" % (_LABEL, _LABEL)
 )
 # OpenSSL's older form: MD5, once.
 _OLDER: Final = b"Proc-Type:"

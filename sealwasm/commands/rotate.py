@@ -62,7 +62,7 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
     old = load_signing_key(given["key"], given["passphrase_file"])
     new = load_signing_key(given["new_key"], given["new_passphrase_file"])
     now = session.now()
-    facts = {"old": old.key_id, "new": new.key_id, "statement": str(out)}
+    facts: dict[str, Any] = {"old": old.key_id, "new": new.key_id, "statement": str(out)}
     chain = chain_to(old.public, given["root"], given["statements"], now=now)
     statement = sign_key_statement(chain, old, new.public, now=now)
     if dry_run:

@@ -78,7 +78,7 @@ def verifies(signed: Signed, statement: Any) -> bool:
     return not refused
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_any_member_of_the_statement(made: tuple[Signed, SigningKey], data: st.DataObject) -> None:
     signed, _ = made
@@ -90,7 +90,7 @@ def test_any_member_of_the_statement(made: tuple[Signed, SigningKey], data: st.D
         assert where[1] in RUNNERS_WORD
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_any_member_of_the_release(made: tuple[Signed, SigningKey], data: st.DataObject) -> None:
     signed, identity = made

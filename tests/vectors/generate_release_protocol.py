@@ -23,6 +23,7 @@ CASES = (
     requests.forms,
     requests.bindings,
     requests.guests,
+    decisions.claims,
     decisions.modules,
     decisions.policies,
     decisions.transactions,

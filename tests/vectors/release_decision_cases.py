@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from keybroker import protocol
+from sealing.keys import SigningKey
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.seal import SealedModule
-from sealing.statement import SealedModuleStatement, sign_statement
+from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
 from tests.fakes.silicon import NOW
 from tests.fakes.world import capabilities, release_policy
 from tests.unit.sealing import makers
@@ -17,6 +18,7 @@ from tests.vectors import release_world as w
 from tests.vectors.folder import ACCEPTED
 from tests.vectors.release_world import Ask, fixed, sealed
 from tests.vectors.release_writer import (
+    OWNER,
     POLICY,
     RELEASE,
     Writer,
@@ -56,6 +58,47 @@ def _rewritten(
         envelopes=[envelope],
     )
     return _with_manifest(module, manifest, sign=sign)
+
+
+def _claimed(signer: SigningKey = makers.OWNER, **changes: Any) -> SealedModule:
+    """The module as it is, under a statement that says something else of the same manifest."""
+    said = replace(w.MODULE.statement, owner=signer.key_id, **changes)
+    return replace(w.MODULE, bundle=sign_statement(said, signer), statement=said)
+
+
+def claims(writer: Writer) -> None:
+    """Section 4.5: what is signed of a manifest must be what its envelopes were sealed for."""
+    wider = capabilities(imports=["wasi_snapshot_preview1.path_open"])
+    for name, code, claimed in (
+        ("taken-by-another-owner", "seal-context-mismatch", _claimed(w.NEWCOMER)),
+        ("taken-to-another-policy", "seal-context-mismatch", _claimed(policy="lax")),
+        ("taken-to-a-higher-version", "seal-context-mismatch", _claimed(version=9)),
+        ("taken-to-another-name", "seal-context-mismatch", _claimed(module="acme/other")),
+        (
+            "taken-to-wider-capabilities",
+            "seal-context-mismatch",
+            _claimed(capabilities=wider, capabilities_digest=digest_capabilities(wider)),
+        ),
+        ("of-another-layer", "seal-statement-mismatch", _claimed(layer="sha256:" + "0" * 64)),
+        (
+            "of-other-envelopes",
+            "seal-statement-mismatch",
+            _claimed(envelopes=("sha256:" + "0" * 64,)),
+        ),
+    ):
+        writer.case(
+            RELEASE,
+            name,
+            "4.5: every field is the one the owner signed",
+            code,
+            "owner",
+            Ask(module=claimed).body(),
+            before=[
+                (OWNER, w.owner_document()),
+                (POLICY, w.policy_document(owner=w.NEWCOMER)),
+                (POLICY, w.policy_document(release_policy(name="lax"))),
+            ],
+        )
 
 
 def modules(writer: Writer) -> None:

@@ -193,6 +193,9 @@ class RegistryHttp:
                 raise SealError(SealRefusal.REDIRECT_REFUSED, f"{self._name(call)} was redirected")
             url = _joined(url, response.headers.get("location", ""))
             self._require_safe(url)
+            if not self._is_ours(url):
+                # Nor on a way back: nobody else says what is asked of the registry in our name.
+                authorization = None
         raise SealError(
             SealRefusal.REDIRECT_REFUSED,
             f"{self._name(call)}: more than {limits.REDIRECTS} redirects",
@@ -207,7 +210,7 @@ class RegistryHttp:
         self, call: Call, url: httpx.URL, pace: Pace, authorization: str | None
     ) -> httpx.Request:
         headers = {"User-Agent": "sealwasm", "Accept-Encoding": "identity", **call.headers}
-        if authorization is not None and self._is_ours(url):
+        if authorization is not None:
             headers["Authorization"] = authorization
         content = None
         if call.body is not None:

@@ -207,6 +207,16 @@ class TestRedirects:
         assert connect(authenticator=ALICE).get_manifest("v1") == b"{}"
         assert web.requests == [(MANIFEST, None), (MANIFEST, BASIC), (self.BLOBS, None)]
 
+    def test_back_from_a_stranger_take_no_credentials(self, web: Web, connect: Connect) -> None:
+        private = "https://registry.example.com/v2/other/private/manifests/v1"
+        web.redirect(MANIFEST, self.BLOBS)
+        web.protect(MANIFEST)
+        web.redirect(self.BLOBS, private)
+        web.protect(private, b"{}")
+        client = connect(authenticator=ALICE)
+        assert refusal(client.get_manifest, "v1") is SealRefusal.UNAUTHORIZED
+        assert {url for url, sent in web.requests if sent} == {MANIFEST}
+
     def test_to_a_host_that_wants_credentials(self, web: Web, connect: Connect) -> None:
         web.redirect(MANIFEST, self.BLOBS)
         web.protect(self.BLOBS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -184,8 +185,11 @@ def _not_routed(_request: Request, error: Exception) -> Response:
     problem = Problem(
         type=f"urn:sealwasm:problem:{kind.slug}", title=kind.title, status=status, code=kind.slug
     )
-    return _problem_response(problem)
+    # RFC 9110, 15.5.6: which methods there are is part of refusing one.
+    allowed = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return _problem_response(problem, allowed)
 
 
-def _problem_response(problem: Problem) -> Response:
-    return Response(problem.to_bytes(), problem.status, headers=headers_of(problem))
+def _problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    told = headers_of(problem) | dict(headers or {})
+    return Response(problem.to_bytes(), problem.status, headers=told)

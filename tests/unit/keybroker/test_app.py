@@ -111,6 +111,11 @@ def test_refusals_are_problems(
     require_problem(client.request(method, path, content=body), status, code)
 
 
+def test_refused_method_is_told_which_there_are(client: Peer) -> None:
+    assert client.request("DELETE", "/v1/broker").headers["allow"] == "GET"
+    assert "allow" not in client.get("/v1/nothing").headers
+
+
 @pytest.mark.parametrize("path", ["/v1/broker", "/v1/nothing"])
 def test_every_answer_has_security_headers(client: Peer, path: str) -> None:
     headers = client.get(path).headers

@@ -133,8 +133,8 @@ def bill_of_materials(wasm: Buffer | ModuleSource) -> BillOfMaterials:
 
     Sections must be in order and exactly as long as they say. That the module is valid is not
     checked: code and constant expressions are passed over, the engine judges them. Raises
-    `SealError`: not WebAssembly, malformed, over a limit, or a feature without a bill yet
-    (components, garbage collection).
+    `SealError`: not WebAssembly, malformed, over a limit, or what this has no bill for (components,
+    types of the garbage collection proposal).
     """
     view = source_of(wasm).view()
     require_core_module(view)

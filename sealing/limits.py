@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Registries refuse manifests above 4 MiB; ours are a few KiB even with 16 hybrid envelopes.
 MANIFEST_BYTES = 1 << 20
-# The config holds three strings; room for the component members of a later profile.
+# The config holds three strings and, for a component, the names of its imports and exports.
 CONFIG_BYTES = 64 << 10
 # A statement carries the capability policy and the bill of materials, base64 adds a third.
 BUNDLE_BYTES = 4 << 20

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from enum import IntEnum
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
@@ -19,8 +18,9 @@ Buffer = bytes | bytearray | memoryview
 _INTEGER_MAX: Final = 2**53 - 1
 _VALUES_STEP: Final = 1024
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_SCALARS: Final = (str, int, type(None))
-_KNOWN: Final = (dict, list, tuple, *_SCALARS)
+# What it takes to write the members of all objects in the order of RFC 8785: nothing, sorting, or
+# sorting some of them in another way.
+_IN_ORDER, _BY_CODE_POINT, _BY_UTF16 = 0, 1, 2
 # With neither floats nor large integers the output of these is RFC 8785 for objects whose names are
 # in order, and for those whose names sort by UTF-16 as they do by code point.
 _ORDERED: Final = json.JSONEncoder(
@@ -79,56 +79,50 @@ def require_affordable(data: bytes, what: str) -> None:
     """Refuse a text of more values than a reader should build, before it builds any."""
     # Strings may hold any number of these characters; they are passed over in a second look.
     marks = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if marks <= limits.JSON_VALUES:
+        return
     most = most_values(len(data))
     if marks > most and _more_values_than(most).match(data):
         raise SealError(SealRefusal.TOO_LARGE, f"{what} holds more than {most} values")
 
 
-class _Names(IntEnum):
-    """What it takes to write the members of all objects in the order of RFC 8785."""
-
-    IN_ORDER = 0
-    BY_CODE_POINT = 1
-    BY_UTF16 = 2
-
-
-def _check(value: Any, what: str) -> _Names:
-    """Check depth and types; return what the names of members are like.
-
-    Level by level: what a whole level is made of is asked once, and not of each value.
-    """
-    names, level = _Names.IN_ORDER, [value]
+def _check(value: Any, what: str) -> int:
+    """Check depth and types, level by level; return what the names of all members are like."""
+    names = _IN_ORDER
+    level: list[Any] = [value]
     for depth in range(limits.JSON_DEPTH + 1):
-        kinds = set(map(type, level))
-        _check_kinds(kinds, level, what)
-        if all(issubclass(kind, _SCALARS) for kind in kinds):
-            break
-        if depth == limits.JSON_DEPTH:
-            raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
-        inner: list[Any] = []
+        inner: list[Any] | None = [] if depth < limits.JSON_DEPTH else None
         for each in level:
-            if isinstance(each, dict):
-                names = max(names, _check_names(each, what))
-                inner.extend(each.values())
-            elif isinstance(each, (list, tuple)):
-                inner.extend(each)
+            kind = type(each)
+            # That is what documents are made of, so it comes first.
+            if kind is not str and kind is not bool:
+                names |= _check_one(each, what, inner)
+        if not inner:
+            break
         level = inner
     return names
 
 
-def _check_kinds(kinds: set[type], level: list[Any], what: str) -> None:
-    for kind in kinds:
-        if not issubclass(kind, _KNOWN):
-            raise malformed(what, f"holds a {kind.__name__} that JSON here cannot hold")
-        if issubclass(kind, int) and kind is not bool:
-            numbers = [each for each in level if isinstance(each, int)]
-            if max(numbers) > _INTEGER_MAX or min(numbers) < -_INTEGER_MAX:
-                raise malformed(what, "an integer is outside of +-(2**53 - 1)")
+def _check_one(value: Any, what: str, inner: list[Any] | None) -> int:
+    """Check a value and add what is inside to `inner`; return what names it has."""
+    if isinstance(value, int):
+        if not -_INTEGER_MAX <= value <= _INTEGER_MAX:
+            raise malformed(what, "an integer is outside of +-(2**53 - 1)")
+        return _IN_ORDER
+    if value is None or isinstance(value, str):
+        return _IN_ORDER
+    if not isinstance(value, (dict, list, tuple)):
+        raise malformed(what, f"holds a {type(value).__name__} that JSON here cannot hold")
+    if inner is None:
+        raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
+    if isinstance(value, dict):
+        inner.extend(value.values())
+        return _check_names(value, what)
+    inner.extend(value)
+    return _IN_ORDER
 
 
-def _check_names(value: dict[Any, Any], what: str) -> _Names:
-    if len(value) < 2 and all(type(name) is str for name in value):
-        return _Names.IN_ORDER
+def _check_names(value: dict[Any, Any], what: str) -> int:
     try:
         text = "".join(value)
     except TypeError as error:
@@ -136,9 +130,9 @@ def _check_names(value: dict[Any, Any], what: str) -> _Names:
     # Beyond 16 bits the order of UTF-16 is another one than that of code points.
     if text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):
         names = list(value)
-        return _Names.IN_ORDER if names == sorted(names) else _Names.BY_CODE_POINT
+        return _IN_ORDER if names == sorted(names) else _BY_CODE_POINT
     keys = [name.encode("utf-16-be", "surrogatepass") for name in value]
-    return _Names.IN_ORDER if keys == sorted(keys) else _Names.BY_UTF16
+    return _IN_ORDER if keys == sorted(keys) else _BY_UTF16
 
 
 def _utf16(name: str) -> bytes:
@@ -154,11 +148,14 @@ def _in_order(value: Any) -> Any:
     return value
 
 
-def _write(value: Any, names: _Names, what: str) -> bytes:
-    encoder = _SORTING if names is _Names.BY_CODE_POINT else _ORDERED
+def _write(value: Any, names: int, what: str) -> bytes:
+    encoder = _ORDERED
+    if names & _BY_UTF16:
+        value = _in_order(value)
+    elif names & _BY_CODE_POINT:
+        encoder = _SORTING
     try:
-        text = encoder.encode(_in_order(value) if names is _Names.BY_UTF16 else value)
-        return text.encode("utf-8")
+        return encoder.encode(value).encode("utf-8")
     except ValueError as error:  # lone surrogates
         raise malformed(what, "a string is not Unicode text") from error
 
@@ -172,7 +169,7 @@ def encode(value: Any) -> bytes:
     return _write(value, _check(value, "value"), "value")
 
 
-def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, _Names]:
+def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, int]:
     """Return the value of a text, and what the names of its members are like."""
     if len(data) > limit_bytes:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes, limit {limit_bytes}")
@@ -197,7 +194,7 @@ def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
     """
     value, _ = _load(data, limit_bytes, what)
     if b"\\u" in data:  # The only way to write half of a surrogate pair.
-        _write(value, _Names.IN_ORDER, what)
+        _write(value, _IN_ORDER, what)
     return value
 
 
@@ -208,7 +205,7 @@ def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
     """
     value, names = _load(data, limit_bytes, what)
     # An object keeps the order in which its members were read.
-    if _write(value, _Names.IN_ORDER, what) != data or names is not _Names.IN_ORDER:
+    if _write(value, _IN_ORDER, what) != data or names != _IN_ORDER:
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not RFC 8785 canonical JSON")
     return value
 

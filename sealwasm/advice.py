@@ -18,7 +18,7 @@ NEXT_OF_KIND: Final[dict[Kind, str]] = {
     Kind.DENIED: "ask whoever wrote the policy; sealwasm policy explain shows its rules",
     Kind.EVIDENCE: "do not rely on it; collect fresh evidence, then try again",
     Kind.ARTIFACT: "do not run it; ask its owner for the reference by digest",
-    Kind.NOT_FOUND: "check the name; sealwasm inspect shows what a reference holds",
+    Kind.NOT_FOUND: "check the name",
     Kind.CONFLICT: "choose another name or a higher version",
     Kind.UNREACHABLE: "check address and network, then try again",
     Kind.BROKER_SEALED: "ask the broker's operator, then try again",
@@ -38,7 +38,11 @@ _REGISTRY: Final = "check the registry's address and that you may use it, then t
 
 OF_CODE: Final[dict[str, Advice]] = {
     # Artifacts and registries
-    "seal-not-found": Advice(Kind.NOT_FOUND),
+    "seal-not-found": Advice(
+        Kind.NOT_FOUND,
+        next_step="check the name; sealwasm list PLACE shows what is there (HOST/REPOSITORY, or "
+        "oci:FOLDER)",
+    ),
     "seal-unauthorized": Advice(
         Kind.DENIED,
         next_step="say who you are: --registry-auth FILE, or log in with docker or podman",
@@ -152,6 +156,9 @@ OF_CODE: Final[dict[str, Advice]] = {
         Kind.CONFLICT,
         "another key has followed this one with the broker",
         "if it is not yours, somebody has your key: have the operator revoke both",
+    ),
+    "policy-unknown-kind": Advice(
+        Kind.BAD_POLICY, next_step="name a file of the kind that is expected there"
     ),
     "policy-unknown": Advice(
         Kind.NOT_FOUND,

@@ -69,10 +69,11 @@ def _side(text: str, keys: Sequence[VerifyingKey], registry: RegistryAccess) -> 
     from sealing.unseal import verify_artifact
     from sealwasm.artifacts.differences import Sides
     from sealwasm.artifacts.listing import claimed
+    from sealwasm.artifacts.modules import expected_sealed
     from sealwasm.artifacts.transfers import parse_reference
 
     reference = parse_reference(text)
-    with registry.open(reference) as store:
+    with expected_sealed(text, registry), registry.open(reference) as store:
         found = describe(store, reference, owners=keys)
     if not keys:
         return Sides(found, *claimed(found))

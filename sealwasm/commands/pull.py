@@ -28,12 +28,16 @@ def pull(
 
     Every blob is checked against its digest and size; who signed it is not: use `sealwasm verify`.
     """
+    from sealwasm.artifacts.modules import expected_sealed
     from sealwasm.artifacts.transfers import copy_artifact, foresee_copy
 
+    with expected_sealed(reference, registry):
+        if dry_run:
+            facts = foresee_copy(reference, target, registry=registry)
+        else:
+            facts = copy_artifact(reference, target, registry=registry)
     if dry_run:
-        facts = foresee_copy(reference, target, registry=registry)
         session.say("dry run: nothing was written")
     else:
-        facts = copy_artifact(reference, target, registry=registry)
         session.say(f"next: sealwasm verify {facts['reference']} --owner OWNER.pub")
     session.show(facts, table=facts_table(facts))

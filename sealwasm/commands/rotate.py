@@ -53,7 +53,7 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
     from sealwasm.files import require_place, write_file
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.chosen_brokers import ChosenBrokers
-    from sealwasm.owner.rotating import chain_to
+    from sealwasm.owner.rotating import chain_to, require_another
     from sealwasm.owner.taking_back import rotation_for, tell_brokers
 
     brokers = ChosenBrokers.of(given["brokers"], given["identities"], 1)
@@ -61,6 +61,7 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
     require_place(out)
     old = load_signing_key(given["key"], given["passphrase_file"])
     new = load_signing_key(given["new_key"], given["new_passphrase_file"])
+    require_another(old.public, new.public)
     now = session.now()
     facts: dict[str, Any] = {"old": old.key_id, "new": new.key_id, "statement": str(out)}
     chain = chain_to(old.public, given["root"], given["statements"], now=now)

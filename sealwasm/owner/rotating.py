@@ -38,6 +38,7 @@ def rotate(order: Rotation, *, now: datetime) -> dict[str, Any]:
     require_place(Path(order.out))
     new = load_public_key(order.new)
     old = load_signing_key(order.old, order.passphrase_file)
+    require_another(old.public, new)
     chain = chain_to(old.public, order.root, order.statements, now=now)
     envelope = sign_key_statement(
         chain,
@@ -54,6 +55,18 @@ def rotate(order: Rotation, *, now: datetime) -> dict[str, Any]:
         "sequence": 1 if chain.last is None else chain.last.sequence + 1,
         "statement": order.out,
     }
+
+
+def require_another(old: VerifyingKey, new: VerifyingKey) -> None:
+    """Raise `CliError` where a key would follow itself."""
+    if old.key_id == new.key_id:
+        raise CliError(
+            Kind.USAGE,
+            "key-follows-itself",
+            "the new key is the old one",
+            why="a rotation puts another key in its place",
+            next_step="sealwasm key generate --out NEW.key, then name that one",
+        )
 
 
 def chain_to(

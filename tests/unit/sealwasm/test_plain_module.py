@@ -76,7 +76,9 @@ def test_without_the_word_it_is_not_read(desk):
     for command in (
         ["publish", place, goal],
         ["copy", place, goal, "--dry-run"],
+        ["pull", place, goal],
         ["inspect", place],
+        ["diff", place, place],
     ):
         error = desk.refused(*command)
         assert error["code"] == "seal-not-sealed"

@@ -165,3 +165,17 @@ class TestRevoke:
         told = desk.document("revoke", "--whole-key", *WHY, "--dry-run")
         assert told["revokes"] == {"key": True}
         assert desk.world.broker.store.tree_size() == size
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("rotate", "--new-key", "owner.key", "--statement", "next.json"),
+        ("key", "rotate", "owner.key", "--new", "owner.key.pub", "--out", "next.json"),
+    ],
+)
+def test_a_key_does_not_follow_itself(desk, monkeypatch, command):
+    monkeypatch.chdir(desk.folder)
+    error = desk.refused(*command)
+    assert (error["code"], error["exit_code"]) == ("key-follows-itself", 2)
+    assert not (desk.folder / "next.json").exists()

@@ -26,6 +26,9 @@ class SealRefusal(StrEnum):
     SIGNER_UNKNOWN = "seal-signer-unknown"
     SIGNATURE_REPEATED = "seal-signature-repeated"
     PAYLOAD_TYPE = "seal-payload-type"
+    # Owners' keys over time.
+    KEY_CHAIN = "seal-key-chain"
+    KEY_EXPIRED = "seal-key-expired"
     # Envelopes.
     SUITE_UNKNOWN = "seal-suite-unknown"
     ENVELOPE_VERSION = "seal-envelope-version"
@@ -78,9 +81,6 @@ class SealRefusal(StrEnum):
     REGISTRY_UNTRUSTED = "seal-registry-untrusted"
     REALM_REFUSED = "seal-realm-refused"
     CREDENTIALS_UNUSABLE = "seal-credentials-unusable"
-    # Owners' keys over time.
-    KEY_CHAIN = "seal-key-chain"
-    KEY_EXPIRED = "seal-key-expired"
 
 
 class SealError(Exception):

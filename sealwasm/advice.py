@@ -165,6 +165,11 @@ OF_CODE: Final[dict[str, Advice]] = {
         "the broker has no such release policy",
         "sealwasm policy publish FILE --key KEY",
     ),
+    "policy-replaced": Advice(
+        Kind.EVIDENCE,
+        "a newer version of the release policy came while the broker decided",
+        "ask again: the newer version decides then",
+    ),
     "policy-not-newer": Advice(
         Kind.CONFLICT,
         "the broker has this version of the policy or a newer one",

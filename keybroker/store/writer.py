@@ -135,7 +135,7 @@ class Writer:
             self._connection.execute("ROLLBACK")
         passing = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE in _PASSING
         if not passing:
-            self._shut()
+            self._shut()  # First: whoever hears of it and asks again is told at once.
         _refuse(batch, f"could not be written: {error}")
         return passing
 

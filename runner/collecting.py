@@ -24,6 +24,7 @@ from runner.passed_over import PassedOver
 from runner.refusing import refused_as
 from runner.releasing import Released, known_identity, obtain_release
 from runner.stopwatch import Stopwatch
+from runner.worker.limits import MAX_RELEASES
 from sealing.keys import VerifyingKey
 
 
@@ -74,13 +75,15 @@ class Collector:
     watch: Stopwatch
     passed_over: list[PassedOver] = field(default_factory=list)
     _groups: list[Group] = field(default_factory=list)
-    _judged: set[str] = field(default_factory=set)
+    _kept: set[str] = field(default_factory=set)
+    _judged: int = 0
 
     def collect(self) -> Collected:
         """Return as many releases as the key takes. Raises `RunnerError` naming who is missing."""
         needed = self.module.statement.threshold
         for broker in self.world.brokers:
-            self._ask(broker)
+            if self._judged < MAX_RELEASES:
+                self._ask(broker)
             self._drop_ended()
             for group in self._groups:
                 if len(group.releases) == needed:
@@ -113,16 +116,19 @@ class Collector:
             return
 
         # Is what it wrapped the key or the share that the owner sealed for it?
-        self._judged.add(identity.key_id)
+        self._judged += 1
         refusal = self.judge(released)
         self.watch.lap("release")
         if refusal is not None:
             self._pass_over(broker, identity.key_id, refusal)
         else:
+            self._kept.add(identity.key_id)
             self._add(alone)
 
     def _require_other(self, identity: VerifyingKey) -> None:
-        if identity.key_id in self._judged:
+        # Only what holds uses up a broker's turn: what is wrapped is not signed, so whoever stands
+        # between us could pass its answer on with another key in it.
+        if identity.key_id in self._kept:
             detail = f"broker {identity.key_id} has released already, at another address"
             raise RunnerError(RunnerCode.BROKER_REPEATED, detail)
 
@@ -173,7 +179,7 @@ class Collector:
             self._pass_over_others(largest)
             count = len(largest.releases)
         told = [str(one) for one in self.passed_over]
-        heard = self._judged | {one.identity for one in self.passed_over}
+        heard = self._kept | {one.identity for one in self.passed_over}
         silent = [one for one in self.module.statement.brokers if one not in heard]
         if silent:
             told.append(f"nothing was heard of {', '.join(silent)}")

@@ -35,7 +35,7 @@ MAX_DENIALS: Final = 256
 # Pieces that come more than once: owners and their signatures, the node's guardrails.
 MAX_SEVERAL: Final = 16
 
-# A key has at most so many brokers, and none is asked for a second release.
+# A key has at most so many brokers; whoever stands in for one costs a release too.
 MAX_RELEASES: Final = sealing.limits.ENVELOPES
 MAX_RELEASE_BYTES: Final = keybroker.protocol.MAX_RESPONSE_BYTES
 # A broker's public key in DER, as its descriptor has it.

@@ -17,6 +17,7 @@ from keybroker import modules
 from keybroker.modules import KeyMaterial
 from runner.errors import RunnerCode, RunnerError
 from runner.order import Report
+from runner.worker.limits import MAX_RELEASES
 from runner.worker.process import WorkerProcess
 from sealing import canonical
 from tests.fakes.split import SplitStory, make_split_story
@@ -189,12 +190,26 @@ def test_whole_keys_that_are_all_wrong(
     assert not story.stdout
 
 
-def test_a_broker_that_lied_is_not_asked_at_another_address(story: SplitStory, run: Any) -> None:
+def test_who_stands_between_us_and_a_broker_does_not_use_up_its_turn(
+    story: SplitStory, run: Any
+) -> None:
+    """It passes on what the broker signed, with something else for the wrapped key."""
     story.split()
-    for door in story.doors[:2]:
-        door.alter[RELEASES] = garble_wrapped_key
-    again = replace(story.door, url="https://again.example")
-    story.use([story.door, again, story.doors[2]])
+    between = replace(story.doors[1], url="https://between.example", alter={})
+    between.alter[RELEASES] = garble_wrapped_key
+    story.use([between, story.doors[1], story.doors[2]])
+    report = run()
+    assert story.greeted()
+    assert [one.broker for one in report.passed_over] == [between.url]
+    assert story.passed_over(report) == [(1, "seal-envelope-not-opened")]
+    assert story.used(report) == [1, 2]
+
+
+def test_no_more_is_offered_than_a_worker_judges(story: SplitStory, run: Any) -> None:
+    story.split()
+    story.door.alter[RELEASES] = garble_wrapped_key
+    story.use([story.door] * (MAX_RELEASES + 1))
     with pytest.raises(RunnerError) as caught:
         run()
-    assert f"https://again.example ({story.world.identity}): broker-repeated" in caught.value.detail
+    assert caught.value.code is RunnerCode.BROKERS_MISSING
+    assert story.door.calls.count(RELEASES) == MAX_RELEASES

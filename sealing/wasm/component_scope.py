@@ -16,7 +16,7 @@ SPACES: Final[tuple[Space, ...]] = ("func", "type", "instance", "component", "mo
 
 
 # What one costs beside the definition that makes it: measured.
-_ENTRY_STEPS, _NAME_STEPS = 2, 4
+_ENTRY_STEPS, _NAME_STEPS = 2, 8
 
 
 class Member(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from attestation.ear_keys import key_id_of
-from attestation.encoding import b64url_decode
+from attestation.encoding import b64url_decode, b64url_encode
 from attestation.endorsements import Endorsements
 from attestation.jws import Es256Signer
 from attestation.policy import EvidencePolicy
@@ -295,12 +295,30 @@ def contraindicated(payload: dict[str, Any]) -> None:
     payload["submods"]["snp"]["ear.status"] = "contraindicated"
 
 
+def of_another_request(payload: dict[str, Any]) -> None:
+    payload["eat_nonce"] = b64url_encode(bytes(32))
+
+
+def by_another_broker(payload: dict[str, Any]) -> None:
+    payload["iss"] = "urn:sealwasm:broker:" + "0" * 64
+
+
 @pytest.mark.parametrize(
-    "change",
-    [not_simulated, not_marked, other_measurement, no_claims, other_tee, two_tees, contraindicated],
+    ("change", "code"),
+    [
+        (not_simulated, "receipt-result"),
+        (not_marked, "receipt-result"),
+        (other_measurement, "receipt-result"),
+        (no_claims, "receipt-result"),
+        (other_tee, "receipt-result"),
+        (two_tees, "receipt-result"),
+        (contraindicated, "receipt-result"),
+        (of_another_request, "nonce-mismatch"),
+        (by_another_broker, "issuer-mismatch"),
+    ],
 )
 def test_the_attestation_result_is_about_this_evidence(
-    story: Story, signed: Signed, change: Callable[[dict[str, Any]], None]
+    story: Story, signed: Signed, change: Callable[[dict[str, Any]], None], code: str
 ) -> None:
     document, leaf = released(signed)
     payload = json.loads(b64url_decode(document["result"].split(".")[1], what="payload"))
@@ -308,7 +326,7 @@ def test_the_attestation_result_is_about_this_evidence(
     key = story.world.broker.releases.keys.ear_private_key()
     document["result"] = Es256Signer(key, key_id_of(key.public_key())).sign(payload)
     data = lying(story, signed, document, encode_leaf(leaf))
-    assert code_of(data, signed.trust) == "receipt-result"
+    assert code_of(data, signed.trust) == code
 
 
 def test_an_entry_that_is_no_release(story: Story, signed: Signed) -> None:

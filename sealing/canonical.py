@@ -17,6 +17,8 @@ Buffer = bytes | bytearray | memoryview
 
 _INTEGER_MAX: Final = 2**53 - 1
 _VALUES_STEP: Final = 1024
+# What the UTF-8 of characters beyond 16 bits begins with. As escapes they are not canonical.
+_BEYOND_16_BITS: Final = bytes(range(0xF0, 0xF5))
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 # What it takes to write the members of all objects in the order of RFC 8785: nothing, sorting, or
 # sorting some of them in another way.
@@ -148,6 +150,23 @@ def _in_order(value: Any) -> Any:
     return value
 
 
+def _is_ordered(value: Any) -> bool:
+    """Return whether the members of all objects stand in the order of UTF-16."""
+    level: list[Any] = [value]
+    while level:
+        inner: list[Any] = []
+        for each in level:
+            if type(each) is dict:
+                keys = [name.encode("utf-16-be") for name in each]
+                if keys != sorted(keys):
+                    return False
+                inner += each.values()
+            elif type(each) is list:
+                inner += each
+        level = inner
+    return True
+
+
 def _write(value: Any, names: int, what: str) -> bytes:
     encoder = _ORDERED
     if names & _BY_UTF16:
@@ -169,8 +188,7 @@ def encode(value: Any) -> bytes:
     return _write(value, _check(value, "value"), "value")
 
 
-def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, int]:
-    """Return the value of a text, and what the names of its members are like."""
+def _load(data: bytes, limit_bytes: int, what: str) -> Any:
     if len(data) > limit_bytes:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes, limit {limit_bytes}")
     require_affordable(data, what)
@@ -184,7 +202,26 @@ def _load(data: bytes, limit_bytes: int, what: str) -> tuple[Any, int]:
         raise malformed(what, "an integer is outside of +-(2**53 - 1)") from error
     except RecursionError as error:
         raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}") from error
-    return value, _check(value, what)
+    _check_read(value, what)
+    return value
+
+
+def _check_read(value: Any, what: str) -> None:
+    """Check depth and integers: the decoder builds nothing else that is to be refused."""
+    level: list[Any] = [value]
+    for depth in range(limits.JSON_DEPTH + 1):
+        inner: list[Any] = []
+        for each in level:
+            kind = type(each)
+            if kind is dict or kind is list:
+                if depth == limits.JSON_DEPTH:
+                    raise malformed(what, f"nested deeper than {limits.JSON_DEPTH}")
+                inner += each if kind is list else each.values()
+            elif kind is int and not -_INTEGER_MAX <= each <= _INTEGER_MAX:
+                raise malformed(what, "an integer is outside of +-(2**53 - 1)")
+        if not inner:
+            break
+        level = inner
 
 
 def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
@@ -192,7 +229,7 @@ def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
 
     Says nothing about the byte form; `parse_canonical` does. Raises `SealError`.
     """
-    value, _ = _load(data, limit_bytes, what)
+    value = _load(data, limit_bytes, what)
     if b"\\u" in data:  # The only way to write half of a surrogate pair.
         _write(value, _IN_ORDER, what)
     return value
@@ -203,9 +240,11 @@ def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
 
     Raises `SealError` as `parse_json` does, and when its one form is other bytes.
     """
-    value, names = _load(data, limit_bytes, what)
+    value = _load(data, limit_bytes, what)
+    beyond = not data.isascii() and len(data.translate(None, _BEYOND_16_BITS)) != len(data)
     # An object keeps the order in which its members were read.
-    if _write(value, _IN_ORDER, what) != data or names != _IN_ORDER:
+    written = _write(value, _IN_ORDER if beyond else _BY_CODE_POINT, what)
+    if written != data or (beyond and not _is_ordered(value)):
         raise SealError(SealRefusal.NOT_CANONICAL, f"{what} is not RFC 8785 canonical JSON")
     return value
 

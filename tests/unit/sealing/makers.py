@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -204,7 +205,7 @@ def _bundle(
         "envelopes": [digest(envelope) for envelope in envelopes],
         "capabilities": {
             "digest": digest(rfc8785.dumps(CAPABILITIES)),
-            "document": CAPABILITIES,
+            "document": deepcopy(CAPABILITIES),
         },
         "bill-of-materials": recipe.apply("bill", bill_of_materials(SMALL).to_document()),
         "created": "2026-11-22T10:00:00Z",

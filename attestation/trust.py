@@ -42,7 +42,7 @@ _SIMULATED_ROOTS: Final = {
     "NVIDIA Device Identity CA": ("nvidia", "device"),
     "NVIDIA RIM Root CA": ("nvidia-rim", "rim"),
     "TPM Manufacturer CA": ("tpm", "manufacturer"),
-    # What a broker certifies that learnt of a TPM in software (keybroker.attestation_ca).
+    # What a broker certifies that learnt of a TPM in software (keybroker.tpm.attestation_ca).
     "TPM AK CA": ("tpm", "ak-ca"),
     # Arm's endorsement is a bare key; a simulated one comes in a certificate to have a name.
     "CPAK": ("cca", "cpak"),

@@ -25,7 +25,8 @@ from keybroker.store.protocol import (
     ReleaseRecord,
 )
 from policies.decision import Decision
-from sealing import canonical, dsse
+from sealing import canonical
+from sealing.signatures import dsse
 
 RELEASED = "released"
 # A runner renews when a third of its lease is left: time for several tries.

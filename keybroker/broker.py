@@ -10,20 +10,17 @@ from attestation.ear_keys import public_jwk
 from attestation.verifiers.tpm.endorsement_key import EkTrust
 from keybroker.answers import AnswerWriter
 from keybroker.appraisal import EvidenceTrust
-from keybroker.attestation_ca import AttestationCas
-from keybroker.attestation_keys import AttestationKeyService
 from keybroker.audit.log import AuditLog
 from keybroker.challenges import Challenges
-from keybroker.directory import Directory
-from keybroker.documents import Intake
-from keybroker.enrolment import EnrolmentService, OwnerEnrolled, PolicyEnrolled
-from keybroker.enrolment_tokens import EnrolmentTokens
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.evaluation import EvaluationResponse, EvaluationService
 from keybroker.keys import BrokerKeys
 from keybroker.metrics import Metrics
 from keybroker.modules import Modules
-from keybroker.owner_changes import OwnerChangeService, OwnerRotated, RevocationRecorded
+from keybroker.owners.directory import Directory
+from keybroker.owners.documents import Intake
+from keybroker.owners.enrolment import EnrolmentService, OwnerEnrolled, PolicyEnrolled
+from keybroker.owners.evaluation import EvaluationResponse, EvaluationService
+from keybroker.owners.owner_changes import OwnerChangeService, OwnerRotated, RevocationRecorded
 from keybroker.protocol import (
     BROKER_TYPE,
     AttestationKeyCertificate,
@@ -40,9 +37,12 @@ from keybroker.release import Clock, Entropy, ReleaseService
 from keybroker.rulings import Rulings
 from keybroker.sources import Sources
 from keybroker.store.protocol import Quota, Store
+from keybroker.tpm.attestation_ca import AttestationCas
+from keybroker.tpm.attestation_keys import AttestationKeyService
+from keybroker.tpm.enrolment_tokens import EnrolmentTokens
 from policies.models import Guardrails
-from sealing import dsse
 from sealing.keys import VerifyingKey
+from sealing.signatures import dsse
 
 
 class ChallengeRequest(Message):

@@ -20,10 +20,10 @@ from attestation.endorsements import Endorsements
 from attestation.errors import EvidenceError, Refusal
 from attestation.trust import TrustAnchors
 from keybroker.errors import BrokerError
-from keybroker.named_files import invalid, read_named
-from sealing import dsse
+from keybroker.settings.named_files import invalid, read_named
 from sealing.errors import SealError
 from sealing.keys import VerifyingKey
+from sealing.signatures import dsse
 
 _log = logging.getLogger("keybroker.endorsements")
 

@@ -14,10 +14,10 @@ from keybroker.limits import CACHED_MODULE_BYTES, CACHED_MODULES, CACHED_OWNERS
 from keybroker.store.protocol import OwnerRow
 from sealing.envelope import Envelope, ShareHeader, open_envelope, open_secret
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.shamir import open_share
 from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
-from sealing.shamir import open_share
-from sealing.statement import SealedModuleStatement, unverified_key_hint, verify_bundle
+from sealing.signatures.statement import SealedModuleStatement, unverified_key_hint, verify_bundle
 
 FindOwner = Callable[[str], OwnerRow | None]
 

@@ -26,8 +26,8 @@ from policies.load import parse_canonical
 from policies.models import CapabilityPolicy, Guardrails, PolicyDocument, ReleasePolicy
 from sealing import canonical
 from sealing.hidden_bill import HiddenBill
-from sealing.outside import COCO, JWE
-from sealing.recipients import RECOVERY
+from sealing.holders.outside import COCO, JWE
+from sealing.holders.recipients import RECOVERY
 
 FindPolicy = Callable[[str, str], PolicyRow | None]
 _Kind = TypeVar("_Kind", bound=PolicyDocument)

@@ -23,8 +23,8 @@ from sealing.keys import VerifyingKey
 from sealing.oci.reference import Reference
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import describe, fetch_layer
-from sealing.owner_trust import ResolvedTrust
-from sealing.statement import SealedModuleStatement
+from sealing.signatures.owner_trust import ResolvedTrust
+from sealing.signatures.statement import SealedModuleStatement
 from sealing.unseal import VerifiedArtifact, verify_artifact
 
 

@@ -19,7 +19,7 @@ from runner.limits import MIN_LEASE_SECONDS
 from runner.refusing import refused_as
 from sealing.envelope import Envelope
 from sealing.keys import VerifyingKey
-from sealing.statement import SealedModuleStatement
+from sealing.signatures.statement import SealedModuleStatement
 from sealing.unseal import VerifiedArtifact
 
 

@@ -21,7 +21,7 @@ from runner.worker.process import WorkerProcess
 from sealing.keys import VerifyingKey
 from sealing.oci.reference import Reference
 from sealing.oci.store import ArtifactStore
-from sealing.owner_trust import ResolvedTrust
+from sealing.signatures.owner_trust import ResolvedTrust
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from keybroker import protocol
 from keybroker.protocol import Binding, Digest, Evidence, ProtocolError, ReleaseDocument, Time
 from runner.ending import Ending
 from runner.errors import RunnerCode, RunnerError
-from sealing import canonical, dsse, limits
+from sealing import canonical, limits
 from sealing.errors import SealError
 from sealing.keys import SigningKey, VerifyingKey
+from sealing.signatures import dsse
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"

@@ -19,14 +19,14 @@ from sealing.canonical import Buffer
 from sealing.config import ModuleConfig
 from sealing.errors import SealError, SealRefusal
 from sealing.foreign_manifest import ForeignKey, ForeignManifest
+from sealing.holders.recipients import Recipients
 from sealing.keys import Signer, VerifyingKey
 from sealing.oci.blob import Blob
 from sealing.ocicrypt import PrivateOptions, decrypt_into
-from sealing.recipients import Recipients
 from sealing.seal import EncryptedModule, SealedModule, Terms, seal_encrypted
 from sealing.secret import SecretBuffer
 from sealing.shapes import COMPAT, PLUGIN_FILE, WASM, CompatConfig, diff_id
-from sealing.sigstore import COSIGN_SIGN, verify_attestation
+from sealing.signatures.sigstore import COSIGN_SIGN, verify_attestation
 from sealing.unseal import UnsealedModule, require_blob
 
 

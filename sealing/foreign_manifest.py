@@ -11,13 +11,13 @@ from functools import partial
 from typing import Any, Final, Self
 
 from sealing import canonical, limits
-from sealing.coco import CocoKey, CocoPacket
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.coco import CocoKey, CocoPacket
+from sealing.holders.outside import ANNOTATION_COCO, ANNOTATION_JWE, entries_in
 from sealing.jose.jwe import Jwe
 from sealing.jose.keys import JwePrivateKey
 from sealing.manifest import ANNOTATION_KEYS, ANNOTATION_OPTIONS, MANIFEST_TYPE
 from sealing.ocicrypt import PrivateOptions, PublicOptions
-from sealing.outside import ANNOTATION_COCO, ANNOTATION_JWE, entries_in
 from sealing.shapes import COMPAT, WASM, Shape
 
 ForeignKey = JwePrivateKey | CocoKey

@@ -9,10 +9,10 @@ from typing import Any, Final, Self
 from sealing import canonical, limits
 from sealing.envelope import Envelope
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.outside import ANNOTATIONS as OUTSIDE_ANNOTATIONS
+from sealing.holders.outside import OutsideKeys
+from sealing.holders.recipients import BROKER, RECOVERY, require_one_scheme
 from sealing.ocicrypt import PublicOptions
-from sealing.outside import ANNOTATIONS as OUTSIDE_ANNOTATIONS
-from sealing.outside import OutsideKeys
-from sealing.recipients import BROKER, RECOVERY, require_one_scheme
 from sealing.shapes import COMPAT, WASM, Shape
 
 MANIFEST_TYPE: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -36,7 +36,7 @@ class SealedManifest:
     layer_size: int
     public_options: PublicOptions = field(repr=False)
     envelopes: tuple[Envelope, ...]
-    # Keys that no broker releases; see `sealing.outside`.
+    # Keys that no broker releases; see `sealing.holders.outside`.
     outside: OutsideKeys = field(default=OutsideKeys(), repr=False)
     shape: Shape = WASM
 

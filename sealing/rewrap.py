@@ -14,13 +14,13 @@ from functools import partial
 from sealing.envelope import open_envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.foreign_manifest import first_opened
+from sealing.holders.recipients import Recipients
 from sealing.hpke import OpeningKey
 from sealing.jose.jwe import Jwe
 from sealing.jose.keys import JwePrivateKey
 from sealing.keys import Signer
 from sealing.oci.blob import Blob
 from sealing.ocicrypt import PrivateOptions
-from sealing.recipients import Recipients
 from sealing.seal import EncryptedModule, SealedModule, Terms, seal_encrypted
 from sealing.unseal import VerifiedArtifact
 

@@ -12,17 +12,17 @@ from sealing import names
 from sealing.bill import AnyBill, bill_of
 from sealing.canonical import Buffer, digest_of
 from sealing.config import ModuleConfig, os_of
-from sealing.disclosure import Bill, require_hidable
 from sealing.envelope import EnvelopeContext
 from sealing.hidden_bill import HiddenBill
+from sealing.holders.disclosure import Bill, require_hidable
+from sealing.holders.recipients import Recipients
 from sealing.keys import Signer
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.module_source import ModuleSource, fixed_source_of
 from sealing.oci.blob import Blob
 from sealing.ocicrypt import PrivateOptions, PublicOptions, encrypt_layer
-from sealing.recipients import Recipients
 from sealing.shapes import WASM, Shape, packed
-from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
+from sealing.signatures.statement import SealedModuleStatement, digest_capabilities, sign_statement
 
 
 @dataclass(frozen=True, slots=True)

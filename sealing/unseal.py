@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from sealing import archive, canonical, limits
 from sealing.bill import bill_of, require_module
 from sealing.canonical import Buffer
-from sealing.disclosure import require_bill, require_disclosed_alike, require_kind
 from sealing.errors import SealError, SealRefusal
 from sealing.hidden_bill import HiddenBill
+from sealing.holders.disclosure import require_bill, require_disclosed_alike, require_kind
 from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
 from sealing.ocicrypt import PrivateOptions, decrypt_into
 from sealing.secret import SecretBuffer
 from sealing.shapes import PLUGIN_FILE, AnyConfig, CompatConfig, parse_config
-from sealing.signatures import require_signatures
-from sealing.statement import SealedModuleStatement
+from sealing.signatures.counting import require_signatures
+from sealing.signatures.statement import SealedModuleStatement
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sealwasm.contexts.options import context_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Where `sealwasm broker serve` listens unless told otherwise (keybroker.config.API).
+# Where `sealwasm broker serve` listens unless told otherwise (keybroker.settings.config.API).
 DEFAULT_BROKER = "http://127.0.0.1:8440"
 
 # The first is post-quantum hybrid: a module must stay secret for years (ADR 3).

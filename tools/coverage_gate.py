@@ -19,7 +19,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "keybroker/release.py",
         "keybroker/answers.py",
         "keybroker/appraisal.py",
-        "keybroker/enrolment.py",
+        "keybroker/owners/enrolment.py",
         "keybroker/modules.py",
         "keybroker/records.py",
         "keybroker/rulings.py",

@@ -37,10 +37,11 @@ from keybroker.protocol.messages import (
     Version,
     parse_time,
 )
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.errors import SealError
 from sealing.hpke import SealingKey
 from sealing.keys import VerifyingKey
+from sealing.signatures import dsse
 
 BROKER_TYPE = "application/vnd.sealwasm.broker.v1+json"
 RELEASE_TYPE = "application/vnd.sealwasm.release.v1+json"

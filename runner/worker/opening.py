@@ -20,11 +20,11 @@ from runner.worker.handover import Handover, Pieces
 from runner.worker.limits import MAX_MODULE_BYTES
 from runner.worker.messages import Artifact, PieceName, Release
 from runner.worker.unwrapping import unwrap
+from sealing.holders.shamir import Share, combine
 from sealing.hpke import OpeningKey
 from sealing.keys import VerifyingKey
 from sealing.ocicrypt import PrivateOptions
 from sealing.secret import SecretBuffer
-from sealing.shamir import Share, combine
 from sealing.unseal import UnsealedModule, require_blob, unseal_to_memory, verify_artifact
 
 

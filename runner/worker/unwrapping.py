@@ -10,10 +10,10 @@ from runner.genuine import GenuineRelease
 from runner.refusing import refused_as
 from sealing.envelope import ShareHeader
 from sealing.errors import SealError
+from sealing.holders.shamir import Share, open_share
 from sealing.hpke import OpeningKey
 from sealing.manifest import SealedManifest
 from sealing.ocicrypt import PrivateOptions
-from sealing.shamir import Share, open_share
 
 
 def unwrap(

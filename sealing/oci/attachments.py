@@ -10,9 +10,7 @@ from typing import Final
 
 from sealing import limits as format_limits
 from sealing import names
-from sealing.bundle import BUNDLE_TYPE
 from sealing.canonical import digest_of, encode
-from sealing.cosign import CONFIG_TYPE, PAYLOAD_TYPE, SimpleSignature
 from sealing.errors import SealError, SealRefusal
 from sealing.oci.descriptor import (
     EMPTY_JSON,
@@ -21,6 +19,8 @@ from sealing.oci.descriptor import (
     Descriptor,
     parse_manifest,
 )
+from sealing.signatures.bundle import BUNDLE_TYPE
+from sealing.signatures.cosign import CONFIG_TYPE, PAYLOAD_TYPE, SimpleSignature
 
 _CONTENT: Final = "dev.sigstore.bundle.content"
 PREDICATE_NOTE: Final = "dev.sigstore.bundle.predicateType"

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sealing import limits as format_limits
-from sealing.bundle import BUNDLE_TYPE
 from sealing.canonical import digest_of, parse_json
-from sealing.cosign import PAYLOAD_TYPE, SIGNATURE_ANNOTATION
 from sealing.errors import SealError
 from sealing.oci import limits
 from sealing.oci.bundles import Attachment, attachment_of, readable
@@ -20,6 +18,8 @@ from sealing.oci.descriptor import EMPTY_TYPE, Descriptor, parse_descriptors
 from sealing.oci.reference import tag_of
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import SIMPLE_SUFFIX
+from sealing.signatures.bundle import BUNDLE_TYPE
+from sealing.signatures.cosign import PAYLOAD_TYPE, SIGNATURE_ANNOTATION
 
 
 @dataclass(frozen=True, slots=True)

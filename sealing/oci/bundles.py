@@ -14,7 +14,6 @@ from functools import partial
 from typing import Final, TypeVar, TypeVarTuple
 
 from sealing import limits as format_limits
-from sealing.bundle import BUNDLE_TYPE
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
 from sealing.oci import limits
@@ -22,8 +21,9 @@ from sealing.oci.attachments import PREDICATE_NOTE, parse_bundle_manifest
 from sealing.oci.descriptor import Descriptor
 from sealing.oci.parallel import together
 from sealing.oci.store import ArtifactStore
-from sealing.signatures import signed_by_one_of
-from sealing.statement import PREDICATE_TYPE
+from sealing.signatures.bundle import BUNDLE_TYPE
+from sealing.signatures.counting import signed_by_one_of
+from sealing.signatures.statement import PREDICATE_TYPE
 from sealing.unseal import require_blob
 
 _Given = TypeVarTuple("_Given")

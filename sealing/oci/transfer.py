@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sealing.cosign import SimpleSignature
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
 from sealing.manifest import SealedManifest
@@ -24,7 +23,8 @@ from sealing.oci.shape_index import followed, write_index
 from sealing.oci.store import ArtifactStore
 from sealing.seal import SealedModule
 from sealing.shapes import WASM, Shape
-from sealing.statement import PREDICATE_TYPE
+from sealing.signatures.cosign import SimpleSignature
+from sealing.signatures.statement import PREDICATE_TYPE
 from sealing.unseal import require_blob
 
 SIMPLE_SUFFIX = ".sig"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from sealing.bill import AnyBill
     from sealing.oci.transfer import PulledDescription
-    from sealing.statement import SealedModuleStatement
+    from sealing.signatures.statement import SealedModuleStatement
 
 
 # Before the path of a member of the capability policy.

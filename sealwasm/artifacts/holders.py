@@ -13,11 +13,11 @@ from sealwasm.failure import CliError, Kind
 from sealwasm.files import read_file
 
 if TYPE_CHECKING:
-    from sealing.coco import CocoKey
+    from sealing.holders.coco import CocoKey
+    from sealing.holders.outside import OutsideRecipients
+    from sealing.holders.recipients import Recipients
     from sealing.hpke import OpeningKey, SealingKey
     from sealing.jose.keys import JwePrivateKey, JwePublicKey
-    from sealing.outside import OutsideRecipients
-    from sealing.recipients import Recipients
     from sealwasm.session import Session
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -70,14 +70,14 @@ def warn(session: Session, kinds: Sequence[str]) -> None:
 
 def warnings_for(kinds: Sequence[str]) -> list[str]:
     """Return what to say of the kinds of holders in a signed statement or a manifest."""
-    from sealing.outside import WARNINGS
+    from sealing.holders.outside import WARNINGS
 
     return [f"{kind}: {WARNINGS[kind]}" for kind in kinds if kind in WARNINGS]
 
 
 def read_outside(also: Sequence[str]) -> OutsideRecipients:
     """Return the recipients that `--also` names, or raise `CliError`."""
-    from sealing.outside import OutsideRecipients
+    from sealing.holders.outside import OutsideRecipients
 
     jwe: list[JwePublicKey] = []
     coco: list[CocoKey] = []
@@ -99,7 +99,7 @@ def read_outside(also: Sequence[str]) -> OutsideRecipients:
 
 def read_recovery_public(path: str) -> SealingKey:
     """Return the recovery key in a public file, or raise `CliError`."""
-    from sealing.recovery_key import RecoveryPublicKey
+    from sealing.holders.recovery_key import RecoveryPublicKey
 
     return _read(
         path,
@@ -110,7 +110,7 @@ def read_recovery_public(path: str) -> SealingKey:
 
 def read_recovery_private(path: str, passphrase_file: str | None) -> OpeningKey:
     """Return the recovery key in a private file, with its passphrase, or raise `CliError`."""
-    from sealing.recovery_key import RecoveryKeyFile
+    from sealing.holders.recovery_key import RecoveryKeyFile
     from sealwasm.keyfiles import ask_passphrase, read_passphrase, read_private
 
     expected = "a file of `sealwasm key generate --recovery NAME`, and its passphrase"
@@ -141,7 +141,7 @@ def _jwe_public(path: str) -> JwePublicKey:
 
 def read_coco(text: str) -> CocoKey:
     """Return the wrapping key in `KID=FILE`, or raise `CliError`."""
-    from sealing.coco import CocoKey
+    from sealing.holders.coco import CocoKey
     from sealwasm.keyfiles import read_private
 
     kid, _, path = text.rpartition("=")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sealing.bill import AnyBill
-    from sealing.disclosure import Bill
     from sealing.envelope import Envelope
+    from sealing.holders.disclosure import Bill
     from sealing.keys import VerifyingKey
     from sealing.manifest import SealedManifest
     from sealing.oci.transfer import PulledDescription
-    from sealing.statement import SealedModuleStatement
+    from sealing.signatures.statement import SealedModuleStatement
     from sealwasm.artifacts.registry_access import RegistryAccess
 
 HIDDEN = (
@@ -98,7 +98,7 @@ def told_by(bill: Bill) -> dict[str, Any]:
 
 def holders_of(manifest: SealedManifest) -> list[dict[str, Any]]:
     """Return who could open the module, each envelope and key beside it."""
-    from sealing.outside import COCO, JWE
+    from sealing.holders.outside import COCO, JWE
 
     found = [_holder(envelope) for envelope in manifest.envelopes]
     outside = manifest.outside
@@ -121,7 +121,7 @@ def _unverified(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[AnyBill]]:
     from sealing.canonical import digest_of
     from sealing.errors import SealError
-    from sealing.statement import unverified_key_hint, unverified_statement
+    from sealing.signatures.statement import unverified_key_hint, unverified_statement
 
     signatures: list[dict[str, Any]] = []
     foreign: list[dict[str, Any]] = []

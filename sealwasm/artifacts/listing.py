@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sealing.oci.reference import LayoutReference, RegistryReference
     from sealing.oci.store import ArtifactStore
     from sealing.oci.transfer import PulledDescription
-    from sealing.statement import SealedModuleStatement
+    from sealing.signatures.statement import SealedModuleStatement
     from sealing.unseal import VerifiedArtifact
 
 # About the line or the registry, and not about what a tag means.
@@ -176,7 +176,7 @@ def claimed(found: PulledDescription) -> tuple[SealedModuleStatement, tuple[str,
 
     Believed by nobody who has an owner's key. Raises `SealError` if there is none.
     """
-    from sealing.statement import unverified_key_hint, unverified_statement
+    from sealing.signatures.statement import unverified_key_hint, unverified_statement
 
     statement, signers = None, []
     for bundle in found.bundles:

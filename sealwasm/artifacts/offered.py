@@ -11,7 +11,7 @@ from sealwasm.failure import CliError, Kind
 if TYPE_CHECKING:
     from sealing.oci.store import ArtifactStore
     from sealing.oci.transfer import PulledDescription
-    from sealing.owner_trust import ResolvedTrust
+    from sealing.signatures.owner_trust import ResolvedTrust
     from sealing.unseal import VerifiedArtifact
     from sealwasm.artifacts.transfers import AnyReference
 

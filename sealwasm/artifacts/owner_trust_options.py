@@ -17,7 +17,7 @@ from sealwasm.session import Session
 
 if TYPE_CHECKING:
     from sealing.keys import VerifyingKey
-    from sealing.owner_trust import OwnerTrust
+    from sealing.signatures.owner_trust import OwnerTrust
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,7 +38,7 @@ class TrustChoice:
 
     def load(self) -> OwnerTrust:
         """Return the trust, or raise `CliError` where it names nobody."""
-        from sealing.owner_trust import OwnerTrust
+        from sealing.signatures.owner_trust import OwnerTrust
         from sealwasm.keyfiles import load_public_key
 
         if self.file is not None:
@@ -54,7 +54,7 @@ class TrustChoice:
 
     def load_or(self, key: VerifyingKey) -> OwnerTrust:
         """Return the trust, or trust in `key` alone where the options name nobody."""
-        from sealing.owner_trust import OwnerTrust
+        from sealing.signatures.owner_trust import OwnerTrust
 
         return OwnerTrust.of([key]) if self.says_nothing else self.load()
 
@@ -74,7 +74,7 @@ def load_trust_file(path: str) -> OwnerTrust:
     from policies.errors import PolicyError
     from policies.reader import read_yaml
     from sealing.errors import SealError
-    from sealing.owner_trust import OwnerTrust
+    from sealing.signatures.owner_trust import OwnerTrust
 
     folder = Path(path).parent
     try:

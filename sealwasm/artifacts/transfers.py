@@ -14,10 +14,10 @@ from sealwasm.files import MODULE_FILE_BYTES, make_folder, read_file
 from sealwasm.progress import progress_bar
 
 if TYPE_CHECKING:
-    from sealing.cosign import SimpleSignature
     from sealing.keys import Signer
     from sealing.oci.transfer import PulledArtifact
     from sealing.seal import SealedModule
+    from sealing.signatures.cosign import SimpleSignature
 
 MAGIC = b"\0asm"
 
@@ -129,8 +129,8 @@ def simple_signature_for(
     sealed: SealedModule, reference: AnyReference, owner: Signer | None
 ) -> SimpleSignature | None:
     """Return cosign's older signature, which says where the artifact is: a folder is nowhere."""
-    from sealing.cosign import simple_signature
     from sealing.keys import P256
+    from sealing.signatures.cosign import simple_signature
 
     if isinstance(reference, LayoutReference) or owner is None or owner.kind != P256:
         return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sealing.manifest import SealedManifest
     from sealing.oci.progress import Progress
     from sealing.oci.store import ArtifactStore
-    from sealing.owner_trust import OwnerTrust, ResolvedTrust
+    from sealing.signatures.owner_trust import OwnerTrust, ResolvedTrust
     from sealing.unseal import VerifiedArtifact
     from sealwasm.artifacts.offered import Offered
     from sealwasm.artifacts.registry_access import RegistryAccess
@@ -106,7 +106,7 @@ def statements_about(
     None says when it was signed, so each says whether its key has expired by `now`.
     """
     from sealing.oci.attestations import bundles_about, simple_signatures
-    from sealing.statement import PREDICATE_TYPE
+    from sealing.signatures.statement import PREDICATE_TYPE
 
     keys = trust.keys
     found = [_attestation(bundle, digest, keys) for bundle in bundles_about(store, digest)]
@@ -122,7 +122,7 @@ def statements_about(
 
 
 def _attestation(bundle: bytes, digest: str, keys: Sequence[VerifyingKey]) -> dict[str, Any]:
-    from sealing.sigstore import verify_attestation
+    from sealing.signatures.sigstore import verify_attestation
 
     try:
         one = verify_attestation(bundle, manifest_digest=digest, keys=keys)
@@ -132,7 +132,7 @@ def _attestation(bundle: bytes, digest: str, keys: Sequence[VerifyingKey]) -> di
 
 
 def _claimed_type(bundle: bytes) -> str:
-    from sealing.sigstore import ForeignBundle
+    from sealing.signatures.sigstore import ForeignBundle
 
     try:
         return ForeignBundle.parse(bundle).unverified_predicate_type
@@ -143,7 +143,7 @@ def _claimed_type(bundle: bytes) -> str:
 def _simple(
     payload: bytes, signature: str, digest: str, keys: Sequence[VerifyingKey]
 ) -> dict[str, Any]:
-    from sealing.cosign import verify_simple
+    from sealing.signatures.cosign import verify_simple
 
     found: dict[str, Any] = {"type": "cosign simple signature"}
     try:

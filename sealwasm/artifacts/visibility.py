@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sealing.disclosure import Bill
-    from sealing.statement import SealedModuleStatement
+    from sealing.holders.disclosure import Bill
+    from sealing.signatures.statement import SealedModuleStatement
 
 
 def seen_by(statement: SealedModuleStatement, *, ciphertext_bytes: int) -> dict[str, list[str]]:
@@ -36,8 +36,8 @@ def seen_by(statement: SealedModuleStatement, *, ciphertext_bytes: int) -> dict[
 
 
 def _other_holders(kinds: Sequence[str]) -> dict[str, list[str]]:
-    from sealing.outside import COCO, JWE
-    from sealing.recipients import RECOVERY
+    from sealing.holders.outside import COCO, JWE
+    from sealing.holders.recipients import RECOVERY
 
     module = "the module, whenever they like, with no broker asked"
     known = {

@@ -24,7 +24,7 @@ from sealwasm.session import (
 
 if TYPE_CHECKING:
     from sealing.foreign_manifest import ForeignKey
-    from sealing.recipients import Recipients
+    from sealing.holders.recipients import Recipients
     from sealing.seal import Terms
     from sealwasm.artifacts.registry_access import RegistryAccess
 

@@ -17,7 +17,7 @@ from sealwasm.session import (
 )
 
 if TYPE_CHECKING:
-    from keybroker.initialise import EvidenceFiles
+    from keybroker.settings.initialise import EvidenceFiles
     from sealing.keys import VerifyingKey
 
 OPERATOR_KEY = "operator.key"
@@ -49,7 +49,7 @@ def init(session: Session, /, folder: str, dry_run: bool, **given: Any) -> None:
 
     Example: sealwasm broker init broker --trust-simulated tee
     """
-    from keybroker.initialise import NewBroker, init_broker
+    from keybroker.settings.initialise import NewBroker, init_broker
     from sealwasm.files import refuse_existing, write_file
 
     home = Path(folder)
@@ -77,7 +77,7 @@ def init(session: Session, /, folder: str, dry_run: bool, **given: Any) -> None:
 
 
 def _evidence_files(given: dict[str, Any]) -> EvidenceFiles:
-    from keybroker.initialise import EvidenceFiles
+    from keybroker.settings.initialise import EvidenceFiles
     from sealwasm.evidence.anchors import simulated_file, simulated_root
     from sealwasm.files import read_file
 
@@ -162,8 +162,8 @@ def serve(session: Session, folder: str, host: str | None, port: int | None) -> 
     del session
     # Before anything of theirs is imported: importing a stranger's package runs it.
     require_own_packages()
-    from keybroker.config import Listen, load_config
-    from keybroker.serve import serve as serve_folder
+    from keybroker.edge.serve import serve as serve_folder
+    from keybroker.settings.config import Listen, load_config
 
     home = Path(folder)
     config = load_config(home)

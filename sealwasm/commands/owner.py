@@ -48,7 +48,7 @@ def enrol(
     dry_run: bool,
 ) -> None:
     """Enrol an owner: signed by the owner's key and countersigned by the operator's."""
-    from keybroker.enrolment import sign_owner
+    from keybroker.owners.enrolment import sign_owner
     from sealwasm.broker_api import fetch_descriptor, post_document
     from sealwasm.keyfiles import load_signing_key
 

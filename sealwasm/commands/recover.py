@@ -13,6 +13,7 @@ from sealwasm.session import Session, dry_files_option, facts_table, output_opti
 
 if TYPE_CHECKING:
     from sealing.unseal import VerifiedArtifact
+    from sealwasm.artifacts.offered import Offered
     from sealwasm.artifacts.owner_trust_options import TrustChoice
     from sealwasm.artifacts.registry_access import RegistryAccess
 
@@ -51,7 +52,7 @@ def recover(
     """
     from sealwasm.artifacts.offered import offered_at
     from sealwasm.artifacts.transfers import parse_reference
-    from sealwasm.files import is_dry_run, refuse_existing, write_file
+    from sealwasm.files import refuse_existing, write_file
     from sealwasm.owner.resealing import OwnKeyChoice, recovered
 
     refuse_existing(Path(target))
@@ -64,13 +65,20 @@ def recover(
     with opened.memory:
         write_file(target, bytes(opened.module), mode=0o600)
         size = len(opened.module)
+    _say_what(session, offered, target)
+    facts = _facts(offered.first) | {"file": target, "bytes": size}
+    session.show(facts, table=facts_table(facts))
+
+
+def _say_what(session: Session, offered: Offered, target: str) -> None:
+    """Say which entry was opened, and what lies in the file now."""
+    from sealwasm.files import is_dry_run
+
     if offered.is_index:
         shape = offered.first.manifest.shape.name
         session.say(f"all entries of the index agree; the one of shape {shape} was opened")
     if not is_dry_run():
         session.say(f"warning: {target} is the module in clear; delete it when you are done")
-    facts = _facts(offered.first) | {"file": target, "bytes": size}
-    session.show(facts, table=facts_table(facts))
 
 
 def _facts(artifact: VerifiedArtifact) -> dict[str, Any]:

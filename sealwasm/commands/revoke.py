@@ -65,13 +65,7 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     )
     signer = load_signing_key(given["key"], given["passphrase_file"])
     owner = load_public_key(given["owner"]).key_id if given["owner"] else signer.key_id
-    if reference is not None and taken.owner is None:
-        session.say(f"warning: {reference} cannot be looked at: its digest is revoked as it stands")
-    if taken.owner not in (owner, None):
-        session.say(
-            f"warning: key {taken.owner} sealed this; it counts only if {owner} came after that "
-            "key by `sealwasm rotate`"
-        )
+    _warn(session, reference, sealed_by=taken.owner, owner=owner)
     document = revocation_for(
         taken.revokes, owner=owner, reason=given["reason"], signer=signer, now=session.now()
     )
@@ -85,3 +79,14 @@ def revoke(session: Session, /, reference: str | None, dry_run: bool, **given: A
     facts |= {"answers": answers}
     rows = [(each["broker"], each["revocation"], f"leaf {each['leaf_index']}") for each in answers]
     return session.show(facts, table=table(rows, ("broker", "revocation", "log")))
+
+
+def _warn(session: Session, reference: str | None, *, sealed_by: str | None, owner: str) -> None:
+    """Say what cannot be known here of the thing that is revoked."""
+    if reference is not None and sealed_by is None:
+        session.say(f"warning: {reference} cannot be looked at: its digest is revoked as it stands")
+    if sealed_by not in (owner, None):
+        session.say(
+            f"warning: key {sealed_by} sealed this; it counts only if {owner} came after that "
+            "key by `sealwasm rotate`"
+        )

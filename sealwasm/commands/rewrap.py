@@ -23,8 +23,16 @@ from sealwasm.session import (
 )
 
 if TYPE_CHECKING:
-    from sealing.recipients import Recipients
+    from datetime import datetime
+
+    from sealing.holders.recipients import Recipients
+    from sealing.keys import Signer
+    from sealing.oci.reference import Reference
+    from sealing.oci.store import ArtifactStore
+    from sealing.seal import SealedModule
+    from sealwasm.artifacts.offered import Offered
     from sealwasm.artifacts.registry_access import RegistryAccess
+    from sealwasm.owner.resealing import OwnKeyChoice
 
 
 @click.command()
@@ -65,11 +73,10 @@ def rewrap(
     Example: sealwasm rewrap registry.example/acme/app:7 --recovery-key backup.key --key owner.key
     --broker https://new.example --to registry.example/acme/app:7b
     """
-    from sealing.rewrap import terms_of
     from sealwasm.artifacts.offered import offered_at
     from sealwasm.artifacts.transfers import parse_goal, parse_reference
     from sealwasm.keyfiles import load_signing_key
-    from sealwasm.owner.resealing import OwnKeyChoice, published_over, rewrapped, trust_in
+    from sealwasm.owner.resealing import OwnKeyChoice, published_over, trust_in
 
     place, goal = parse_reference(reference), parse_goal(target)
     choice = OwnKeyChoice.of(given)
@@ -77,27 +84,45 @@ def rewrap(
     now = session.now()
     with registry.open(place) as source:
         offered = offered_at(source, place, trust_in(owner).resolve(now))
-        recipients = _recipients(given)
-        terms = terms_of(offered.first, version=given["version"], policy=given["policy"])
-        key = choice.load()
-        sealed = [
-            rewrapped(source, one, key, terms, recipients, owner=owner, now=now)
-            for one in offered.artifacts
-        ]
+        sealed = _sealed_anew(source, offered, choice, given, owner=owner, now=now)
         facts = published_over(
             session, registry, source, sealed, goal, owner=owner, dry_run=dry_run
         )
-    _say_left_out(session, offered.first.statement.recipients, sealed[0].statement.recipients)
-    old = " and ".join(f"{place.location}@{digest}" for digest in offered.shapes.values())
-    session.say(f"what was published before stays, for whom it was sealed then: {old}")
+    _say_what_changed(session, place, offered, sealed[0].statement.recipients)
     session.show(facts, table=facts_table(facts))
 
 
-def _say_left_out(session: Session, before: Sequence[str], after: Sequence[str]) -> None:
-    """Say which kinds of keys open the old artifact and not the new one."""
-    if left_out := sorted(set(before) - set(after)):
+def _sealed_anew(
+    source: ArtifactStore,
+    offered: Offered,
+    choice: OwnKeyChoice,
+    given: dict[str, Any],
+    *,
+    owner: Signer,
+    now: datetime,
+) -> list[SealedModule]:
+    """Return every entry for the holders that options name; they get one `now`."""
+    from sealing.rewrap import terms_of
+    from sealwasm.owner.resealing import rewrapped
+
+    recipients = _recipients(given)
+    terms = terms_of(offered.first, version=given["version"], policy=given["policy"])
+    key = choice.load()
+    return [
+        rewrapped(source, one, key, terms, recipients, owner=owner, now=now)
+        for one in offered.artifacts
+    ]
+
+
+def _say_what_changed(
+    session: Session, place: Reference, offered: Offered, after: Sequence[str]
+) -> None:
+    """Say which kinds of keys open the old artifact and not the new one, and where the old is."""
+    if left_out := sorted(set(offered.first.statement.recipients) - set(after)):
         options = "--recovery-key-for and --also"
         session.say(f"not sealed any more for: {', '.join(left_out)}; {options} name such keys")
+    old = " and ".join(f"{place.location}@{digest}" for digest in offered.shapes.values())
+    session.say(f"what was published before stays, for whom it was sealed then: {old}")
 
 
 def _recipients(given: dict[str, Any]) -> Recipients:

@@ -49,7 +49,7 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
 
     Example: sealwasm rotate --key owner.key --new-key owner-2.key --statement owner-2.json
     """
-    from sealing.key_statement import sign_key_statement
+    from sealing.signatures.key_statement import sign_key_statement
     from sealwasm.files import require_place, write_file
     from sealwasm.keyfiles import load_signing_key
     from sealwasm.owner.chosen_brokers import ChosenBrokers
@@ -72,15 +72,20 @@ def rotate(session: Session, /, dry_run: bool, **given: Any) -> None:
         document = rotation_for(old, new, now)
         answers = tell_brokers(session, brokers, "/v1/owners/rotations", document)
         write_file(out, statement)
-        for each in answers:
-            if "enrolled" in each:
-                session.say(
-                    f"{each['broker']} had the new key already: from an earlier try of this, or "
-                    "enrolled apart, and then it follows no key there"
-                )
+        _say_enrolled(session, answers)
         facts["brokers"] = [each["broker"] for each in answers]
         session.say(f"next: {_next(session, given['new_key'])}")
     session.show(facts, table=facts_table(facts))
+
+
+def _say_enrolled(session: Session, answers: list[dict[str, Any]]) -> None:
+    """Say which brokers knew the new key before they were told."""
+    for each in answers:
+        if "enrolled" in each:
+            session.say(
+                f"{each['broker']} had the new key already: from an earlier try of this, or "
+                "enrolled apart, and then it follows no key there"
+            )
 
 
 def _next(session: Session, new: str) -> str:

@@ -13,7 +13,7 @@ from sealwasm.options import registry_options
 from sealwasm.session import Session, facts_table, output_option, pass_session, table
 
 if TYPE_CHECKING:
-    from sealing.owner_trust import OwnerTrust
+    from sealing.signatures.owner_trust import OwnerTrust
     from sealwasm.artifacts.owner_trust_options import TrustChoice
     from sealwasm.artifacts.registry_access import RegistryAccess
     from sealwasm.artifacts.verification import Verification, VerifiedEntry

@@ -23,8 +23,8 @@ _CYCLONEDX_NEXT = "a CycloneDX document in JSON says so in its member bomFormat"
 
 def co_sign(store: ArtifactStore, artifact: VerifiedArtifact, key: Signer) -> str:
     """Attach the signature of `key` over the very statement that the owner signed."""
-    from sealing.bundle import UnverifiedBundle, sign_bundle
-    from sealing.statement import PREDICATE_TYPE
+    from sealing.signatures.bundle import UnverifiedBundle, sign_bundle
+    from sealing.signatures.statement import PREDICATE_TYPE
 
     payload = UnverifiedBundle.parse(artifact.bundle).unverified_payload
     return _attach(store, artifact, sign_bundle(payload, key), PREDICATE_TYPE)
@@ -38,8 +38,8 @@ def attest(
     predicate: dict[str, Any],
 ) -> str:
     """Attach `predicate` about the artifact, signed with `key`; return the bundle's digest."""
-    from sealing.bundle import sign_bundle
-    from sealing.sigstore import statement_bytes
+    from sealing.signatures.bundle import sign_bundle
+    from sealing.signatures.sigstore import statement_bytes
 
     statement = statement_bytes(artifact.manifest.digest, predicate_type, predicate)
     return _attach(store, artifact, sign_bundle(statement, key), predicate_type)
@@ -66,8 +66,8 @@ def predicates(
     artifact: VerifiedArtifact, *, provenance: str | None, sbom: str | None, generate: bool
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return what is to be attached: documents of the owner's files, else what sealing knows."""
-    from sealing.provenance import provenance_of, sbom_of
-    from sealing.sigstore import CYCLONEDX, PROVENANCE
+    from sealing.signatures.provenance import provenance_of, sbom_of
+    from sealing.signatures.sigstore import CYCLONEDX, PROVENANCE
 
     shown, statement = _Shown.of(artifact), artifact.statement
     found = []
@@ -85,7 +85,7 @@ def predicates(
 
 def read_provenance(path: str) -> dict[str, Any]:
     """Return the predicate in a file: the predicate alone, or a whole in-toto statement of it."""
-    from sealing.sigstore import PROVENANCE
+    from sealing.signatures.sigstore import PROVENANCE
 
     value = _read_json(path)
     predicate = value.get("predicate") if "predicateType" in value else value

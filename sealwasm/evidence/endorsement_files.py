@@ -39,7 +39,7 @@ def default_store() -> Path:
 def sign_bundle(bundle: Bundle, key: Signer) -> bytes:
     """Return the signed form of a bundle."""
     from attestation.bundle import BUNDLE_TYPE
-    from sealing import dsse
+    from sealing.signatures import dsse
 
     return dsse.sign(BUNDLE_TYPE, bundle.to_bytes(), [key])
 
@@ -47,8 +47,8 @@ def sign_bundle(bundle: Bundle, key: Signer) -> bytes:
 def open_bundle(data: bytes, keys: Sequence[VerifyingKey], *, name: str) -> Bundle:
     """Return the bundle in a signed file. Raises `CliError` unless one of `keys` signed it."""
     from attestation.bundle import BUNDLE_TYPE, parse_bundle
-    from sealing import dsse
     from sealing.errors import SealError
+    from sealing.signatures import dsse
 
     try:
         payload = dsse.verify(data, payload_type=BUNDLE_TYPE, keys=keys)

@@ -35,8 +35,9 @@ from policies.narrowest import narrowest
 from runner.errors import RunnerCode, RunnerError
 from runner.grants import parse_grant
 from runner.receipt import Receipt, read_receipt
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.errors import SealError
+from sealing.signatures import dsse
 from sealwasm.evidence.advice import next_for
 from sealwasm.evidence.receipt_findings import Check, Findings, ReleaseFindings, Trust, refuse
 from sealwasm.failure import CliError, Kind

@@ -22,7 +22,7 @@ def load_references(path: str, signers: Sequence[VerifyingKey]) -> ReferenceValu
 
     Raises `CliError`, and `EvidenceError` for a document that is not one.
     """
-    from keybroker.reference_documents import is_signed, read_references
+    from keybroker.settings.reference_documents import is_signed, read_references
     from sealing.errors import SealError
 
     data = read_file(path, limit_bytes=REFERENCES_FILE_BYTES)
@@ -49,7 +49,7 @@ def store_references(
     path: str, values: ReferenceValues, key: Signer | None, *, replace: bool = False
 ) -> None:
     """Write the document, signed if there is a key."""
-    from keybroker.reference_documents import sign_references
+    from keybroker.settings.reference_documents import sign_references
 
     data = values.to_bytes() if key is None else sign_references(values, [key])
     write_file(path, data, replace=replace)
@@ -63,7 +63,7 @@ def add_reference(
     A signed file stays signed: whoever adds to it signs it anew. Raises `CliError`.
     """
     from attestation.reference import ReferenceValues
-    from keybroker.reference_documents import is_signed
+    from keybroker.settings.reference_documents import is_signed
 
     known: tuple[ReferenceValue, ...] = ()
     if Path(path).exists():
@@ -90,7 +90,7 @@ def add_reference(
 def _known(
     path: str, key: Signer | None, signers: Sequence[VerifyingKey]
 ) -> tuple[ReferenceValue, ...]:
-    from keybroker.reference_documents import is_signed
+    from keybroker.settings.reference_documents import is_signed
 
     signed = is_signed(read_file(path, limit_bytes=REFERENCES_FILE_BYTES))
     trusted = [*signers, *([key.public] if key is not None else [])]

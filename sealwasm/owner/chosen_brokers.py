@@ -10,8 +10,8 @@ from sealwasm.failure import CliError, Kind
 
 if TYPE_CHECKING:
     from keybroker.protocol import Descriptor
+    from sealing.holders.recipients import Recipients
     from sealing.hpke import SealingKey
-    from sealing.recipients import Recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class ChosenBrokers:
 
     def recipients(self, suite: str) -> Recipients:
         """Ask each broker for its key of `suite`. Raises `CliError` and `SealError`."""
-        from sealing.recipients import BrokerRecipient, Recipients
+        from sealing.holders.recipients import BrokerRecipient, Recipients
         from sealwasm.broker_api import fetch_descriptor
 
         found = [fetch_descriptor(one.url, one.identity) for one in self.brokers]

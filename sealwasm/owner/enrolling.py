@@ -30,7 +30,7 @@ def send_policy(
     release: ReleasePolicy, *, url: str, identity: str, owner: Signer, now: datetime
 ) -> dict[str, Any]:
     """Sign a release policy for the broker at `url` and enrol it; return its answer."""
-    from keybroker.enrolment import sign_policy
+    from keybroker.owners.enrolment import sign_policy
 
     body = sign_policy(
         release.to_document(),

@@ -12,8 +12,8 @@ from sealwasm.files import refuse_existing, write_file
 
 def generate_recovery_key(out: str, name: str, passphrase_file: str | None) -> dict[str, Any]:
     """Write the private file `out` and its public half beside it; return what was made."""
+    from sealing.holders.recovery_key import RecoveryKeyFile
     from sealing.hpke import OpeningKey
-    from sealing.recovery_key import RecoveryKeyFile
     from sealwasm.keyfiles import ask_passphrase, read_passphrase
 
     public_path = Path(out + ".pub")

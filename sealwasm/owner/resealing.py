@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from sealing.canonical import Buffer
     from sealing.foreign_manifest import ForeignKey
+    from sealing.holders.recipients import Recipients
     from sealing.hpke import OpeningKey
     from sealing.jose.keys import JwePrivateKey
     from sealing.keys import Signer
     from sealing.manifest import SealedManifest
     from sealing.oci.blob import Blob
     from sealing.oci.store import ArtifactStore
-    from sealing.owner_trust import OwnerTrust
-    from sealing.recipients import Recipients
     from sealing.seal import SealedModule, Terms
+    from sealing.signatures.owner_trust import OwnerTrust
     from sealing.unseal import UnsealedModule, VerifiedArtifact
     from sealwasm.artifacts.registry_access import RegistryAccess
     from sealwasm.artifacts.transfers import AnyReference
@@ -62,7 +62,7 @@ class OwnKeyChoice:
 
 def trust_in(owner: Signer) -> OwnerTrust:
     """Return trust in the one key that signs: nobody seals anew what another owner signed."""
-    from sealing.owner_trust import OwnerTrust
+    from sealing.signatures.owner_trust import OwnerTrust
 
     return OwnerTrust.of([owner.public])
 

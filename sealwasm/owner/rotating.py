@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sealwasm.failure import CliError, Kind
 
 if TYPE_CHECKING:
-    from sealing.key_statement import Chain
     from sealing.keys import VerifyingKey
+    from sealing.signatures.key_statement import Chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Rotation:
 
 def rotate(order: Rotation, *, now: datetime) -> dict[str, Any]:
     """Write the key statement and return what it says. Raises `CliError` and `SealError`."""
-    from sealing.key_statement import sign_key_statement
+    from sealing.signatures.key_statement import sign_key_statement
     from sealwasm.files import require_place, write_file
     from sealwasm.keyfiles import load_public_key, load_signing_key
 
@@ -73,7 +73,7 @@ def chain_to(
     old: VerifyingKey, root_path: str | None, statements: Sequence[str], *, now: datetime
 ) -> Chain:
     """Return the chain that a new statement goes on, `old` at its head."""
-    from sealing.key_statement import KeyPeriod, follow
+    from sealing.signatures.key_statement import KeyPeriod, follow
     from sealwasm.files import read_file
     from sealwasm.keyfiles import load_public_key
 

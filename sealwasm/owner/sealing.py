@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sealing.keys import Signer
     from sealing.module_source import ModuleSource
     from sealing.seal import SealedModule
-    from sealing.statement import SealedModuleStatement
+    from sealing.signatures.statement import SealedModuleStatement
     from sealwasm.owner.chosen_brokers import ChosenBrokers
 
 

@@ -15,7 +15,7 @@ from sealwasm.steps import Steps
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from keybroker.owner_changes import Revoked
+    from keybroker.owners.owner_changes import Revoked
     from sealing.keys import Signer
     from sealwasm.artifacts.registry_access import RegistryAccess
     from sealwasm.owner.chosen_brokers import BrokerAt, ChosenBrokers
@@ -54,7 +54,7 @@ def _tell(broker: BrokerAt, path: str, document: Callable[[str], bytes]) -> dict
 
 def rotation_for(old: Signer, new: Signer, now: datetime) -> Callable[[str], bytes]:
     """Return what makes the document that hands the place of `old` to `new` at one broker."""
-    from keybroker.owner_changes import sign_rotation
+    from keybroker.owners.owner_changes import sign_rotation
 
     end = now + timedelta(minutes=ENROLMENT_MINUTES)
     return lambda identity: sign_rotation(broker=identity, old=old, new=new, not_after=end)
@@ -64,7 +64,7 @@ def revocation_for(
     revokes: Revoked, *, owner: str, reason: str, signer: Signer, now: datetime
 ) -> Callable[[str], bytes]:
     """Return what makes the document that takes something of `owner` back at one broker."""
-    from keybroker.owner_changes import sign_revocation
+    from keybroker.owners.owner_changes import sign_revocation
 
     end = now + timedelta(minutes=ENROLMENT_MINUTES)
     return lambda identity: sign_revocation(
@@ -89,7 +89,7 @@ def revoked_thing(
     whole_key: bool,
 ) -> TakenBack:
     """Return the one thing that the options name. Raises `CliError` for none, or more than one."""
-    from keybroker.owner_changes import RevokedKey, RevokedModule
+    from keybroker.owners.owner_changes import RevokedKey, RevokedModule
 
     if [reference is not None, through is not None, whole_key].count(True) != 1:
         raise CliError(
@@ -118,7 +118,7 @@ def _artifact(reference: str, registry: RegistryAccess) -> TakenBack:
 
     A digest is enough where the artifact is gone or its registry does not answer.
     """
-    from keybroker.owner_changes import RevokedManifest
+    from keybroker.owners.owner_changes import RevokedManifest
     from sealing.canonical import digest_of
     from sealing.errors import SealError
     from sealing.manifest import SealedManifest

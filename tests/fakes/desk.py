@@ -17,7 +17,7 @@ import httpx
 import pytest
 import yaml
 
-from keybroker.app import create_app
+from keybroker.edge.app import create_app
 from sealwasm.cli import run_command
 from sealwasm.options import DEFAULT_BROKER
 from sealwasm.session import Session

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
-from sealing.bundle import BUNDLE_TYPE
 from sealing.canonical import digest_of
 from sealing.errors import SealError
 from sealing.oci.descriptor import (
@@ -29,6 +28,7 @@ from sealing.oci.descriptor import (
     parse_manifest,
 )
 from sealing.oci.reference import RegistryReference, is_digest
+from sealing.signatures.bundle import BUNDLE_TYPE
 from tests.fakes.registry_faults import Faults
 from tests.fakes.registry_wire import Request, Response, serving
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sealing.holders.recipients import Recipients
 from sealing.hpke import SealingKey
 from sealing.oci.blob import Blob
-from sealing.recipients import Recipients
 from sealing.seal import SealedModule, seal
 
 

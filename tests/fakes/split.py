@@ -10,8 +10,8 @@ from typing import Any
 
 from runner.order import Report
 from runner.receipt import read_receipt
+from sealing.holders.recipients import BrokerRecipient, Recipients
 from sealing.oci.layout import OciLayout
-from sealing.recipients import BrokerRecipient, Recipients
 from sealing.seal import SealedModule
 from tests.fakes.story import CANARY, HELLO, Door, Story
 from tests.fakes.world import World, make_world

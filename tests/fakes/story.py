@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from attestation.attesters import Attester
-from keybroker.app import create_app
+from keybroker.edge.app import create_app
 from runner.broker import HttpBroker
 from runner.inputs import Offer
 from runner.order import Order, Place, Report, Terms

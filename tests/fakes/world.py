@@ -19,11 +19,11 @@ from attestation.simulated.snp.guest import SimulatedGuest
 from attestation.simulated.snp.platform import SimulatedPlatform
 from keybroker import protocol
 from keybroker.broker import Broker
-from keybroker.documents import sign_document
-from keybroker.enrolment import sign_owner, sign_policy
-from keybroker.evaluation import EVALUATION_TYPE, EvaluationDocument
-from keybroker.owner_changes import Revoked, sign_revocation, sign_rotation
-from keybroker.serve import EvidenceFiles, NewBroker, init_broker, open_broker
+from keybroker.edge.serve import EvidenceFiles, NewBroker, init_broker, open_broker
+from keybroker.owners.documents import sign_document
+from keybroker.owners.enrolment import sign_owner, sign_policy
+from keybroker.owners.evaluation import EVALUATION_TYPE, EvaluationDocument
+from keybroker.owners.owner_changes import Revoked, sign_revocation, sign_rotation
 from policies.load import parse_document
 from sealing import canonical, hpke
 from sealing.keys import SigningKey

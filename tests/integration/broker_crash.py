@@ -23,9 +23,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from keybroker import serve
-from keybroker.app import create_app
-from keybroker.config import Listen
+from keybroker.edge import serve
+from keybroker.edge.app import create_app
+from keybroker.settings.config import Listen
 from keybroker.store.sqlite import SqliteStore
 from tests.fakes.world import START
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from sealing.bundle import sign_bundle
 from sealing.canonical import digest_of
 from sealing.oci.attachments import bundle_manifest
 from sealing.oci.registry.client import RegistryClient
 from sealing.oci.transfer import Attachment, attach, push
+from sealing.signatures.bundle import sign_bundle
 from sealwasm.demo.stage import entry_point
 from tests.fakes.registry import FakeRegistry, running
 from tests.fakes.registry_wire import Request

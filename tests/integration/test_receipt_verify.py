@@ -25,8 +25,9 @@ from keybroker.audit.proof import format_proof
 from keybroker.protocol import RELEASE_TYPE, Descriptor, verify_descriptor
 from runner import closing
 from runner.receipt import Receipt, raw_ed25519, sign_receipt
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from sealwasm.evidence.receipt_check import verify_receipt
 from sealwasm.evidence.receipt_findings import Findings, Trust
 from sealwasm.failure import CliError

@@ -19,8 +19,9 @@ from keybroker.audit.proof import format_proof
 from keybroker.protocol import RELEASE_TYPE, verify_descriptor
 from runner import closing
 from runner.receipt import Receipt, sign_receipt
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from sealwasm.evidence.receipt_check import _check_brokers, _check_measurement, verify_receipt
 from sealwasm.evidence.receipt_findings import Trust
 from sealwasm.failure import CliError

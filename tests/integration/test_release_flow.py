@@ -22,7 +22,7 @@ from sealing import canonical, hpke
 from sealing.keys import SigningKey
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.seal import SealedModule
-from sealing.statement import SealedModuleStatement, sign_statement
+from sealing.signatures.statement import SealedModuleStatement, sign_statement
 from tests.fakes.world import MODULE, Runner, World, capabilities, make_world, release_policy
 
 

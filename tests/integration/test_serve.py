@@ -22,8 +22,8 @@ from tests.fakes.world import make_world
 SERVE = """
 import sys
 from pathlib import Path
-from keybroker.config import Listen
-from keybroker.serve import serve
+from keybroker.settings.config import Listen
+from keybroker.edge.serve import serve
 anywhere = Listen(port=0)
 serve(Path(sys.argv[1]), listen=Listen(port=int(sys.argv[2])), operations=anywhere)
 """

@@ -15,10 +15,10 @@ from keybroker.keys import BrokerKeys
 from keybroker.modules import open_content_key
 from keybroker.seals.file import open_master_key
 from keybroker.store.sqlite import SqliteStore
+from sealing.holders.shamir import SECRET_BYTES, Share, combine, open_share
 from sealing.manifest import SealedManifest
 from sealing.ocicrypt import PrivateOptions
 from sealing.seal import SealedModule
-from sealing.shamir import SECRET_BYTES, Share, combine, open_share
 from tests.fakes.sealing import part_of
 from tests.fakes.split import SplitStory, make_split_story
 from tests.fakes.world import World

@@ -19,10 +19,10 @@ from attestation.tpm.templates import AK_RSA, EK_ECC, EK_RSA, ENDORSEMENT
 from attestation.tpm_attester import TpmAttester
 from attestation.x509.pem import encode_pem
 from keybroker import protocol
-from keybroker.app import create_app
 from keybroker.audit.leaf import AttestationKeyLeaf, parse_leaf
+from keybroker.edge.app import create_app
+from keybroker.edge.serve import open_broker
 from keybroker.problems import problem_of
-from keybroker.serve import open_broker
 from sealing import canonical
 from tests.fakes.swtpm import SIMULATED_MAKER, Maker, Swtpm, swtpm
 from tests.fakes.web import Peer

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from sealing.cosign import simple_signature, verify_simple
 from sealing.errors import SealError, SealRefusal
 from sealing.oci.attestations import bundles_about, simple_signatures
 from sealing.oci.transfer import pull, push
-from sealing.sigstore import COSIGN_SIGN, PROVENANCE, verify_attestation
+from sealing.signatures.cosign import simple_signature, verify_simple
+from sealing.signatures.sigstore import COSIGN_SIGN, PROVENANCE, verify_attestation
 from sealing.unseal import verify_artifact
 from sealwasm.cli import run_command
 from sealwasm.session import Session

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sealing.canonical import digest_of
-from sealing.cosign import simple_signature
 from sealing.errors import SealRefusal
 from sealing.oci.blob import Blob
 from sealing.oci.copying import copy
@@ -18,6 +17,7 @@ from sealing.oci.reference import RegistryReference
 from sealing.oci.registry.client import RegistryClient
 from sealing.oci.registry.settings import BasicCredentials, RegistrySettings
 from sealing.oci.transfer import describe, pull, push
+from sealing.signatures.cosign import simple_signature
 from sealing.unseal import verify_artifact
 from tests.fakes.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.fakes.sealing import bytes_of, part_of

@@ -18,10 +18,10 @@ from attestation.simulated.snp.guest import SimulatedGuest
 from attestation.simulated.snp.silicon import Silicon
 from attestation.x509.pem import encode_pem
 from keybroker import protocol
-from sealing import dsse
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import ED25519, P256, SigningKey, VerifyingKey
-from sealing.statement import verify_bundle
+from sealing.signatures import dsse
+from sealing.signatures.statement import verify_bundle
 from tests.fakes.silicon import MEASUREMENT, NOW, REPORT_DATA, make_silicon
 from tests.fakes.world import World, make_world
 

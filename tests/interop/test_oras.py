@@ -10,8 +10,8 @@ from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import pull, push, push_shapes
-from sealing.owner_trust import OwnerTrust
 from sealing.shapes import COMPAT, WASM
+from sealing.signatures.owner_trust import OwnerTrust
 from sealing.unseal import verify_artifact
 from sealwasm.artifacts.offered import offered_at
 from tests.fakes.sealing import bytes_of

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sealing.bundle import sign_bundle
 from sealing.keys import SigningKey
-from sealing.sigstore import CYCLONEDX, statement_bytes
+from sealing.signatures.bundle import sign_bundle
+from sealing.signatures.sigstore import CYCLONEDX, statement_bytes
 from tests.interop.sigstore_tools import SigstoreVerifier
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci.samples import sealed

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sealing.cosign import simple_signature
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.transfer import describe, pull, push
+from sealing.signatures.cosign import simple_signature
 from sealwasm.artifacts.transfers import push_artifact
 from tests.fakes.sealing import bytes_of
 from tests.interop.tools import DockerRegistry, Skopeo, docker_registry

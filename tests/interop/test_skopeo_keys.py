@@ -10,12 +10,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from sealing.bundle import sign_bundle
 from sealing.canonical import digest_of
 from sealing.envelope import open_envelope
 from sealing.errors import SealError, SealRefusal
 from sealing.foreign import adopt, unseal_foreign
 from sealing.foreign_manifest import ForeignManifest
+from sealing.holders.outside import OutsideRecipients
+from sealing.holders.recipients import BrokerRecipient, Recipients
 from sealing.jose.jwe import Jwe
 from sealing.jose.keys import JwePrivateKey, JwePublicKey
 from sealing.module_source import ModuleBytes
@@ -25,11 +26,10 @@ from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.transfer import describe, push, push_shapes
 from sealing.ocicrypt import PrivateOptions
-from sealing.outside import OutsideRecipients
-from sealing.recipients import BrokerRecipient, Recipients
 from sealing.seal import SealedModule, Terms, seal
 from sealing.shapes import COMPAT, SHAPES, WASM, CompatConfig, CompatSource, Shape
-from sealing.sigstore import COSIGN_SIGN, statement_bytes
+from sealing.signatures.bundle import sign_bundle
+from sealing.signatures.sigstore import COSIGN_SIGN, statement_bytes
 from sealing.unseal import unseal_to_memory, verify_artifact
 from tests.interop.tools import Skopeo, docker_registry
 from tests.unit.sealing import makers

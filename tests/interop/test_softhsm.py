@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("pkcs11", reason="the extra pkcs11 is not installed")
 
-from keybroker.reference_documents import read_references
+from keybroker.settings.reference_documents import read_references
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import Signer, VerifyingKey
 from sealing.signers.open import Secrets, open_signer, read_public_uri

@@ -25,22 +25,23 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from attestation.errors import Refusal
-from keybroker import enrolment, evaluation
-from keybroker.app import create_app
+from keybroker.edge.app import create_app
+from keybroker.edge.logs import JsonFormatter
+from keybroker.edge.routes import router
 from keybroker.errors import BrokerCode
-from keybroker.logs import JsonFormatter
-from keybroker.owner_changes import RevokedModule
+from keybroker.owners import enrolment, evaluation
+from keybroker.owners.owner_changes import RevokedModule
 from keybroker.problems import CONTENT_TYPE, FAULT, kind_of
 from keybroker.protocol import Problem, ProtocolRefusal
 from keybroker.protocol.attestation_keys import ActivationRequest, AttestationKeyRequest
-from keybroker.routes import router
 from policies.decision import Denial
 from policies.errors import PolicyRefusal
-from sealing import canonical, dsse
-from sealing.bundle import STATEMENT_TYPE, sign_bundle
+from sealing import canonical
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import SigningKey
 from sealing.seal import SealedModule
+from sealing.signatures import dsse
+from sealing.signatures.bundle import STATEMENT_TYPE, sign_bundle
 from tests.fakes.silicon import MEASUREMENT
 from tests.fakes.web import Peer
 from tests.fakes.world import NO_RATE, Runner, World, capabilities, make_world

@@ -14,7 +14,7 @@ from sealing.oci.attachments import bundle_manifest
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.transfer import Attachment, attach, pull, push
-from sealing.statement import PREDICATE_TYPE
+from sealing.signatures.statement import PREDICATE_TYPE
 from sealing.unseal import VerifiedArtifact, verify_artifact
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci import samples

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from keybroker.protocol import RELEASE_TYPE
 from runner.receipt import PAYLOAD_TYPE
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from sealwasm.evidence.receipt_check import verify_receipt
 from sealwasm.failure import CliError, Kind
 from tests.fakes.story import make_story

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from keybroker import protocol
 from keybroker.protocol import ProtocolError
-from sealing import canonical, dsse, hpke
+from sealing import canonical, hpke
 from sealing.errors import SealError
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from tests.unit.keybroker.test_protocol import MANIFEST, NOW, REQUEST, document, info_of
 
 IDENTITY = SigningKey.generate("ed25519")

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from sealing import canonical
 from sealing.bill import bill_of, parse_bill
-from sealing.bundle import UnverifiedBundle
 from sealing.config import ModuleConfig
 from sealing.envelope import Envelope
 from sealing.errors import SealError
 from sealing.manifest import SealedManifest
-from sealing.statement import SealedModuleStatement, unverified_key_hint
+from sealing.signatures.bundle import UnverifiedBundle
+from sealing.signatures.statement import SealedModuleStatement, unverified_key_hint
 from sealing.unseal import verify_artifact
 from sealing.wasm.component_sections import COMPONENT_HEADER
 from tests.unit.sealing.makers import OWNER, make

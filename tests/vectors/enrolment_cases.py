@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from keybroker import protocol
-from keybroker.enrolment import OWNER_TYPE, POLICY_TYPE
-from sealing import canonical, dsse
+from keybroker.owners.enrolment import OWNER_TYPE, POLICY_TYPE
+from sealing import canonical
+from sealing.signatures import dsse
 from tests.fakes.world import capabilities, release_policy
 from tests.unit.sealing import makers
 from tests.unit.sealing.makers import b64

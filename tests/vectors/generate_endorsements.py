@@ -15,8 +15,8 @@ from attestation.bundle import BUNDLE_TYPE, FORMAT
 from attestation.simulated.snp.certificates import Issuer, Validity, build_crl
 from attestation.x509.certificate import parse_certificate
 from attestation.x509.pem import encode_pem
-from sealing import dsse
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from tests.fakes.silicon import NOW, fixed_salt_signer_of
 from tests.unit.sealing.makers import OWNER, STRANGER, b64, flipped, unb64
 from tests.vectors.folder import ACCEPTED, fresh_folder, write_case

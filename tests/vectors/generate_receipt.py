@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keybroker.protocol import RELEASE_TYPE, Binding
 from runner.receipt import PAYLOAD_TYPE, raw_ed25519
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 
 MALFORMED = "receipt-malformed"
 SIGNATURE = "receipt-signature-invalid"

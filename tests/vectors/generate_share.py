@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sealing.holders.shamir import SHARE_BYTES, Share, split
 from sealing.ocicrypt import PrivateOptions
-from sealing.shamir import SHARE_BYTES, Share, split
 from tests.vectors.folder import ACCEPTED, fresh_folder, write_case
 
 SYMKEY, NONCE = bytes(range(32)), bytes(range(32, 48))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from keybroker import protocol
-from keybroker.owner_changes import REVOCATION_TYPE, ROTATION_TYPE
-from sealing import canonical, dsse
+from keybroker.owners.owner_changes import REVOCATION_TYPE, ROTATION_TYPE
+from sealing import canonical
+from sealing.signatures import dsse
 from tests.unit.sealing import makers
 from tests.unit.sealing.makers import b64
 from tests.vectors import release_world as w

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from keybroker import protocol
-from sealing import canonical, dsse
+from sealing import canonical
+from sealing.signatures import dsse
 from tests.fakes.silicon import NOW
 from tests.fakes.world import capabilities
 from tests.unit.sealing import makers

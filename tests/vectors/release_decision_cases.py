@@ -9,7 +9,7 @@ from keybroker import protocol
 from sealing.keys import SigningKey
 from sealing.manifest import SealedManifest, write_manifest
 from sealing.seal import SealedModule
-from sealing.statement import SealedModuleStatement, digest_capabilities, sign_statement
+from sealing.signatures.statement import SealedModuleStatement, digest_capabilities, sign_statement
 from tests.fakes.silicon import NOW
 from tests.fakes.world import capabilities, release_policy
 from tests.unit.sealing import makers

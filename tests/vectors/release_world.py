@@ -23,10 +23,10 @@ from keybroker.appraisal import EvidenceTrust
 from keybroker.audit.leaf import BrokerInitialisedLeaf, encode_leaf
 from keybroker.broker import Broker, Settings, assemble
 from keybroker.challenges import ChallengeKey, Challenges
-from keybroker.documents import sign_document
-from keybroker.enrolment import sign_owner, sign_policy
-from keybroker.evaluation import EVALUATION_TYPE, EvaluationDocument
 from keybroker.keys import BrokerKeys
+from keybroker.owners.documents import sign_document
+from keybroker.owners.enrolment import sign_owner, sign_policy
+from keybroker.owners.evaluation import EVALUATION_TYPE, EvaluationDocument
 from keybroker.ratelimit import Rate
 from keybroker.store.protocol import Initialisation, Quota
 from keybroker.store.sqlite import SqliteStore

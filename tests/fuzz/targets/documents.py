@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sealing import dsse
-from sealing.bundle import UnverifiedBundle
 from sealing.config import ModuleConfig
 from sealing.envelope import Envelope
 from sealing.errors import SealError
 from sealing.oci.descriptor import parse_manifest
 from sealing.oci.index import Index
-from sealing.statement import SealedModuleStatement
+from sealing.signatures import dsse
+from sealing.signatures.bundle import UnverifiedBundle
+from sealing.signatures.statement import SealedModuleStatement
 from tests.fuzz.target import Target
 from tests.fuzz.worst_json import texts
 

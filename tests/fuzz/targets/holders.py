@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sealing import archive
-from sealing.coco import CocoPacket
 from sealing.errors import SealError
 from sealing.foreign_manifest import ForeignManifest
+from sealing.holders.coco import CocoPacket
+from sealing.holders.recovery_key import RecoveryKeyFile, RecoveryPublicKey
 from sealing.jose.jwe import Jwe
 from sealing.jose.keys import JwePublicKey
 from sealing.manifest import SealedManifest
 from sealing.oci.shape_index import every_entry, is_index, pick, write_index
-from sealing.recovery_key import RecoveryKeyFile, RecoveryPublicKey
 from sealing.shapes import PLUGIN_FILE, WASM, CompatConfig
 from tests.fuzz.target import Target
 from tests.vectors.generate_foreign import COMPRESSED, GOOD_TAR, zipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sealing.errors import SealError
-from sealing.shamir import Share
+from sealing.holders.shamir import Share
 from tests.fuzz.target import Target
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "share"

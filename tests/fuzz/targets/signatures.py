@@ -8,14 +8,19 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sealing.bundle import sign_bundle
-from sealing.cosign import verify_simple
-from sealing.dsse import unverified_payload
 from sealing.errors import SealError
-from sealing.key_statement import KeyPeriod, KeyStatement, follow
 from sealing.keys import SigningKey
-from sealing.owner_trust import OwnerTrust
-from sealing.sigstore import COSIGN_SIGN, ForeignBundle, statement_bytes, verify_attestation
+from sealing.signatures.bundle import sign_bundle
+from sealing.signatures.cosign import verify_simple
+from sealing.signatures.dsse import unverified_payload
+from sealing.signatures.key_statement import KeyPeriod, KeyStatement, follow
+from sealing.signatures.owner_trust import OwnerTrust
+from sealing.signatures.sigstore import (
+    COSIGN_SIGN,
+    ForeignBundle,
+    statement_bytes,
+    verify_attestation,
+)
 from sealing.wasm.signature import verify_module
 from tests.fuzz.target import Target
 from tests.fuzz.worst_json import texts

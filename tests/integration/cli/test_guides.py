@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from keybroker.config import API, OPERATIONS
+from keybroker.settings.config import API, OPERATIONS
 
 # All on one worker of the test runner where it can: they share a world.
 pytestmark = pytest.mark.xdist_group("command-line")

@@ -10,9 +10,9 @@ import pytest
 
 from attestation.bundle import BUNDLE_TYPE, parse_bundle
 from attestation.errors import EvidenceError
-from sealing import dsse
 from sealing.errors import SealError
 from sealing.keys import VerifyingKey
+from sealing.signatures import dsse
 from tests.unit.sealing.makers import unb64
 from tests.vectors import generate_endorsements
 

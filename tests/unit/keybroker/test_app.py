@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from keybroker import limits, protocol
-from keybroker.app import Edge, create_app, create_operations_app
 from keybroker.audit.proof import verify_proof
-from keybroker.serve import repeating
-from keybroker.shares import Shares
+from keybroker.edge.app import Edge, create_app, create_operations_app
+from keybroker.edge.serve import repeating
+from keybroker.edge.shares import Shares
 from tests.fakes.web import PEER, Peer
 from tests.fakes.world import World, make_world, release_policy
 

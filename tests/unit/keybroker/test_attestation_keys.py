@@ -22,12 +22,12 @@ from attestation.tpm.templates import AK_ATTRIBUTES
 from attestation.x509 import path
 from attestation.x509.certificate import parse_certificate
 from keybroker import protocol
-from keybroker.attestation_ca import AttestationCa, AttestationCas
 from keybroker.challenges import ChallengeKey
-from keybroker.enrolment_tokens import EnrolmentTokens, PendingKey
+from keybroker.edge.serve import open_broker
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.protocol import ProtocolError
-from keybroker.serve import open_broker
+from keybroker.tpm.attestation_ca import AttestationCa, AttestationCas
+from keybroker.tpm.enrolment_tokens import EnrolmentTokens, PendingKey
 from sealing.keys import SigningKey
 from tests.fakes.swtpm import SIMULATED_MAKER, Maker
 from tests.fakes.world import SOURCE, START, Clock, World, make_world

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from keybroker import limits
-from keybroker.config import FILE_NAME, parse_config
+from keybroker.edge.serve import open_broker
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.initialise import EvidenceFiles, NewBroker, init_broker
-from keybroker.named_files import read_named
-from keybroker.serve import open_broker
-from keybroker.settings import load_settings
+from keybroker.settings.config import FILE_NAME, parse_config
+from keybroker.settings.initialise import EvidenceFiles, NewBroker, init_broker
+from keybroker.settings.models import load_settings
+from keybroker.settings.named_files import read_named
 from sealing.keys import SigningKey
 from tests.fakes.silicon import MEASUREMENT, make_platform
 from tests.fakes.world import make_world, references

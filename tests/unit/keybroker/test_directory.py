@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from keybroker import directory
-from keybroker.directory import Directory
+from keybroker.owners import directory
+from keybroker.owners.directory import Directory
 from keybroker.store.protocol import (
     OwnerEnrolment,
     OwnerRow,

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from keybroker import enrolment
 from keybroker.audit.leaf import OwnerEnrolledLeaf, PolicyEnrolledLeaf, parse_leaf
-from keybroker.enrolment import OWNER_TYPE, POLICY_TYPE, OwnerDocument, PolicyDocument
+from keybroker.owners import enrolment
+from keybroker.owners.enrolment import OWNER_TYPE, POLICY_TYPE, OwnerDocument, PolicyDocument
 from keybroker.problems import REFUSED, code_of
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from tests.fakes.world import World, capabilities, make_world, release_policy
 
 STRANGER = SigningKey.generate("ed25519")
@@ -236,7 +237,7 @@ def test_any_flipped_bit_is_refused(world: World, newcomer: SigningKey, call: st
 def test_folder_of_a_broker_is_read_back(tmp_path: Path) -> None:
     with make_world(tmp_path) as world:
         identity = world.identity
-    from keybroker.serve import open_broker
+    from keybroker.edge.serve import open_broker
 
     with open_broker(tmp_path / "broker") as broker:
         assert broker.releases.keys.identity.key_id == identity

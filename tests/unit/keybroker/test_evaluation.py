@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from keybroker.evaluation import ANY_REPORT_DATA, EVALUATION_TYPE, EvaluationDocument
+from keybroker.owners.evaluation import ANY_REPORT_DATA, EVALUATION_TYPE, EvaluationDocument
 from keybroker.problems import REFUSED, code_of
-from sealing import dsse
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from tests.fakes.world import World, make_world
 
 

@@ -35,13 +35,13 @@ from attestation.simulated.intel.collateral import publish
 from attestation.simulated.snp.certificates import Issuer, Validity, build_crl
 from attestation.x509.certificate import parse_certificate
 from attestation.x509.pem import encode_pem
-from keybroker.config import parse_config
+from keybroker.edge.serve import open_broker
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.initialise import EvidenceFiles, NewBroker, init_broker
-from keybroker.serve import open_broker
-from keybroker.settings import load_settings
-from sealing import dsse
+from keybroker.settings.config import parse_config
+from keybroker.settings.initialise import EvidenceFiles, NewBroker, init_broker
+from keybroker.settings.models import load_settings
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from tests.fakes.intel import make_silicon
 from tests.fakes.silicon import MEASUREMENT, NOW, signer_of
 from tests.fakes.silicon import make_silicon as make_snp

@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from keybroker import limits
-from keybroker.listening import BoundedProtocol
+from keybroker.edge.listening import BoundedProtocol
 
 REQUEST = b"GET / HTTP/1.1\r\nhost: broker\r\n\r\n"
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from keybroker import logs
+from keybroker.edge import logs
 from keybroker.errors import BrokerCode, BrokerError
 
 CANARY = "canary-0123456789"

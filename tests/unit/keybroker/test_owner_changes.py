@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from keybroker.audit.leaf import OwnerRotatedLeaf, RevocationLeaf, parse_leaf
-from keybroker.owner_changes import RevokedKey, RevokedManifest, RevokedModule
+from keybroker.owners.owner_changes import RevokedKey, RevokedManifest, RevokedModule
 from keybroker.problems import REFUSED, code_of
 from sealing import canonical
 from sealing.keys import SigningKey

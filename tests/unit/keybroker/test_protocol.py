@@ -10,8 +10,9 @@ import pytest
 
 from keybroker import protocol
 from keybroker.protocol import ProtocolError, ProtocolRefusal
-from sealing import canonical, dsse, hpke
+from sealing import canonical, hpke
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 MANIFEST = canonical.digest_of(b"manifest")

@@ -10,11 +10,11 @@ import yaml
 
 from attestation.errors import EvidenceError, Refusal
 from attestation.reference import ReferenceValues
-from keybroker.config import parse_config
 from keybroker.errors import BrokerError
-from keybroker.initialise import EvidenceFiles, NewBroker, init_broker
-from keybroker.reference_documents import read_references, sign_references
-from keybroker.settings import load_settings
+from keybroker.settings.config import parse_config
+from keybroker.settings.initialise import EvidenceFiles, NewBroker, init_broker
+from keybroker.settings.models import load_settings
+from keybroker.settings.reference_documents import read_references, sign_references
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import SigningKey
 from tests.fakes.silicon import MEASUREMENT, NOW

@@ -13,11 +13,11 @@ from keybroker.errors import BrokerError
 from keybroker.protocol import ReleaseResponse
 from sealing import canonical
 from sealing.errors import SealRefusal
+from sealing.holders.recipients import BrokerRecipient, Recipients
+from sealing.holders.shamir import SECRET_BYTES, Share, open_share
 from sealing.hpke import OpeningKey
 from sealing.keys import SigningKey
-from sealing.recipients import BrokerRecipient, Recipients
 from sealing.seal import SealedModule
-from sealing.shamir import SECRET_BYTES, Share, open_share
 from tests.fakes.world import World, make_world, release_policy
 
 OF_ANOTHER_SPLIT = Share("00" * 16, 2, bytes(SECRET_BYTES)).to_bytes()
@@ -94,9 +94,10 @@ def test_an_envelope_that_holds_something_else(
     """Sealed and signed by an owner who makes mistakes, or wants the broker to look like a liar."""
     honest = Share.to_bytes
     with monkeypatch.context() as patched:
-        patched.setattr("sealing.recipients.Share.to_bytes", lambda one: change(honest(one)))
+        share = "sealing.holders.recipients.Share"
+        patched.setattr(f"{share}.to_bytes", lambda one: change(honest(one)))
         commitment = property(lambda one: canonical.digest_of(honest(one)))
-        patched.setattr("sealing.recipients.Share.commitment", commitment)
+        patched.setattr(f"{share}.commitment", commitment)
         module = world.seal(recipients=recipients(world))
     assert refusal(world, module).code is code
 

@@ -19,13 +19,14 @@ from runner.order import Report, Terms
 from runner.receipt import read_receipt
 from runner.run import run_unsealed
 from runner.worker import limits
-from sealing import canonical, dsse
-from sealing.bundle import sign_bundle
+from sealing import canonical
 from sealing.keys import SigningKey
 from sealing.oci.attachments import bundle_manifest
 from sealing.oci.blob import Blob
 from sealing.oci.transfer import Attachment, attach
-from sealing.statement import PREDICATE_TYPE
+from sealing.signatures import dsse
+from sealing.signatures.bundle import sign_bundle
+from sealing.signatures.statement import PREDICATE_TYPE
 from tests.fakes.story import CANARY, HELLO, IMPORTS, LOOP, Story, grant, make_story
 
 RELEASES = "/v1/releases"

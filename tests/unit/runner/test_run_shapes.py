@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from runner.errors import RunnerCode, RunnerError
+from sealing.holders.outside import OutsideRecipients
+from sealing.holders.recipients import BrokerRecipient, Recipients
 from sealing.jose.keys import JwePublicKey
-from sealing.outside import OutsideRecipients
-from sealing.recipients import BrokerRecipient, Recipients
 from sealing.shapes import COMPAT
 from tests.fakes.story import CANARY, Story, make_story
 from tests.fakes.world import MEASUREMENT, release_policy

@@ -17,14 +17,14 @@ from policies.within import require_within
 from runner.errors import RunnerCode, RunnerError
 from runner.receipt import read_receipt
 from sealing import canonical
-from sealing.bundle import sign_bundle
-from sealing.key_statement import KeyPeriod
+from sealing.holders.recipients import Recipients
 from sealing.keys import SigningKey
 from sealing.oci.attachments import bundle_manifest
 from sealing.oci.transfer import Attachment, attach
-from sealing.owner_trust import ResolvedTrust, TrustedKey
-from sealing.recipients import Recipients
-from sealing.statement import PREDICATE_TYPE
+from sealing.signatures.bundle import sign_bundle
+from sealing.signatures.key_statement import KeyPeriod
+from sealing.signatures.owner_trust import ResolvedTrust, TrustedKey
+from sealing.signatures.statement import PREDICATE_TYPE
 from tests.fakes.split import SplitStory, make_split_story
 from tests.fakes.story import CANARY, grant
 from tests.fakes.world import release_policy
@@ -147,7 +147,7 @@ def test_whole_keys_for_several_brokers_need_one_of_them(story: SplitStory) -> N
 def _says(data: bytes, world: Any, **members: Any) -> bytes:
     """What a broker that lies signs: another document around the same wrapped share."""
     from keybroker.protocol import RELEASE_TYPE
-    from sealing import dsse
+    from sealing.signatures import dsse
 
     answer = json.loads(data)
     envelope = json.loads(answer["release"])

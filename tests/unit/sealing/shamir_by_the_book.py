@@ -1,4 +1,4 @@
-"""A second opinion on `sealing.shamir`: log tables and one byte at a time, as textbooks have it.
+"""A second opinion on `sealing.holders.shamir`: log tables, one byte at a time, as in textbooks.
 
 Shares no code with it, and is as slow and as open to side channels as such code is.
 """

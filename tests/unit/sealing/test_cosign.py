@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from sealing.cosign import SIGNATURE_ANNOTATION, SimpleClaim, simple_signature, verify_simple
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import SigningKey
+from sealing.signatures.cosign import (
+    SIGNATURE_ANNOTATION,
+    SimpleClaim,
+    simple_signature,
+    verify_simple,
+)
 from tests.unit.sealing import makers
 
 DIGEST = "sha256:" + "ab" * 32

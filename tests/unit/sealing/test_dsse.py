@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealing import canonical, dsse, limits
+from sealing import canonical, limits
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 
 TYPE = "application/vnd.example+json"
 ONE, TWO, STRANGER = (SigningKey.generate(kind) for kind in ("p256", "ed25519", "ed25519"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sealing.errors import SealError, SealRefusal
-from sealing.key_statement import Chain, KeyPeriod, follow, sign_key_statement
 from sealing.keys import VerifyingKey
 from sealing.names import format_time, parse_time
+from sealing.signatures.key_statement import Chain, KeyPeriod, follow, sign_key_statement
 from tests.unit.sealing.makers import NOW, OWNER, OWNER_ED25519, STRANGER, unb64
 from tests.vectors import generate_owner_key
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.recipients import BrokerRecipient, Recipients
 from sealing.one_module import require_one_module
-from sealing.recipients import BrokerRecipient, Recipients
 from sealing.seal import seal
 from sealing.shapes import COMPAT, WASM, Shape
 from sealing.unseal import VerifiedArtifact, verify_artifact

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from sealing.errors import SealError, SealRefusal
-from sealing.key_statement import Chain, KeyPeriod, sign_key_statement
 from sealing.keys import SigningKey
 from sealing.names import format_time
-from sealing.owner_trust import OwnerTrust
+from sealing.signatures.key_statement import Chain, KeyPeriod, sign_key_statement
+from sealing.signatures.owner_trust import OwnerTrust
 from tests.unit.sealing.makers import IDENTITY, NOW, OWNER, OWNER_ED25519, STRANGER
 
 DAY = timedelta(days=1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sealing.bom import Producer
-from sealing.provenance import provenance_of, sbom_of
-from sealing.sigstore import PROVENANCE, statement_bytes
+from sealing.signatures.provenance import provenance_of, sbom_of
+from sealing.signatures.sigstore import PROVENANCE, statement_bytes
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci.samples import sealed
 

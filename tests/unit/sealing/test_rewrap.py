@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sealing.coco import CocoKey
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.coco import CocoKey
+from sealing.holders.outside import OutsideRecipients
+from sealing.holders.recipients import BrokerRecipient, Recipients
 from sealing.hpke import OpeningKey
-from sealing.outside import OutsideRecipients
-from sealing.recipients import BrokerRecipient, Recipients
 from sealing.rewrap import Rewrapping, open_own, rewrap, terms_of
 from sealing.seal import SealedModule, Terms, seal
 from sealing.shapes import SHAPES, WASM, Shape

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from sealing.envelope import ShareHeader
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.shamir import SECRET_BYTES, SHARE_BYTES, Share, combine, open_share, split
 from sealing.ocicrypt import PrivateOptions
-from sealing.shamir import SECRET_BYTES, SHARE_BYTES, Share, combine, open_share, split
 from tests.unit.sealing import shamir_by_the_book as book
 
 OPTIONS = PrivateOptions(bytes(range(32)), "sha256:" + "d1" * 32, bytes(range(100, 116)))

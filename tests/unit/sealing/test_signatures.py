@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sealing.bundle import sign_bundle
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import SigningKey
-from sealing.signatures import require_signatures
-from sealing.sigstore import PROVENANCE, statement_bytes
+from sealing.signatures.bundle import sign_bundle
+from sealing.signatures.counting import require_signatures
+from sealing.signatures.sigstore import PROVENANCE, statement_bytes
 from tests.unit.sealing.makers import OWNER, OWNER_ED25519
 
 DIGEST = "sha256:" + "ab" * 32

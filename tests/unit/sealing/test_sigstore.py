@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sealing.bundle import sign_bundle
 from sealing.errors import SealError, SealRefusal
-from sealing.sigstore import (
+from sealing.signatures.bundle import sign_bundle
+from sealing.signatures.sigstore import (
     COSIGN_SIGN,
     PROVENANCE,
     Attestation,

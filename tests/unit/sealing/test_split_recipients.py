@@ -11,12 +11,12 @@ import pytest
 
 from sealing.envelope import open_envelope, open_secret
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.recipients import BrokerRecipient, Recipients
+from sealing.holders.shamir import combine, open_share
 from sealing.hpke import HYBRID, X25519, OpeningKey
 from sealing.keys import SigningKey
 from sealing.manifest import SealedManifest
-from sealing.recipients import BrokerRecipient, Recipients
 from sealing.seal import SealedModule, seal
-from sealing.shamir import combine, open_share
 from tests.unit.sealing.wasm_maker import SMALL
 
 OWNER = SigningKey.generate("ed25519")

@@ -7,9 +7,9 @@ import pytest
 import rfc8785
 
 from sealing import limits, names
-from sealing.bundle import UnverifiedBundle, sign_bundle
 from sealing.errors import SealError, SealRefusal
-from sealing.statement import (
+from sealing.signatures.bundle import UnverifiedBundle, sign_bundle
+from sealing.signatures.statement import (
     SealedModuleStatement,
     sign_statement,
     unverified_key_hint,

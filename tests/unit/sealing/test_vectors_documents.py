@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sealing import dsse
 from sealing.envelope import Envelope, open_envelope
 from sealing.errors import SealError
 from sealing.keys import SigningKey, VerifyingKey
+from sealing.signatures import dsse
 from sealing.signers.cosign_key import read_cosign_key
 from sealing.signers.pkcs11_uri import Pkcs11Uri, parse_pkcs11_uri
 from tests.unit.sealing.makers import unb64

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from sealing.coco import CocoKey, CocoPacket
 from sealing.envelope import open_envelope
 from sealing.errors import SealError
 from sealing.foreign import unseal_foreign
+from sealing.holders.coco import CocoKey, CocoPacket
+from sealing.holders.recovery_key import RecoveryKeyFile, RecoveryPublicKey
 from sealing.jose.jwe import Jwe
 from sealing.jose.keys import JwePublicKey
 from sealing.keys import VerifyingKey
 from sealing.ocicrypt import PrivateOptions
-from sealing.recovery_key import RecoveryKeyFile, RecoveryPublicKey
 from sealing.unseal import unseal_to_memory, verify_artifact
 from tests.unit.sealing.makers import unb64
 from tests.unit.sealing.wasm_maker import SMALL

@@ -10,7 +10,7 @@ import pytest
 
 from sealing.envelope import ShareHeader
 from sealing.errors import SealError
-from sealing.shamir import Share, combine, open_share
+from sealing.holders.shamir import Share, combine, open_share
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "share"
 CASES = sorted(FOLDER.glob("*/case.json"))

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sealing.bundle import BUNDLE_TYPE
 from sealing.oci.layout import OciLayout
+from sealing.signatures.bundle import BUNDLE_TYPE
 from tests.fakes.desk import Desk, open_desk
 from tests.fakes.registry import FakeRegistry, fake_registry
 from tests.fakes.registry_wire import Request, Response

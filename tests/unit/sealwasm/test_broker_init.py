@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from attestation.simulated.platforms import PLATFORMS
-from keybroker.config import load_config
-from keybroker.settings import load_settings
+from keybroker.settings.config import load_config
+from keybroker.settings.models import load_settings
 from sealwasm.cli import run_command
 from sealwasm.session import Session
 from tests.fakes.silicon import MEASUREMENT, NOW, make_platform

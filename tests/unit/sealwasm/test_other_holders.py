@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from sealing.holders.outside import WARNINGS
 from sealing.oci.layout import OciLayout
-from sealing.outside import WARNINGS
 from tests.fakes.desk import Desk, open_desk
 from tests.fakes.registry import fake_registry
 from tests.unit.sealing.jwe_maker import seal_by_hand

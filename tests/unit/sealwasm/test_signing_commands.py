@@ -9,13 +9,13 @@ from typing import Any
 import click
 import pytest
 
-from sealing.cosign import simple_signature
 from sealing.keys import SigningKey
 from sealing.module_source import ModuleBytes
 from sealing.oci.attachments import bundle_manifest, simple_manifest
 from sealing.oci.blob import Blob
 from sealing.oci.layout import OciLayout
 from sealing.oci.transfer import Attachment, attach, push
+from sealing.signatures.cosign import simple_signature
 from sealing.wasm.signature import sign_module, verify_module
 from sealwasm.cli import run_command
 from sealwasm.exit_codes import ExitCode

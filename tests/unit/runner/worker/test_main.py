@@ -35,8 +35,9 @@ from runner.worker.messages import (
     TreeFile,
     Verified,
 )
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.keys import SigningKey
+from sealing.signatures import dsse
 from tests.fakes.story import CANARY, HELLO, PretendLock, Story, grant, make_story
 
 CALL = canonical.encode(Call(arguments=(), environment={}).to_header())

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from sealing.bundle import BUNDLE_TYPE, sign_bundle
 from sealing.canonical import encode
-from sealing.cosign import PAYLOAD_TYPE, simple_signature
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.attachments import bundle_manifest
@@ -17,7 +15,9 @@ from sealing.oci.blob import Blob
 from sealing.oci.descriptor import EMPTY_TYPE, MANIFEST_TYPE, Descriptor
 from sealing.oci.layout import OciLayout
 from sealing.oci.transfer import Attachment, attach, push
-from sealing.sigstore import PROVENANCE, statement_bytes
+from sealing.signatures.bundle import BUNDLE_TYPE, sign_bundle
+from sealing.signatures.cosign import PAYLOAD_TYPE, simple_signature
+from sealing.signatures.sigstore import PROVENANCE, statement_bytes
 from tests.unit.sealing import makers
 from tests.unit.sealing.oci.samples import publish, referrer, refusal, sealed, to_json
 

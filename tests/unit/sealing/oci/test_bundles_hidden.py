@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from sealing import limits as format_limits
-from sealing.bundle import UnverifiedBundle, sign_bundle
 from sealing.canonical import digest_of, encode
 from sealing.errors import SealRefusal
 from sealing.keys import SigningKey, VerifyingKey
@@ -22,7 +21,8 @@ from sealing.oci.reference import LayoutReference
 from sealing.oci.registry.client import RegistryClient
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, describe, push
-from sealing.statement import PREDICATE_TYPE
+from sealing.signatures.bundle import UnverifiedBundle, sign_bundle
+from sealing.signatures.statement import PREDICATE_TYPE
 from sealing.unseal import verify_artifact
 from tests.fakes.registry import FakeRegistry
 from tests.unit.sealing import makers

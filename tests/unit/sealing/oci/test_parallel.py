@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sealing.bundle import BUNDLE_TYPE, sign_bundle
 from sealing.errors import SealError, SealRefusal
 from sealing.oci import limits
 from sealing.oci.attachments import bundle_manifest
@@ -20,6 +19,7 @@ from sealing.oci.registry.client import RegistryClient
 from sealing.oci.stopping import wakeable
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, pull, push
+from sealing.signatures.bundle import BUNDLE_TYPE, sign_bundle
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.registry_wire import Request
 from tests.unit.sealing import makers

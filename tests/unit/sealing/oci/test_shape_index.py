@@ -12,13 +12,13 @@ import pytest
 
 from sealing.envelope import open_envelope
 from sealing.errors import SealRefusal
+from sealing.holders.recipients import Recipients
 from sealing.oci.copying import copy
 from sealing.oci.descriptor import INDEX_TYPE
 from sealing.oci.layout import OciLayout
 from sealing.oci.reference import LayoutReference
 from sealing.oci.shape_index import is_index, pick, write_index
 from sealing.oci.transfer import describe, fetch_layer, push, push_shapes
-from sealing.recipients import Recipients
 from sealing.seal import SealedModule, seal
 from sealing.shapes import COMPAT, SHAPES, WASM, Shape
 from sealing.unseal import unseal_to_memory, verify_artifact

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from sealing import limits as format_limits
-from sealing.bundle import BUNDLE_TYPE, sign_bundle
 from sealing.canonical import digest_of
-from sealing.cosign import SimpleSignature, simple_signature
 from sealing.errors import SealRefusal
 from sealing.oci import limits
 from sealing.oci.attachments import bundle_manifest, parse_bundle_manifest
@@ -25,6 +23,8 @@ from sealing.oci.reference import LayoutReference, Reference
 from sealing.oci.registry.client import RegistryClient
 from sealing.oci.store import ArtifactStore
 from sealing.oci.transfer import Attachment, attach, describe, fetch_layer, pull, push
+from sealing.signatures.bundle import BUNDLE_TYPE, sign_bundle
+from sealing.signatures.cosign import SimpleSignature, simple_signature
 from sealing.unseal import verify_artifact
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.registry_wire import Response

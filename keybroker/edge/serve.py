@@ -19,22 +19,28 @@ import uvicorn
 from fastapi import FastAPI
 
 from keybroker import limits
-from keybroker.app import create_app, create_operations_app
 from keybroker.broker import Broker, assemble
-from keybroker.config import Listen, load_config
+from keybroker.edge.app import create_app, create_operations_app
+from keybroker.edge.listening import BoundedProtocol
+from keybroker.edge.logs import write_json_to
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.initialise import DATABASE, MASTER_KEY, EvidenceFiles, NewBroker, init_broker
 from keybroker.keys import BrokerKeys
-from keybroker.listening import BoundedProtocol
-from keybroker.logs import write_json_to
 from keybroker.release import Clock, Entropy, utc_now
 from keybroker.seals.file import open_master_key
-from keybroker.settings import load_settings
+from keybroker.settings.config import Listen, load_config
+from keybroker.settings.initialise import (
+    DATABASE,
+    MASTER_KEY,
+    EvidenceFiles,
+    NewBroker,
+    init_broker,
+)
+from keybroker.settings.models import load_settings
 from keybroker.store.sqlite import SqliteStore
 
 __all__ = ["EvidenceFiles", "NewBroker", "init_broker", "open_broker", "serve"]
 
-_log = logging.getLogger("keybroker.serve")
+_log = logging.getLogger("keybroker.edge.serve")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

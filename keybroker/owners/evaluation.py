@@ -16,9 +16,9 @@ from pydantic import Field
 
 from attestation.report_data import REPORT_DATA_BYTES, ExpectedReportData, UnsafeAnyReportData
 from keybroker.appraisal import EvidenceTrust
-from keybroker.directory import Directory
-from keybroker.documents import OwnedDocument, require_current, verify_owned
 from keybroker.modules import verify_module
+from keybroker.owners.directory import Directory
+from keybroker.owners.documents import OwnedDocument, require_current, verify_owned
 from keybroker.protocol import MAX_MANIFEST_BYTES, Base64, Bundle, Evidence, Message, Name
 from keybroker.rulings import Rulings, facts_of, facts_of_module
 from policies.claims import ClaimValue
@@ -28,7 +28,7 @@ from policies.explain import decision_document
 EVALUATION_TYPE = "application/vnd.sealwasm.evaluation.v1+json"
 ANY_REPORT_DATA: Literal["unsafe-any"] = "unsafe-any"
 
-_log = logging.getLogger("keybroker.evaluation")
+_log = logging.getLogger("keybroker.owners.evaluation")
 
 
 class SignedModule(Message):

@@ -14,8 +14,8 @@ from typing import Any, Final, Self
 from sealing import canonical, limits, names
 from sealing.canonical import malformed
 from sealing.errors import SealError, SealRefusal
-from sealing.key_statement import KeyPeriod, broken, follow
 from sealing.keys import VerifyingKey
+from sealing.signatures.key_statement import KeyPeriod, broken, follow
 
 KIND: Final = "OwnerTrust"
 VERSION: Final = "sealwasm/v1"

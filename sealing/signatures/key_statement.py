@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
-from sealing import canonical, dsse, limits, names
+from sealing import canonical, limits, names
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import Signer, VerifyingKey
+from sealing.signatures import dsse
 
 KEY_STATEMENT_TYPE: Final = "application/vnd.sealwasm.owner-key.v1+json"
 _MEMBERS: Final = (

@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 
 from keybroker import limits
 from keybroker.broker import Broker
+from keybroker.edge.routes import router
+from keybroker.edge.shares import Shares
 from keybroker.errors import BrokerError
 from keybroker.metrics import Metrics
 from keybroker.problems import (
@@ -28,8 +30,6 @@ from keybroker.problems import (
     problem_of,
 )
 from keybroker.protocol import Problem
-from keybroker.routes import router
-from keybroker.shares import Shares
 from keybroker.sources import Sources
 
 HEADERS: Final = (

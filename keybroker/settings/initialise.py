@@ -16,23 +16,23 @@ import yaml
 
 from attestation.errors import EvidenceError
 from attestation.x509.pem import encode_pem
-from keybroker.attestation_ca import AttestationCas
 from keybroker.audit.leaf import BrokerInitialisedLeaf, encode_leaf
-from keybroker.config import (
+from keybroker.errors import BrokerCode, BrokerError
+from keybroker.keys import BrokerKeys
+from keybroker.records import new_id
+from keybroker.seals.file import create_master_key, open_master_key
+from keybroker.settings.config import (
     API,
     FILE_NAME,
     OPERATIONS,
     Listen,
     parse_config,
 )
-from keybroker.errors import BrokerCode, BrokerError
-from keybroker.keys import BrokerKeys
-from keybroker.named_files import invalid
-from keybroker.records import new_id
-from keybroker.seals.file import create_master_key, open_master_key
-from keybroker.settings import load_settings, root_fingerprint
+from keybroker.settings.models import load_settings, root_fingerprint
+from keybroker.settings.named_files import invalid
 from keybroker.store.protocol import Initialisation
 from keybroker.store.sqlite import SqliteStore
+from keybroker.tpm.attestation_ca import AttestationCas
 from sealing.keys import VerifyingKey
 
 MASTER_KEY = "master.key"

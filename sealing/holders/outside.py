@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from sealing import canonical, limits
-from sealing.coco import CocoKey, CocoPacket
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.coco import CocoKey, CocoPacket
 from sealing.jose.jwe import Jwe, seal_jwe
 from sealing.jose.keys import JwePublicKey
 

@@ -10,10 +10,10 @@ from typing import Final, Self
 from sealing import limits, names
 from sealing.envelope import Envelope, EnvelopeContext, ShareHeader, seal_envelope
 from sealing.errors import SealError, SealRefusal
+from sealing.holders.outside import OutsideRecipients
+from sealing.holders.shamir import Share, split
 from sealing.hpke import SealingKey
 from sealing.ocicrypt import PrivateOptions
-from sealing.outside import OutsideRecipients
-from sealing.shamir import Share, split
 
 # The kinds of holders, as the owner's statement lists them.
 BROKER: Final = "broker"

@@ -1,9 +1,9 @@
 """Bundles and statements as other tools write them: cosign's signatures, anybody's attestations.
 
 Not canonical JSON and with members that we have no use for, so nothing here decides about a
-module: our own statement is read by `sealing.statement` alone. Sources: sigstore/protobuf-specs
-v0.3, in-toto attestation `spec/v1/statement.md`, what cosign 3.1 writes. Spec:
-docs/specs/attestations.md.
+module: our own statement is read by `sealing.signatures.statement` alone. Sources:
+sigstore/protobuf-specs v0.3, in-toto attestation `spec/v1/statement.md`, what cosign 3.1
+writes. Spec: docs/specs/attestations.md.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sealing import canonical, limits
-from sealing.bundle import STATEMENT_TYPE, bundle_parts
-from sealing.dsse import pre_authentication_encoding
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
-from sealing.statement import IN_TOTO_TYPE
+from sealing.signatures.bundle import STATEMENT_TYPE, bundle_parts
+from sealing.signatures.dsse import pre_authentication_encoding
+from sealing.signatures.statement import IN_TOTO_TYPE
 
 # What `cosign sign` says: this key signed this digest, and nothing else.
 COSIGN_SIGN: Final = "https://sigstore.dev/cosign/sign/v1"

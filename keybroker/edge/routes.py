@@ -12,12 +12,12 @@ from starlette.requests import ClientDisconnect
 
 from keybroker import limits, protocol
 from keybroker.broker import Broker
-from keybroker.enrolment import OwnerEnrolled, PolicyEnrolled
+from keybroker.edge.shares import Shares
 from keybroker.errors import BrokerCode, BrokerError
-from keybroker.evaluation import EvaluationResponse
-from keybroker.owner_changes import OwnerRotated, RevocationRecorded
+from keybroker.owners.enrolment import OwnerEnrolled, PolicyEnrolled
+from keybroker.owners.evaluation import EvaluationResponse
+from keybroker.owners.owner_changes import OwnerRotated, RevocationRecorded
 from keybroker.problems import CONTENT_TYPE
-from keybroker.shares import Shares
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"

@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from keybroker import limits
-from keybroker.evidence_policy import PolicySection
-from keybroker.named_files import invalid, read_named
 from keybroker.protocol import FormatVersion
 from keybroker.ratelimit import Rate
-from keybroker.section import Count, Digest, FileName, FileNames, Section
+from keybroker.settings.evidence_policy import PolicySection
+from keybroker.settings.named_files import invalid, read_named
+from keybroker.settings.sections import Count, Digest, FileName, FileNames, Section
 from keybroker.sources import Sources
 from policies.errors import PolicyError
 from policies.reader import read_yaml

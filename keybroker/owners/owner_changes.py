@@ -12,10 +12,10 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from keybroker.audit.leaf import OwnerRotatedLeaf, RevocationLeaf, encode_leaf
-from keybroker.directory import Directory
-from keybroker.documents import Intake, OwnedDocument, sign_document, unverified_document
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.modules import require_owner
+from keybroker.owners.directory import Directory
+from keybroker.owners.documents import Intake, OwnedDocument, sign_document, unverified_document
 from keybroker.protocol import Base64, Digest, Identifier, KeyId, Message, Name, Version
 from keybroker.protocol import format_time as written
 from keybroker.store.protocol import (

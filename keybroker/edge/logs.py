@@ -74,6 +74,6 @@ def write_json_to(stream: TextIO = sys.stderr) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # Their lines repeat ours: the access log is written by keybroker.app.
+    # Their lines repeat ours: the access log is written by keybroker.edge.app.
     logging.getLogger("uvicorn.access").disabled = True
     logging.getLogger("httpx").setLevel(logging.WARNING)

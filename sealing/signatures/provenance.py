@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sealing import names
 from sealing.bom import Producer
-from sealing.statement import SealedModuleStatement
+from sealing.signatures.statement import SealedModuleStatement
 
 BUILD_TYPE: Final = "urn:sealwasm:seal:v1"
 BUILDER: Final = "urn:sealwasm:owner:"

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from sealing import canonical, limits
-from sealing.dsse import pre_authentication_encoding
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import Signer, VerifyingKey
+from sealing.signatures.dsse import pre_authentication_encoding
 
 BUNDLE_TYPE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 STATEMENT_TYPE: Final = "application/vnd.in-toto+json"

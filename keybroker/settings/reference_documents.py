@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from attestation.errors import EvidenceError, Refusal
 from attestation.reference import REFERENCES_TYPE, ReferenceValues
-from sealing import dsse
 from sealing.keys import Signer, VerifyingKey
+from sealing.signatures import dsse
 
 
 def sign_references(values: ReferenceValues, keys: Sequence[Signer]) -> bytes:

@@ -15,9 +15,7 @@ from datetime import datetime, timedelta
 from attestation.tpm.credential import SECRET_BYTES, make_credential
 from attestation.tpm.public import parse_public, require_attestation_key
 from attestation.verifiers.tpm.endorsement_key import EkTrust, verify_endorsement_key
-from keybroker.attestation_ca import AttestationCas
 from keybroker.audit.leaf import AttestationKeyLeaf, encode_leaf
-from keybroker.enrolment_tokens import EnrolmentTokens, PendingKey
 from keybroker.errors import BrokerCode, BrokerError
 from keybroker.limits import CREDENTIAL_SECONDS
 from keybroker.protocol import (
@@ -29,6 +27,8 @@ from keybroker.protocol import (
 )
 from keybroker.records import new_id
 from keybroker.store.protocol import AttestationKeyEnrolment, Store
+from keybroker.tpm.attestation_ca import AttestationCas
+from keybroker.tpm.enrolment_tokens import EnrolmentTokens, PendingKey
 
 
 @dataclass(frozen=True, slots=True)

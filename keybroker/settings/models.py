@@ -18,10 +18,10 @@ from attestation.verifiers.tpm.endorsement_key import EkTrust
 from attestation.x509.pem import parse_pem
 from keybroker.appraisal import EvidenceTrust
 from keybroker.broker import Settings
-from keybroker.config import FILE_NAME, BrokerConfig, EvidenceSection, SimulatedRoot
 from keybroker.endorsement_files import EndorsementFiles
-from keybroker.named_files import invalid, read_named
-from keybroker.reference_documents import is_signed, read_references
+from keybroker.settings.config import FILE_NAME, BrokerConfig, EvidenceSection, SimulatedRoot
+from keybroker.settings.named_files import invalid, read_named
+from keybroker.settings.reference_documents import is_signed, read_references
 from keybroker.sources import Sources
 from keybroker.store.protocol import Quota
 from policies.errors import PolicyError

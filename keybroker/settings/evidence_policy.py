@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from attestation.policy import CrlPolicy, EvidencePolicy
-from keybroker.section import Count, Section
+from keybroker.settings.sections import Count, Section
 
 Product = Literal["milan", "genoa", "turin"]
 TcbPart = Literal["bootloader", "tee", "snp", "microcode", "fmc"]

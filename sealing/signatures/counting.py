@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sealing import canonical, limits
-from sealing.bundle import UnverifiedBundle
 from sealing.errors import SealError, SealRefusal
 from sealing.keys import VerifyingKey
-from sealing.statement import PREDICATE_TYPE
+from sealing.signatures.bundle import UnverifiedBundle
+from sealing.signatures.statement import PREDICATE_TYPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """One HTTP connection with what uvicorn leaves open: how long it may say nothing, and how much.
 
 A connection costs its client nothing, so one that waits in silence, asks in drips, or sends a
-body after its answer must not keep its place. Bodies have a deadline in `keybroker.routes`.
+body after its answer must not keep its place. Bodies have a deadline in `keybroker.edge.routes`.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ from keybroker.limits import ENROLMENT_BODY_BYTES
 from keybroker.modules import FindOwner, require_owner
 from keybroker.protocol import FormatVersion, KeyId, Message, Time, parse_time
 from keybroker.records import new_id
-from sealing import canonical, dsse
+from sealing import canonical
 from sealing.keys import Signer, VerifyingKey
+from sealing.signatures import dsse
 
 _ENVELOPE = ("payload", "payloadType", "signatures")
 

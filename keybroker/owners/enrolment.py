@@ -15,16 +15,16 @@ from pydantic import Field
 
 from keybroker.audit.fields import PolicyReference
 from keybroker.audit.leaf import OwnerEnrolledLeaf, PolicyEnrolledLeaf, encode_leaf
-from keybroker.directory import Directory
-from keybroker.documents import (
+from keybroker.limits import POLICY_BYTES
+from keybroker.modules import require_owner
+from keybroker.owners.directory import Directory
+from keybroker.owners.documents import (
     Intake,
     OwnedDocument,
     SignedDocument,
     sign_document,
     unverified_document,
 )
-from keybroker.limits import POLICY_BYTES
-from keybroker.modules import require_owner
 from keybroker.protocol import (
     Base64,
     Digest,

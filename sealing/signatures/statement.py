@@ -13,12 +13,12 @@ from typing import Any, Final, Self
 
 from sealing import canonical, limits, names
 from sealing.bill import AnyBill, parse_bill
-from sealing.bundle import UnverifiedBundle, sign_bundle
 from sealing.envelope import EnvelopeContext
 from sealing.errors import SealError, SealRefusal
 from sealing.hidden_bill import HiddenBill
 from sealing.keys import Signer, VerifyingKey
 from sealing.manifest import SealedManifest
+from sealing.signatures.bundle import UnverifiedBundle, sign_bundle
 
 IN_TOTO_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:sealwasm:sealed-module:v1"

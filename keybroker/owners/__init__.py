@@ -1,0 +1,1 @@
+"""What owners and the operator tell the broker: owners, policies, rotations, revocations."""

@@ -1,0 +1,1 @@
+"""Attestation keys of TPMs: tokens, the two steps of certification, the authority."""

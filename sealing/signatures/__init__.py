@@ -1,0 +1,1 @@
+"""What owners and others sign, in which form, and whose signatures count."""

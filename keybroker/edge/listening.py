@@ -12,40 +12,59 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from keybroker import limits
+from keybroker.sources import source_of
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with a deadline and a size for each request's head, and a part for each peer."""
+    """HTTP/1.1 with a deadline and a size for each request's head, and a part for each source.
 
+    Of what follows the head only bodies count for anything: trailers are read over.
+    """
+
+    # Whose connection this is, as rates count: whoever has one IPv6 address has all of a network.
+    source: str | None = None
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
+    _got_on = False
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, unless its peer has enough of them."""
+        """Take a connection, unless its source has enough of them."""
         super().connection_made(transport)
-        if self._of_this_peer() > limits.CONNECTIONS_OF_SOURCE:
+        self.source = source_of(self.client[0]) if self.client else None
+        if self._of_this_source() > limits.CONNECTIONS_OF_SOURCE:
             transport.abort()
         else:
             self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless this is more than any head needs."""
+        """Read on, unless this is more than any head needs, or what stands between bodies."""
+        self._got_on = False
         super().data_received(data)
-        if self._in_head:
+        if not self._got_on:
             self._head_bytes += len(data)
             if self._head_bytes > limits.HEAD_BYTES:
                 self.transport.abort()
 
     def on_message_begin(self) -> None:
         """Start to count a head."""
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._got_on, self._head_bytes = True, False, 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, but no trailer: it would look like one, written by the last proxy."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Stop counting: what follows is a body."""
-        self._in_head = False
+        self._in_head, self._got_on, self._head_bytes = False, True, 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body, which has bounds of its own."""
+        self._got_on, self._head_bytes = True, 0
+        super().on_body(body)
 
     def on_response_complete(self) -> None:
         """Give the next request as much time as the first one had."""
@@ -71,7 +90,5 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
 
-    def _of_this_peer(self) -> int:
-        hosts = (getattr(each, "client", None) for each in self.connections)
-        own = self.client[0] if self.client else None
-        return sum(1 for client in hosts if client is not None and client[0] == own)
+    def _of_this_source(self) -> int:
+        return sum(1 for each in self.connections if getattr(each, "source", None) == self.source)

@@ -18,6 +18,17 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: broker\r\n\r\n"
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
+class FakeTransport(asyncio.Transport):
+    """A connection from an address that this machine need not have."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__({"peername": (host, 1), "sockname": ("::1", 2)})
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
 async def say_ok(scope: Any, receive: Any, send: Any) -> None:
     await send(
         {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
@@ -135,3 +146,80 @@ def test_one_peer_has_only_so_many_connections(monkeypatch: pytest.MonkeyPatch) 
             return [await ask(connect) for _ in range(3)]
 
     assert asyncio.run(visit()) == [b"HTTP", b"HTTP", b""]
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: broker\r\nx-a: head\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def test_a_trailer_is_no_header() -> None:
+    """A proxy passes trailers on: one could name an address as if the proxy had found it."""
+    heard: list[bytes] = []
+
+    async def listen(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        heard.extend(value for name, value in scope["headers"] if name == b"x-a")
+        await say_ok(scope, receive, send)
+
+    async def visit() -> bytes:
+        async with listening(listen) as connect:
+            reader, writer = await connect()
+            writer.write(CHUNKED + b"1\r\na\r\n0\r\nx-a: trailer\r\n\r\n")
+            return await asyncio.wait_for(reader.readuntil(b"ok"), 30)
+
+    assert asyncio.run(visit()).endswith(b"ok")
+    assert heard == [b"head"]
+
+
+@pytest.mark.parametrize("start", [b"0\r\nx-a: ", b"1;a=", b"0"], ids=["trailer", "extension", "0"])
+def test_what_stands_between_bodies_has_a_size(
+    start: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HEAD_SECONDS", 1000.0)
+
+    async def hang(_scope: Any, _receive: Any, _send: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def visit() -> bytes:
+        async with listening(hang) as connect:
+            reader, writer = await connect()
+            # More than is read at once: what comes with the head is not told apart from it.
+            writer.write(CHUNKED + start + b"0" * 32 * limits.HEAD_BYTES)
+            return await closed(reader)
+
+    assert asyncio.run(visit()) == b""
+
+
+def test_a_body_may_be_larger_than_any_head() -> None:
+    async def count(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await say_ok(scope, receive, send)
+
+    async def visit() -> bytes:
+        async with listening(count) as connect:
+            reader, writer = await connect()
+            piece = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
+            for part in (CHUNKED, piece, piece, piece, b"0\r\n\r\n"):
+                writer.write(part)
+                await writer.drain()
+            return await asyncio.wait_for(reader.readuntil(b"ok"), 30)
+
+    assert asyncio.run(visit()).endswith(b"ok")
+
+
+def test_addresses_of_one_network_are_one_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "CONNECTIONS_OF_SOURCE", 1)
+    config = uvicorn.Config(say_ok, http=BoundedProtocol, ws="none", lifespan="off")
+    config.load()
+
+    async def visit() -> list[bool]:
+        state, cut = ServerState(), []
+        for host in ("2001:db8::1", "2001:db8::2", "2001:db9::1"):
+            wire = FakeTransport(host)
+            protocol = BoundedProtocol(config, state, {})
+            protocol.connection_made(wire)
+            cut.append(wire.aborted)
+        return cut
+
+    assert asyncio.run(visit()) == [False, True, False]

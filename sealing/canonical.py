@@ -129,12 +129,13 @@ def _check_names(value: dict[Any, Any], what: str) -> int:
         text = "".join(value)
     except TypeError as error:
         raise malformed(what, "a member name is not a string") from error
+    names = list(value)
+    in_order = names == sorted(names)
     # Beyond 16 bits the order of UTF-16 is another one than that of code points.
     if text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):
-        names = list(value)
-        return _IN_ORDER if names == sorted(names) else _BY_CODE_POINT
-    keys = [name.encode("utf-16-be", "surrogatepass") for name in value]
-    return _IN_ORDER if keys == sorted(keys) else _BY_UTF16
+        return _IN_ORDER if in_order else _BY_CODE_POINT
+    # In order by both, or another object that is not would have this one sorted by code point.
+    return _IN_ORDER if in_order and names == sorted(names, key=_utf16) else _BY_UTF16
 
 
 def _utf16(name: str) -> bytes:

@@ -144,6 +144,13 @@ def test_safe_integers(number: int) -> None:
     assert canonical.parse_json(str(number).encode(), limit_bytes=99, what="value") == number
 
 
+@pytest.mark.parametrize("inner", [["\U0001f600", "\uffff"], ["\uffff", "\U0001f600"]])
+@pytest.mark.parametrize("outer", [["a", "b"], ["b", "a"]])
+def test_no_object_is_sorted_as_another_one_needs_it(outer: list[str], inner: list[str]) -> None:
+    value = dict.fromkeys(outer, dict.fromkeys(inner, 0))
+    assert canonical.encode(value) == rfc8785.dumps(value)
+
+
 @pytest.mark.parametrize("first", ["a", "\u00e9", "\U0001f600"])
 @pytest.mark.parametrize("second", ["b", "\uffff", "\U0001f601"])
 def test_members_are_in_the_order_of_utf_16(first: str, second: str) -> None:

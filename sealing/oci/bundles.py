@@ -141,7 +141,8 @@ def _search(
 
 def _within_bytes(referrers: Sequence[_Referrer]) -> Iterator[_Referrer]:
     total = 0
-    every = {one.bundle.digest: one for one in referrers}
+    # By size as well: a wrong one beside the digest of the owner's bundle must not stand for it.
+    every = {(one.bundle.digest, one.bundle.size): one for one in referrers}
     for one in sorted(every.values(), key=lambda one: one.bundle.size):
         total += one.bundle.size
         if total > limits.SEARCHED_BYTES:

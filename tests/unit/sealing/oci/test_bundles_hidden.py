@@ -90,6 +90,21 @@ def test_among_forged_ones(store: ArtifactStore, predicate: str | None) -> None:
     assert every == found
 
 
+@pytest.mark.parametrize("more", [-1, 1])
+def test_beside_its_own_digest_with_another_size(client: RegistryClient, more: int) -> None:
+    for number in range(MANY):
+        attached(client, forged(number))
+    push(client, sealed(), "v1")
+    document = json.loads(
+        bundle_manifest(
+            sealed().manifest, sealed().bundle, predicate_type=PREDICATE_TYPE, created=makers.NOW
+        )
+    )
+    document["layers"][0]["size"] += more
+    client.put_manifest(encode(document))
+    assert verified(describe(client, V1, owners=OWNERS), OWNERS).bundle == sealed().bundle
+
+
 def test_behind_one_of_another_owner_many_times(store: ArtifactStore) -> None:
     for number in range(MANY):
         attached(store, sealed().bundle, note=str(number))

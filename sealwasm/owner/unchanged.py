@@ -37,7 +37,7 @@ def same_published(
     if order.version not in (0, newest.version):
         return None
     offered = _offered(session, newest, place, owner, registry)
-    if offered is None or not _said_alike(order, offered):
+    if offered is None or not _said_alike(order, newest, offered):
         return None
     return offered if _same_module(session, order, offered) else None
 
@@ -68,7 +68,7 @@ def _offered(
         return None
 
 
-def _said_alike(order: SealOrder, offered: Offered) -> bool:
+def _said_alike(order: SealOrder, newest: Listed, offered: Offered) -> bool:
     """Return whether everything but the module is as ordered; all shapes say the same of it."""
     from sealing.hidden_bill import HiddenBill
     from sealwasm.owner.sealing import load_capabilities_file
@@ -76,7 +76,9 @@ def _said_alike(order: SealOrder, offered: Offered) -> bool:
     statement = offered.first.statement
     policy = load_capabilities_file(order.capabilities)
     return (
-        tuple(offered.shapes) == order.shapes
+        # The tag was asked twice: another answer could be an older version, or another module.
+        (statement.module, statement.version) == (order.name, newest.version)
+        and tuple(offered.shapes) == order.shapes
         and isinstance(statement.bill, HiddenBill) is order.hide_details
         and statement.capabilities == policy.to_document()
         and statement.policy == order.policy

@@ -11,6 +11,7 @@ import pytest
 
 from sealing.oci.layout import OciLayout
 from sealing.signatures.bundle import BUNDLE_TYPE
+from sealwasm.artifacts import listing
 from tests.fakes.desk import Desk, open_desk
 from tests.fakes.registry import FakeRegistry, fake_registry
 from tests.fakes.registry_wire import Request, Response
@@ -315,6 +316,19 @@ class TestUnchanged:
             "version 1 there is not whole (seal-signature-missing): entry of shape compat" in said
         )
         assert "version 2: the highest published one is 1" in said
+
+    def test_a_tag_that_goes_back_to_an_older_version_is_not_the_newest(self, desk, monkeypatch):
+        old = publish(desk)["reference"].rpartition("@")[2]
+        publish(desk, "--version", "2")
+        honest = listing.newest
+
+        def newest(store: OciLayout, *given: Any) -> Any:
+            found = honest(store, *given)
+            store.put_manifest(store.get_manifest(old), tag="2")
+            return found
+
+        monkeypatch.setattr(listing, "newest", newest)
+        assert publish(desk)["version"] == 3
 
     def test_hidden_details_hide_whether_it_is_the_same(self, desk):
         command = ("publish", desk.path("app.wasm"), "--hide-details")

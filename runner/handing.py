@@ -14,6 +14,8 @@ from runner.worker.frames import malformed
 from runner.worker.messages import Artifact, Call, Piece, PieceName, Start, TreeFile, Verified
 from runner.worker.process import WorkerProcess
 from sealing import canonical
+from sealing.signatures.owner_trust import ResolvedTrust
+from sealing.unseal import VerifiedArtifact
 
 
 def hand_over_artifact(
@@ -32,10 +34,25 @@ def hand_over_artifact(
         (PieceName.LAYER, layer),
     ):
         worker.send(Piece(name=name), data)
-    worker.send(Artifact(owner_threshold=order.owner_threshold))
+    owners = _keys_by_owner(artifact, order.trust)
+    worker.send(Artifact(owner_threshold=order.owner_threshold, owners=owners))
     message = hear(worker, limits.PREPARE_SECONDS).message
     if not isinstance(message, Verified):
         raise malformed(f"got {message.type}, expected verified")
+
+
+def _keys_by_owner(
+    artifact: VerifiedArtifact, trust: ResolvedTrust | None
+) -> tuple[tuple[str, ...], ...]:
+    """Return whose the keys are that signed, but for those that had expired by then."""
+    signed = [signer.key_id for signer in artifact.signers]
+    if trust is None:
+        return tuple((key_id,) for key_id in signed)
+    found: dict[str, list[str]] = {}
+    for one in trust.trusted:
+        if one.key.key_id in signed and one.signs_at(artifact.statement.created):
+            found.setdefault(one.owner, []).append(one.key.key_id)
+    return tuple(tuple(key_ids) for key_ids in found.values())
 
 
 def hand_over_sealed(

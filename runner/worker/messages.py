@@ -63,6 +63,9 @@ Detail = Annotated[
     str, Field(max_length=limits.MAX_DETAIL_CHARS, pattern=r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f]*$")
 ]
 LockdownPart = Annotated[Part, Field(strict=False)]
+_KeysOfOwner = Annotated[
+    tuple[KeyId, ...], Field(min_length=1, max_length=limits.MAX_SEVERAL, strict=False)
+]
 ShortText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
@@ -94,6 +97,10 @@ class Artifact(Header):
 
     type: Literal["artifact"] = "artifact"
     owner_threshold: Annotated[int, Field(ge=1, le=limits.MAX_SEVERAL)]
+    # By owner, the keys whose signatures count. Of two that are one owner's only one does.
+    owners: Annotated[
+        tuple[_KeysOfOwner, ...], Field(min_length=1, max_length=limits.MAX_SEVERAL, strict=False)
+    ]
 
 
 class Release(Header):

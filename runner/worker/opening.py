@@ -16,10 +16,12 @@ from runner.errors import RunnerCode, RunnerError
 from runner.genuine import GenuineRelease, verify_genuine
 from runner.grants import parse_grant, read_grant, read_guardrails, within
 from runner.refusing import refused_as
+from runner.worker.frames import malformed
 from runner.worker.handover import Handover, Pieces
 from runner.worker.limits import MAX_MODULE_BYTES
 from runner.worker.messages import Artifact, PieceName, Release
 from runner.worker.unwrapping import unwrap
+from sealing.errors import SealError, SealRefusal
 from sealing.holders.shamir import Share, combine
 from sealing.hpke import OpeningKey
 from sealing.keys import VerifyingKey
@@ -66,6 +68,7 @@ class Opening:
                 owners=[VerifyingKey.from_spki(spki) for spki in pieces.several(PieceName.OWNER)],
                 threshold=said.owner_threshold,
             )
+            _require_owners(self._artifact.signers, said)
             manifest = self._artifact.manifest
             size, digest = manifest.layer_size, manifest.layer_digest
             require_blob(self._layer, digest=digest, size=size, what="layer")
@@ -148,6 +151,18 @@ class Opening:
             return unseal_to_memory(
                 self._artifact, self._layer, options, limit_bytes=MAX_MODULE_BYTES
             )
+
+
+def _require_owners(signers: Sequence[VerifyingKey], said: Artifact) -> None:
+    """Accept signatures of as many owners as `said`, or raise `RunnerError` or `SealError`."""
+    key_ids = [key_id for owner in said.owners for key_id in owner]
+    if len(set(key_ids)) != len(key_ids):
+        raise malformed("a key is of two owners")
+    signed = {key.key_id for key in signers}
+    count = sum(1 for owner in said.owners if not signed.isdisjoint(owner))
+    if count < said.owner_threshold:
+        detail = f"signed by {count} owners, expected {said.owner_threshold}"
+        raise SealError(SealRefusal.SIGNATURE_MISSING, detail)
 
 
 def guardrails_in(handover: Handover) -> list[Guardrails]:

@@ -38,6 +38,7 @@ from runner.worker.messages import (
 from sealing import canonical
 from sealing.keys import SigningKey
 from sealing.signatures import dsse
+from sealing.signatures.bundle import sign_bundle
 from tests.fakes.story import CANARY, HELLO, PretendLock, Story, grant, make_story
 
 CALL = canonical.encode(Call(arguments=(), environment={}).to_header())
@@ -167,7 +168,8 @@ def sealed(tmp_path: Path) -> Iterator[Sealed]:
             PieceName.LAYER: fetch_ciphertext(story.store, module),
         }
         release = Release(identity=identity.spki, request=asked.binding.digest())
-        said, brokers = Artifact(owner_threshold=1), (identity.key_id,)
+        owners = ((module.artifact.owner.key_id,),)
+        said, brokers = Artifact(owner_threshold=1, owners=owners), (identity.key_id,)
         yield Sealed(story, talk, artifact, said, release, released.answer, brokers)
         talk.end()
 
@@ -212,6 +214,10 @@ def _release(**members: Any) -> Callable[[Sealed], object]:
     return lambda sealed: setattr(sealed, "release", sealed.release.model_copy(update=members))
 
 
+def _said(**members: Any) -> Callable[[Sealed], object]:
+    return lambda sealed: setattr(sealed, "said", sealed.said.model_copy(update=members))
+
+
 STRANGER = SigningKey.generate("ed25519").public
 OTHER = "sha256:" + "0" * 64
 # What ends the conversation: the artifact, or what the supervisor says of it, is not right.
@@ -223,7 +229,7 @@ MISTRUST: list[tuple[str, Callable[[Sealed], object], str]] = [
     ("another signature", _flip(PieceName.BUNDLE), "artifact-refused"),
     ("another layer", _flip(PieceName.LAYER), "artifact-refused"),
     ("a layer of another size", _swap(PieceName.LAYER, b"x"), "artifact-refused"),
-    ("more owners than signed", _set(said=Artifact(owner_threshold=2)), "artifact-refused"),
+    ("more owners than signed", _said(owner_threshold=2), "artifact-refused"),
     ("guardrails that are none", _set(inputs={**INPUTS, PieceName.GUARDRAILS: GRANT}),
      "grant-invalid"),
     ("a broker that released nothing", _set(brokers=(STRANGER.key_id,)), "broker-not-genuine"),
@@ -232,6 +238,32 @@ MISTRUST: list[tuple[str, Callable[[Sealed], object], str]] = [
     ("one broker twice", lambda s: setattr(s, "brokers", s.brokers * 2), "broker-not-genuine"),
     ("no brokers", _set(brokers=None), "worker-frame-malformed"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("owners", "refusal"),
+    [
+        (["a", "b"], None),
+        (["ab"], ("artifact-refused", "seal-signature-missing")),
+        (["a"], ("artifact-refused", "seal-signature-missing")),
+        (["a", "ab"], ("worker-frame-malformed", "")),
+    ],
+    ids=["two-owners", "two-keys-of-one", "a-key-that-counts-for-nobody", "a-key-of-two"],
+)
+def test_owners_are_counted_not_keys(sealed: Sealed, owners: list[str], refusal: Any) -> None:
+    second = SigningKey.generate("p256")
+    key_ids = {"a": sealed.story.world.owner.key_id, "b": second.key_id}
+    dsse_envelope = json.loads(sealed.artifact[PieceName.BUNDLE])["dsseEnvelope"]
+    payload = canonical.b64decode(dsse_envelope["payload"], what="payload")
+    sealed.talk.say(messages.Piece(name=PieceName.BUNDLE), sign_bundle(payload, second))
+    sealed.talk.say(messages.Piece(name=PieceName.OWNER), second.public.spki)
+    groups = tuple(tuple(key_ids[key] for key in owner) for owner in owners)
+    sealed.said = Artifact(owner_threshold=2, owners=groups)
+    message = sealed.begin()
+    if refusal is None:
+        assert isinstance(message, Verified), message
+    else:
+        assert failed(message) == refusal
 
 
 @pytest.mark.parametrize("case", MISTRUST, ids=lambda case: case[0])

@@ -75,7 +75,7 @@ def handed(tmp_path: Path) -> Iterator[Handed]:
                 PieceName.LAYER: fetch_ciphertext(story.store, module),
             }
         )
-        talk.say(Artifact(owner_threshold=1))
+        talk.say(Artifact(owner_threshold=1, owners=((module.artifact.owner.key_id,),)))
         assert isinstance(talk.hear(), Verified)
         yield Handed(story, talk, releases)
         talk.end()

@@ -57,11 +57,13 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def most_values(size: int) -> int:
-    """Return how many values a text of `size` bytes may hold."""
+def most_values(size: int, *, dense: bool) -> int:
+    """Return how many values a text of `size` bytes may hold, `dense` as `parse_json` has it."""
+    if not dense:
+        return limits.JSON_VALUES
     # In steps, so that a reader keeps few patterns.
-    dense = size // limits.JSON_VALUE_BYTES // _VALUES_STEP * _VALUES_STEP
-    return min(max(dense, limits.JSON_VALUES), limits.JSON_VALUES_MOST)
+    many = size // limits.JSON_VALUE_BYTES // _VALUES_STEP * _VALUES_STEP
+    return min(max(many, limits.JSON_VALUES), limits.JSON_VALUES_MOST)
 
 
 @lru_cache(maxsize=64)
@@ -77,13 +79,13 @@ def _more_values_than(count: int) -> re.Pattern[bytes]:
     )
 
 
-def require_affordable(data: bytes, what: str) -> None:
+def require_affordable(data: bytes, what: str, *, dense: bool = False) -> None:
     """Refuse a text of more values than a reader should build, before it builds any."""
     # Strings may hold any number of these characters; they are passed over in a second look.
     marks = data.count(b",") + data.count(b"[") + data.count(b"{")
     if marks <= limits.JSON_VALUES:
         return
-    most = most_values(len(data))
+    most = most_values(len(data), dense=dense)
     if marks > most and _more_values_than(most).match(data):
         raise SealError(SealRefusal.TOO_LARGE, f"{what} holds more than {most} values")
 
@@ -189,10 +191,10 @@ def encode(value: Any) -> bytes:
     return _write(value, _check(value, "value"), "value")
 
 
-def _load(data: bytes, limit_bytes: int, what: str) -> Any:
+def _load(data: bytes, limit_bytes: int, what: str, *, dense: bool) -> Any:
     if len(data) > limit_bytes:
         raise SealError(SealRefusal.TOO_LARGE, f"{what} is {len(data)} bytes, limit {limit_bytes}")
-    require_affordable(data, what)
+    require_affordable(data, what, dense=dense)
     try:
         value = _DECODER.decode(bytes(data).decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -225,23 +227,24 @@ def _check_read(value: Any, what: str) -> None:
         level = inner
 
 
-def parse_json(data: bytes, *, limit_bytes: int, what: str) -> Any:
+def parse_json(data: bytes, *, limit_bytes: int, what: str, dense: bool = False) -> Any:
     """Return the value of one JSON text: UTF-8, no repeated member, no fraction, nothing after it.
 
-    Says nothing about the byte form; `parse_canonical` does. Raises `SealError`.
+    `dense` is for statements, whose lists may make up the whole of a large text. Says nothing about
+    the byte form; `parse_canonical` does. Raises `SealError`.
     """
-    value = _load(data, limit_bytes, what)
+    value = _load(data, limit_bytes, what, dense=dense)
     if b"\\u" in data:  # The only way to write half of a surrogate pair.
         _write(value, _IN_ORDER, what)
     return value
 
 
-def parse_canonical(data: bytes, *, limit_bytes: int, what: str) -> Any:
+def parse_canonical(data: bytes, *, limit_bytes: int, what: str, dense: bool = False) -> Any:
     """Return the value of a text that is exactly its own RFC 8785 form.
 
     Raises `SealError` as `parse_json` does, and when its one form is other bytes.
     """
-    value = _load(data, limit_bytes, what)
+    value = _load(data, limit_bytes, what, dense=dense)
     beyond = not data.isascii() and len(data.translate(None, _BEYOND_16_BITS)) != len(data)
     # An object keeps the order in which its members were read.
     written = _write(value, _IN_ORDER if beyond else _BY_CODE_POINT, what)

@@ -100,7 +100,9 @@ def _require_about(payload: bytes, manifest: str) -> None:
     Attestations lie beside the statement, and whoever may write to the repository can put what an
     owner signed about another artifact there too.
     """
-    value = canonical.parse_json(payload, limit_bytes=limits.STATEMENT_BYTES, what="statement")
+    value = canonical.parse_json(
+        payload, limit_bytes=limits.STATEMENT_BYTES, what="statement", dense=True
+    )
     if not isinstance(value, dict) or value.get("predicateType") != PREDICATE_TYPE:
         raise SealError(SealRefusal.STATEMENT_TYPE, f"expected {PREDICATE_TYPE}")
     if _subject_of(value.get("subject")) not in (manifest, None):

@@ -108,7 +108,7 @@ def statement_bytes(manifest_digest: str, predicate_type: str, predicate: Any) -
 def _statement(data: bytes) -> tuple[tuple[str, ...], str, dict[str, Any]]:
     """Return digests of the subjects, predicate type and predicate."""
     what = "statement"
-    value = canonical.parse_json(data, limit_bytes=limits.STATEMENT_BYTES, what=what)
+    value = canonical.parse_json(data, limit_bytes=limits.STATEMENT_BYTES, what=what, dense=True)
     value = canonical.members(value, ("_type", "subject", "predicateType", "predicate"), what)
     if value["_type"] not in _IN_TOTO_TYPES:
         raise SealError(SealRefusal.STATEMENT_TYPE, f"expected {IN_TOTO_TYPE}")

@@ -137,14 +137,16 @@ class SealedModuleStatement:
         if len(data) > limits.STATEMENT_BYTES:
             detail = f"statement is {len(data)} bytes, limit {limits.STATEMENT_BYTES}"
             raise SealError(SealRefusal.TOO_LARGE, detail)
-        canonical.require_affordable(data, "statement")
+        canonical.require_affordable(data, "statement", dense=True)
         return data
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Return the statement whose canonical form is `data`, or raise `SealError`."""
         what = "statement"
-        value = canonical.parse_canonical(data, limit_bytes=limits.STATEMENT_BYTES, what=what)
+        value = canonical.parse_canonical(
+            data, limit_bytes=limits.STATEMENT_BYTES, what=what, dense=True
+        )
         value = canonical.members(value, _STATEMENT, what)
         if (value["_type"], value["predicateType"]) != (IN_TOTO_TYPE, PREDICATE_TYPE):
             raise SealError(SealRefusal.STATEMENT_TYPE, f"expected {PREDICATE_TYPE}")

@@ -112,7 +112,7 @@ def _read_json(path: str) -> dict[str, Any]:
 
     data = read_file(path, limit_bytes=PREDICATE_BYTES)
     try:
-        value = parse_json(data, limit_bytes=PREDICATE_BYTES, what="document")
+        value = parse_json(data, limit_bytes=PREDICATE_BYTES, what="document", dense=True)
     except SealError as error:
         raise _invalid(path, "is not JSON that can be signed here", error.detail) from error
     if not isinstance(value, dict):

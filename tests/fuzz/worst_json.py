@@ -13,9 +13,9 @@ SIZE = 1 << 20
 _HEADS = ("", "é", "\U0001f600")
 
 
-def texts(before: bytes = b"", after: bytes = b"") -> Iterator[bytes]:
+def texts(before: bytes = b"", after: bytes = b"", *, dense: bool = False) -> Iterator[bytes]:
     """Give lists between `before` and `after`, where a document takes any value."""
-    room = most_values(SIZE) - before.count(b",") - after.count(b",") - 64
+    room = most_values(SIZE, dense=dense) - before.count(b",") - after.count(b",") - 64
     for body in _bodies(room):
         yield before + body + after
         filling = b' ,"' + b"x" * max(0, SIZE - len(before) - len(body) - len(after) - 5) + b'"]'

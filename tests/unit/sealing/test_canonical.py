@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import rfc8785
@@ -87,7 +88,7 @@ def test_depth_boundary(depth: int) -> None:
         b"[" + b"0," * limits.JSON_VALUES + b"0]",
         b"[" + b"[]," * (limits.JSON_VALUES // 2) + b"0]",
         b'["[",' + b'"\\"",' * limits.JSON_VALUES + b"0]",
-        b"[" + b"0," * canonical.most_values(1 << 20) + b" " * (1 << 19) + b"0]",
+        b"[" + b"0," * limits.JSON_VALUES + b" " * (1 << 20) + b"0]",
         b"[" * (limits.JSON_VALUES + 1),
     ],
 )
@@ -111,8 +112,16 @@ def test_as_many_values_as_there_may_be() -> None:
         (1 << 30, limits.JSON_VALUES_MOST),
     ],
 )
-def test_larger_texts_hold_more_values(size: int, values: int) -> None:
-    assert canonical.most_values(size) == values
+def test_larger_statements_hold_more_values(size: int, values: int) -> None:
+    assert canonical.most_values(size, dense=True) == values
+    assert canonical.most_values(size, dense=False) == limits.JSON_VALUES
+
+
+@pytest.mark.parametrize("read", [canonical.parse_json, canonical.parse_canonical])
+def test_only_where_a_reader_says_so(read: Any) -> None:
+    data = b"[" + b'"' + b"x" * (1 << 20) + b'"' + b",0" * limits.JSON_VALUES + b"]"
+    assert len(read(data, limit_bytes=len(data), what="v", dense=True)) == limits.JSON_VALUES + 1
+    assert refusal_of(read, data, limit_bytes=len(data), what="v") == SealRefusal.TOO_LARGE
 
 
 @pytest.mark.parametrize("excess", [0, 1])

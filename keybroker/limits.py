@@ -28,6 +28,8 @@ CONNECTIONS = 1024
 CONNECTIONS_OF_SOURCE = 256
 # A client that connects says what it wants within this time, and again after every answer.
 HEAD_SECONDS = 10.0
+# A client takes what was written for it within this time, or it would hold a request for nothing.
+ANSWER_SECONDS = 20.0
 # Request line and headers, those that proxies add included.
 HEAD_BYTES = 32 * 1024
 # All request bodies being read together: eight of the largest. Somebody with no key yet must not

@@ -24,6 +24,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # Whose connection this is, as rates count: whoever has one IPv6 address has all of a network.
     source: str | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _untaken: asyncio.TimerHandle | None = None
     _in_head = True
     _got_on = False
     _head_bytes = 0
@@ -71,9 +72,20 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         self._wait_for_head()
 
+    def pause_writing(self) -> None:
+        """Wait for a client that takes no answers, but not for ever."""
+        super().pause_writing()
+        self._untaken = self.loop.call_later(limits.ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: the client took what was written."""
+        self._cancel_untaken()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its deadline."""
         self._cancel()
+        self._cancel_untaken()
         super().connection_lost(exc)
 
     def _wait_for_head(self) -> None:
@@ -89,6 +101,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _cancel(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+
+    def _cancel_untaken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
 
     def _of_this_source(self) -> int:
         return sum(1 for each in self.connections if getattr(each, "source", None) == self.source)

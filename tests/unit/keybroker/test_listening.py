@@ -223,3 +223,22 @@ def test_addresses_of_one_network_are_one_source(monkeypatch: pytest.MonkeyPatch
         return cut
 
     assert asyncio.run(visit()) == [False, True, False]
+
+
+def test_whoever_takes_no_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", 0.2)
+    ended = asyncio.Event()
+
+    async def say_much(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(64):
+            await send({"type": "http.response.body", "body": bytes(2**20), "more_body": True})
+        ended.set()
+
+    async def visit() -> None:
+        async with listening(say_much) as connect:
+            _, writer = await connect()
+            writer.write(REQUEST)
+            await asyncio.wait_for(ended.wait(), 30)
+
+    asyncio.run(visit())

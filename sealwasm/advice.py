@@ -199,7 +199,9 @@ OF_CODE: Final[dict[str, Advice]] = {
     "master-key-missing": Advice(Kind.BROKER_SEALED),
     "master-key-unsafe": Advice(Kind.BROKER_SEALED, next_step="chmod 600 FOLDER/master.key"),
     "broker-identity-differs": Advice(
-        Kind.EVIDENCE, next_step="do not use it; ask the operator for the broker's identity"
+        Kind.EVIDENCE,
+        next_step="do not use it; ask the operator for the broker's identity. What is pinned comes "
+        "from --broker-identity or from the context: sealwasm context show",
     ),
     "message-malformed": Advice(
         Kind.UNREACHABLE, "whoever answers there is no broker", "check --broker"

@@ -30,8 +30,10 @@ _ONE: Final = (
 ) % _U32
 _INSTRUCTION: Final = re.compile(_ONE, re.DOTALL)
 _INSTRUCTION_BYTES: Final = 22
+# The first byte of an instruction says which one it is and none is an end, so that there is but one
+# way to match. Not possessive: before 3.11.5 the interpreter matches too much then.
 _CONSTANT: Final = re.compile(
-    rb"(?:%s){0,%d}+\x0b" % (_ONE, limits.BILL_CONSTANT_INSTRUCTIONS), re.DOTALL
+    rb"(?:%s){0,%d}\x0b" % (_ONE, limits.BILL_CONSTANT_INSTRUCTIONS), re.DOTALL
 )
 _CONSTANT_BYTES: Final = _INSTRUCTION_BYTES * limits.BILL_CONSTANT_INSTRUCTIONS + 1
 _KNOWN: Final = frozenset(b"\x6a\x6b\x6c\x7c\x7d\x7e\x41\x42\x43\x44\x23\xd2")

@@ -96,7 +96,9 @@ def _attach(
                 )
                 facts["attached"].append({"type": kind, **beside, **done})
     session.say(
-        "dry run: nothing was attached" if dry_run else "next: sealwasm verify " + reference
+        "dry run: nothing was attached"
+        if dry_run
+        else f"next: sealwasm verify {reference} --owner OWNER.pub"
     )
     return facts
 

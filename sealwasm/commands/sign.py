@@ -57,6 +57,7 @@ def sign(
         else:
             bundles = [co_sign(store, one, signer) for one in offered.artifacts]
             facts |= {"bundle": bundles[0]} if len(bundles) == 1 else {"bundles": bundles}
-            who = "--owner OWNER.pub --owner SIGNER.pub --threshold 2"
-            session.say(f"next: sealwasm verify {facts['reference']} {who}")
+            who = "--owner OWNER.pub --owner SIGNER.pub"
+            if_two = "with --threshold 2 if these are two owners, not two keys of one"
+            session.say(f"next: sealwasm verify {facts['reference']} {who} ({if_two})")
     session.show(facts, table=facts_table(facts))

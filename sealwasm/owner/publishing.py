@@ -160,7 +160,7 @@ def _require_free(goal: AnyReference, registry: RegistryAccess) -> None:
 
 def _numbered(session: Session, order: SealOrder, highest: int) -> SealOrder:
     if order.version == 0:
-        told = f"the highest published one is {highest}" if highest else "the first one"
+        told = f"the highest published one is {highest}" if highest else "the first one there"
         session.say(f"version {highest + 1}: {told}")
         return replace(order, version=highest + 1)
     if order.version <= highest:

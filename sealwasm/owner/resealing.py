@@ -126,7 +126,7 @@ def published_over(
         _say_dropped(session, store, goal, sealed)
         facts["reference"] = push_over(source, store, sealed, goal, owner)
     session.say(f"brokers without {facts['policy']} get it by: sealwasm policy publish FILE")
-    session.say(f"next: sealwasm verify {facts['reference']}")
+    session.say(f"next: sealwasm verify {facts['reference']} --owner OWNER.pub")
     return facts
 
 

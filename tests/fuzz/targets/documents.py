@@ -49,7 +49,7 @@ def _capabilities() -> Iterator[bytes]:
     document = json.loads(_statement())["predicate"]["capabilities"]["document"]
     written = json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
     before, after = _statement().split(written)
-    return texts(before + b'{"x":', b"}" + after, dense=True)
+    return texts(before + b'{"x":', b"}" + after)
 
 
 def _bills() -> Iterator[bytes]:

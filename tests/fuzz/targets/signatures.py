@@ -86,7 +86,7 @@ def _attestations() -> list[bytes]:
 
 def _predicates() -> Iterator[bytes]:
     before, after = statement_bytes(DIGEST, COSIGN_SIGN, {"note": 0}).split(b"0}", 1)
-    return texts(before, b"}" + after, dense=True)
+    return texts(before, b"}" + after)
 
 
 def _payloads() -> list[bytes]:

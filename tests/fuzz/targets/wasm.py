@@ -13,11 +13,14 @@ from tests.fuzz.worst_wasm import WORST
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "bill"
 
+_READ_BACK_BYTES = 64 << 10
+
 
 def _bill(data: bytes) -> None:
     with suppress(SealError):
         bill = bill_of(data)
-        if parse_bill(bill.to_document()) != bill:
+        # Reading it back is another reader's work, whose cost `statement` measures.
+        if len(data) <= _READ_BACK_BYTES and parse_bill(bill.to_document()) != bill:
             raise ValueError("a bill is not what its document says")
 
 

@@ -62,7 +62,7 @@ def test_any_bytes_give_a_value_or_our_error(data: bytes) -> None:
         (b'{"\\ud800":1}', SealRefusal.MALFORMED),
         (b'{"a":1,"a":1}', SealRefusal.DUPLICATE_MEMBER),
         (b'{"a":1,"\\u0061":1}', SealRefusal.DUPLICATE_MEMBER),
-        (b"[" * 20_000, SealRefusal.MALFORMED),
+        (b"[" * 10_000, SealRefusal.MALFORMED),
         (b"[" * 33 + b"]" * 33, SealRefusal.MALFORMED),
         (b"1" + b" " * 200_000, SealRefusal.TOO_LARGE),
     ],

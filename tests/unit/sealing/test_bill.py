@@ -246,7 +246,7 @@ def test_the_largest_entries_still_pass() -> None:
     exported = maker.exports(*[maker.export("e", maker.TYPE, 0)] * limits.BILL_EXPORTS)
     # A small component may not have that many.
     assert refusal_of(bill_of, HEADER + one + imported + exported) is SealRefusal.TOO_LARGE
-    bill = bill_of(HEADER + one + imported + exported + custom("x", bytes(8 << 20)))
+    bill = bill_of(HEADER + one + imported + exported + custom("x", bytes(limits.BILL_STEP_BYTES << 18)))
     assert parse_bill(bill.to_document()) == bill
 
 
@@ -261,7 +261,7 @@ def test_the_largest_entries_still_pass() -> None:
 def test_bounds_of_large_components(
     sections: Callable[[int], bytes], limit: int, excess: int
 ) -> None:
-    module = HEADER + custom("x", bytes(4 << 20)) + sections(limit + excess)
+    module = HEADER + custom("x", bytes(limits.BILL_STEP_BYTES << 17)) + sections(limit + excess)
     if excess:
         assert refusal_of(bill_of, module) is SealRefusal.TOO_LARGE
     else:

@@ -246,7 +246,9 @@ def test_the_largest_entries_still_pass() -> None:
     exported = maker.exports(*[maker.export("e", maker.TYPE, 0)] * limits.BILL_EXPORTS)
     # A small component may not have that many.
     assert refusal_of(bill_of, HEADER + one + imported + exported) is SealRefusal.TOO_LARGE
-    bill = bill_of(HEADER + one + imported + exported + custom("x", bytes(limits.BILL_STEP_BYTES << 18)))
+    bill = bill_of(
+        HEADER + one + imported + exported + custom("x", bytes(limits.BILL_STEP_BYTES << 18))
+    )
     assert parse_bill(bill.to_document()) == bill
 
 

@@ -131,6 +131,8 @@ def _check_names(value: dict[Any, Any], what: str) -> int:
         text = "".join(value)
     except TypeError as error:
         raise malformed(what, "a member name is not a string") from error
+    if len(value) < 2:
+        return _IN_ORDER
     names = list(value)
     in_order = names == sorted(names)
     # Beyond 16 bits the order of UTF-16 is another one than that of code points.
@@ -160,8 +162,7 @@ def _is_ordered(value: Any) -> bool:
         inner: list[Any] = []
         for each in level:
             if type(each) is dict:
-                keys = [name.encode("utf-16-be") for name in each]
-                if keys != sorted(keys):
+                if len(each) > 1 and list(each) != sorted(each, key=_utf16):
                     return False
                 inner += each.values()
             elif type(each) is list:

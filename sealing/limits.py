@@ -37,8 +37,8 @@ ENVELOPES = 16
 OPTIONS_BYTES = 1 << 10
 HPKE_MESSAGE_BYTES = 64 << 10
 # A value costs the reader up to two microseconds, and no text that a stranger sends may cost it
-# more than 50 ms. An index of 1024 entries with annotations has 12,000.
-JSON_VALUES = 1 << 14
+# more than 50 ms. An index of 1024 entries with annotations has 10,000.
+JSON_VALUES = 12 << 10
 # A large statement, which is read after the signature over it, may hold a value for so many of its
 # bytes and cost twice that: a list of components in CycloneDX has one for 30, and a bill of
 # thousands of C functions, which is a part of its statement, one for 22.
@@ -47,7 +47,7 @@ JSON_VALUE_BYTES = 24
 JSON_VALUES_MOST = 1 << 18
 # Of one object. They are built before it can be refused; the largest in a document of ours is the
 # list of credentials that docker keeps for hundreds of registries.
-JSON_MEMBERS = 4096
+JSON_MEMBERS = 2048
 # Values on a path from the root, itself included. Policies nest 6 deep; recursion ends near 1000.
 JSON_DEPTH = 32
 # A PEM file with a key of ours is under 1 KiB.

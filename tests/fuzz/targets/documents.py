@@ -9,6 +9,7 @@ from pathlib import Path
 from sealing.config import ModuleConfig
 from sealing.envelope import Envelope
 from sealing.errors import SealError
+from sealing.limits import JSON_VALUES
 from sealing.oci.descriptor import parse_manifest
 from sealing.oci.index import Index
 from sealing.signatures import dsse
@@ -53,11 +54,11 @@ def _capabilities() -> Iterator[bytes]:
 
 
 def _bills() -> Iterator[bytes]:
-    """Give statements that list as many exports as they may."""
+    """Give statements that list as many exports as a stranger's may; see `limits.JSON_VALUES`."""
     statement = json.loads(_statement())
     for length in (1, 20, 60):
         export = {"kind": "func", "name": "e" * length, "type": "(func (param i32))"}
-        exports = [export] * (((1 << 20) - len(_statement())) // (len(str(export)) + 1))
+        exports = [export] * (JSON_VALUES // (len(export) + 1))
         statement["predicate"]["bill-of-materials"]["exports"] = exports
         yield json.dumps(statement, separators=(",", ":"), sort_keys=True).encode()
 

@@ -99,7 +99,16 @@ def _check(value: Any, what: str) -> int:
         for each in level:
             kind = type(each)
             # That is what documents are made of, so it comes first.
-            if kind is not str and kind is not bool:
+            if kind is str or kind is bool:
+                continue
+            if (
+                kind is dict
+                and len(each) == 1
+                and inner is not None
+                and type(next(iter(each))) is str
+            ):
+                inner += each.values()
+            else:
                 names |= _check_one(each, what, inner)
         if not inner:
             break

@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -176,20 +177,23 @@ def _purge(broker: Broker) -> None:
 
 @contextmanager
 def repeating(work: Callable[[], None], *, every_seconds: float) -> Iterator[None]:
-    """Do the work now and then, in a thread of its own, until the end of the block."""
+    """Do the work now and then, in a thread of its own, until the end of the block.
+
+    What goes wrong in one turn is logged, and the next one comes all the same.
+    """
     stop = threading.Event()
 
     def repeat() -> None:
         while not stop.wait(every_seconds):
-            try:
-                work()
-            except Exception:  # noqa: BLE001  the edge of a thread, which must live on
-                _log.exception("fault")
+            error = turns.submit(work).exception()
+            if error is not None:
+                _log.error("fault", exc_info=error)
 
-    thread = threading.Thread(target=repeat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as turns:
+        thread = threading.Thread(target=repeat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
